@@ -1,0 +1,88 @@
+# make            the two tools, in build/ (V=1 shows the commands)
+# make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
+# make check      format and scripts
+# make install    PREFIX=/usr/local DESTDIR=; make uninstall
+#
+# CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
+
+ifneq ($(shell uname -s),Linux)
+$(error shm-produce and shm-consume need Linux: futexes, robust mutexes and double mapping)
+endif
+
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+INSTALL ?= install
+
+comma := ,
+# Each compiler and sanitizer builds in a folder of its own; the plain build is in build/.
+VARIANT := $(filter-out cc,$(notdir $(firstword $(CC))))$(if $(SAN),-$(subst $(comma),_,$(SAN)))
+BUILD ?= $(if $(VARIANT),build/$(VARIANT),build)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+warnings := -Wall -Wextra -Wconversion -Wshadow -Wvla
+required := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -pthread $(warnings) $(SANFLAGS)
+compile = $(CC) $(required) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+link = $(CC) -pthread $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS) -lrt
+
+ifeq ($(V),1)
+say = $(1)
+else
+say = @printf '  %-4s %s\n' $(2) $@; $(1)
+endif
+
+tools := $(BUILD)/shm-produce $(BUILD)/shm-consume
+library := $(BUILD)/libshm-channel.a
+library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
+test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
+test_programs := $(BUILD)/tests/agent $(BUILD)/tests/cond_wedge
+sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch]))
+scripts := $(sort $(wildcard scripts/*.sh tests/*.sh)) .ci/run
+
+.PHONY: all test tests check format install uninstall clean
+all: $(tools)
+
+$(BUILD)/shm-produce: $(BUILD)/obj/producer/shm-produce.o $(library)
+	$(call say,$(link),LD)
+$(BUILD)/shm-consume: $(BUILD)/obj/consumer/shm-consume.o $(library)
+	$(call say,$(link),LD)
+$(library): $(library_objects)
+	@rm -f $@
+	$(call say,$(AR) rcs $@ $^,AR)
+
+# Tests. TOOLS: the folder of the tools under test, if another one than this build's.
+TOOLS ?= $(BUILD)
+tests: $(tools) $(BUILD)/tests/run $(test_programs)
+test: tests
+	tests/run.sh $(BUILD)/tests $(TOOLS)
+$(BUILD)/tests/run: $(test_objects) $(library)
+	$(call say,$(link) -lcriterion,LD)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(library)
+	@mkdir -p $(@D)
+	$(call say,$(link),LD)
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D) $(BUILD)/tests
+	$(call say,$(compile),CC)
+.SECONDARY:
+-include $(wildcard $(BUILD)/obj/*/*.d)
+
+CLANG_FORMAT ?= clang-format
+check:
+	$(CLANG_FORMAT) --dry-run --Werror $(sources)
+	shellcheck $(scripts)
+format:
+	$(CLANG_FORMAT) -i $(sources)
+
+install: all
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -m 755 $(tools) '$(DESTDIR)$(BINDIR)'
+	$(INSTALL) -m 644 producer/shm-produce.1 consumer/shm-consume.1 '$(DESTDIR)$(MANDIR)/man1'
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/shm-produce' '$(DESTDIR)$(BINDIR)/shm-consume'
+	rm -f '$(DESTDIR)$(MANDIR)/man1/shm-produce.1' '$(DESTDIR)$(MANDIR)/man1/shm-consume.1'
+	-rmdir '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)' '$(DESTDIR)$(PREFIX)/share' \
+		'$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(PREFIX)' 2>/dev/null
+clean:
+	rm -rf build

@@ -1,0 +1,246 @@
+/*
+ * A channel carries messages between the processes of one machine through one POSIX
+ * shared-memory object: any number of producers and consumers (64 of each at a time),
+ * messages of any size, no daemon. It survives kill -9 of any of them at any instruction.
+ *
+ * An endpoint is one attachment of one thread. Only the thread that attached it may call
+ * the functions below (channel_interrupt() excepted), it must live until it has detached
+ * (the kernel ties robust mutexes to it), and it has one endpoint at a time. A forked
+ * child does not inherit the endpoint and must not use it.
+ *
+ * Functions return 0 or a positive result, or a negative errno or channel_error, and print
+ * nothing. The last error's details are in channel_report(), in words in channel_explain().
+ */
+#ifndef CHANNEL_H
+#define CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct channel;
+
+enum channel_role { CHANNEL_PRODUCER, CHANNEL_CONSUMER };
+
+enum {
+	CHANNEL_NAME_MAX = 200, /* bytes: letters, digits, '.', '_', '-' */
+	SEGMENT_NAME_MAX = 240,
+	CHANNEL_ABI_MAX = 48
+};
+
+/* The ring's size, in bytes, if nothing else is asked for. */
+#define CHANNEL_SIZE_DEFAULT (UINT64_C(1) << 20)
+#define CHANNEL_SIZE_MAX     (UINT64_C(1) << 32)
+
+/* Errors that errno has no name for; returned negative, beside negative errno values. */
+enum channel_error {
+	CHANNEL_EFOREIGN = 5000, /* the object of that name is not a channel */
+	CHANNEL_EDAMAGED,	 /* what is in the shared memory makes no sense */
+	CHANNEL_EVERSION,	 /* made with another layout: report.theirs, .ours */
+	CHANNEL_EABI,		 /* made with another libc or word size: report.theirs, .ours */
+	CHANNEL_EOWNER,		 /* belongs to somebody else: report.owner */
+	CHANNEL_EMODE,		 /* exists with other permission bits: report.mode */
+	CHANNEL_EINUSE,		 /* options.fresh, and it holds messages or has endpoints */
+	CHANNEL_ENAME,		 /* not a channel name */
+	CHANNEL_EREMOVED,	 /* the object was removed while attached */
+	CHANNEL_ETHREAD,	 /* this thread's id is in use in another pid namespace */
+	CHANNEL_ELOST,		 /* a consumer died with a part of this message */
+	CHANNEL_EABORTED,	 /* the producer gave this message up after a part of it */
+	CHANNEL_ETOOBIG		 /* larger than the ring, and nonblocking */
+};
+
+struct channel_options {
+	const char *name;	 /* 1 to CHANNEL_NAME_MAX of the permitted characters */
+	uid_t owner;		 /* whose channel; another's is never created */
+	uint64_t size;		 /* bytes of the ring if this creates it; 0: the default */
+	mode_t mode;		 /* permission bits if this creates it, ... */
+	bool mode_given;	 /* ... and refuse an existing one that differs; else 0600 */
+	bool fresh;		 /* refuse a channel with messages or endpoints of this role */
+	bool never_create;	 /* -ENOENT if there is no channel */
+	bool nonblock;		 /* never wait: -EAGAIN; a lock held for a second counts */
+	uint64_t timeout_ns;	 /* longest single wait: then -ETIMEDOUT; 0: for ever */
+	uint64_t first_position; /* tests only: where positions start, a multiple of 8 */
+};
+
+/* What an error was about. Fields that do not apply are 0. */
+struct channel_report {
+	int error;
+	pid_t holder;	       /* who holds the lock that could not be had */
+	uid_t owner;	       /* whose object it is */
+	mode_t mode;	       /* its permission bits */
+	uint64_t needed_bytes; /* ENOSPC: what creation needs, and ... */
+	uint64_t free_bytes;   /* ... what the file system has left */
+	uint64_t messages;     /* CHANNEL_EREMOVED: how many cannot be delivered */
+	unsigned endpoints;    /* CHANNEL_EINUSE: how many of this role */
+	bool holds_messages;   /* CHANNEL_EINUSE: because there are messages in it */
+	bool slots_taken;      /* EAGAIN, ETIMEDOUT: all places of this role are taken */
+	bool lock_taken;       /* EAGAIN, ETIMEDOUT: a lock was held all the time */
+	char theirs[CHANNEL_ABI_MAX];
+	char ours[CHANNEL_ABI_MAX];
+};
+
+/* Is this a name for a channel? */
+bool channel_name_valid(const char *name);
+
+/* The size that a ring of at least `size` bytes gets: a power of two, whole pages. */
+uint64_t channel_size_rounded(uint64_t size);
+
+/* The permission bits a channel may have: read and write for user, group, others. */
+bool channel_mode_valid(unsigned long mode);
+
+/* ---- attaching and detaching ---- */
+
+/* A place for an endpoint; not attached yet. NULL: out of memory. Free it with channel_free(). */
+struct channel *channel_new(void);
+
+/*
+ * Attaches the calling thread. Whoever comes first creates the channel, with all its memory
+ * reserved. Waits only for locks and for a free slot. Errors: those above, and ENOENT,
+ * EACCES, ENOSPC, EFBIG, ENOMEM, EMFILE, EINTR (interrupted), ETIMEDOUT, EAGAIN.
+ * CHANNEL_ETHREAD: attach from another thread.
+ */
+int channel_attach(struct channel *channel, enum channel_role role,
+		   const struct channel_options *options);
+
+enum channel_detach_flags {
+	CHANNEL_FAILED = 1, /* producer: consumers shall know that the stream may be incomplete */
+	CHANNEL_END = 2	    /* producer: end the stream for consumers that follow, too */
+};
+
+/*
+ * Gives back what is in hand, aborts an unfinished message, leaves, and removes the object
+ * if this was the last endpoint and nothing is left in it. If it cannot have a lock in time
+ * it leaves that to the next one, and the memory mapped until the process ends.
+ */
+void channel_detach(struct channel *channel, unsigned flags);
+
+/* Frees a channel that is not attached. */
+void channel_free(struct channel *channel);
+
+/*
+ * Makes the wait that the endpoint is in, and all later ones, return -EINTR. May be called
+ * from a signal handler and from other threads.
+ */
+void channel_interrupt(struct channel *channel);
+
+bool channel_interrupted(const struct channel *channel);
+
+/* Was it attached with options.nonblock? */
+bool channel_nonblocking(const struct channel *channel);
+
+/* Details of the last error. */
+const struct channel_report *channel_report(const struct channel *channel);
+
+/* The cause in words, for a message of the form "cannot ...: CAUSE". Returns buffer. */
+const char *channel_explain(const struct channel *channel, int error, char *buffer, size_t size);
+
+/* Size of the ring in bytes; 0 when not attached. */
+uint64_t channel_capacity(const struct channel *channel);
+
+/* ---- sending ---- */
+
+/* Largest message, in bytes, that is sent in one piece; a longer one streams through. */
+size_t channel_message_max(const struct channel *channel);
+
+/* What a block of lines, or a piece, should not exceed, in bytes. */
+size_t channel_block_max(const struct channel *channel);
+
+enum channel_send_flags {
+	CHANNEL_MORE = 1,	 /* a piece of a long message, not the last one */
+	CHANNEL_UNTERMINATED = 2 /* a last line without its delimiter */
+};
+
+/*
+ * Sends one message of any size; of the flags, CHANNEL_UNTERMINATED is meant. Returns when it is
+ * committed: from then on it is delivered whatever happens to this process. One longer than
+ * channel_message_max() returns when it has been acknowledged, or with CHANNEL_ELOST.
+ */
+int channel_send(struct channel *channel, const void *message, size_t size, unsigned flags);
+
+/*
+ * A block is one record: `messages` messages, each ending with the same `delimiter_size`
+ * bytes; or, with delimiter_size 0, one message (messages 1) or a piece of one.
+ */
+struct channel_block {
+	size_t size;
+	uint32_t messages;
+	uint8_t delimiter_size;
+	unsigned flags;
+};
+
+/* Sends bytes as one block of at most channel_message_max() bytes. */
+int channel_send_block(struct channel *channel, const void *bytes,
+		       const struct channel_block *block);
+
+/*
+ * The same without a copy: reserve room for `least` to `most` bytes, write into it, then
+ * commit or cancel. *room says how much there is. Other producers wait meanwhile, so write
+ * at once. After a commit with CHANNEL_MORE the turn is kept until the message's last
+ * piece; the pieces' room is kept free of others.
+ */
+int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned char **at,
+		    size_t *room);
+int channel_commit(struct channel *channel, const struct channel_block *block);
+int channel_cancel(struct channel *channel);
+
+/* Waits until everything this endpoint sent has been acknowledged; CHANNEL_ELOST as above. */
+int channel_wait_acknowledged(struct channel *channel);
+
+/*
+ * For callers that wait elsewhere (for input): call it about once a second. Looks for dead
+ * endpoints and whether the object still has its name (-CHANNEL_EREMOVED).
+ */
+int channel_look_after(struct channel *channel);
+
+/* ---- receiving ---- */
+
+/*
+ * What a consumer has in its hands: `messages` whole messages, or one piece of a message
+ * longer than the ring. `bytes` points into the shared ring and stays valid until the next
+ * call. A hostile producer could change the bytes meanwhile; copy before you judge them.
+ */
+struct channel_delivery {
+	const unsigned char *bytes;
+	size_t size;
+	uint64_t sequence; /* of the first message */
+	uint32_t messages;
+	const unsigned char *delimiter; /* every message ends with it; size 0: one message */
+	size_t delimiter_size;
+	uint32_t attempts; /* 1 the first time */
+	bool first, last;  /* of its message's pieces; both true for whole messages */
+	bool unterminated; /* the last line of an input that did not end with a delimiter */
+};
+
+enum channel_receive_flags {
+	CHANNEL_DONTWAIT = 1, /* -EAGAIN when there is nothing; inside a message it waits */
+	CHANNEL_FOLLOW = 2    /* the end of the producers is not the end */
+};
+
+enum channel_receive_result { CHANNEL_ENDED = 0, CHANNEL_DELIVERED = 1 };
+
+/*
+ * Acknowledges the delivery before, if there is one, and takes the next, of at most `most`
+ * messages (at least 1), waiting for it up to timeout_ns (0: the option's; DEADLINE_NEVER
+ * for ever). CHANNEL_ENDED: the stream is over, see channel_incomplete(). -CHANNEL_EABORTED:
+ * the message whose parts were delivered will not be finished; nothing is in hand.
+ */
+int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
+		    struct channel_delivery *delivery);
+
+/* Acknowledges the delivery in hand without taking another. */
+int channel_acknowledge(struct channel *channel);
+
+/*
+ * Gives the delivery back but for its first `done` messages, which are acknowledged (of a
+ * piece: none). The rest is delivered to the next consumer.
+ */
+int channel_give_back(struct channel *channel, uint32_t done);
+
+/* At an end: did a producer die or fail since this consumer attached, or before it unseen? */
+bool channel_incomplete(const struct channel *channel);
+
+/* Messages longer than the ring that a consumer's death cut short, found by this consumer. */
+uint64_t channel_lost(const struct channel *channel);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * The claim table and the place where the next claim begins. Every function here needs the
+ * consumers' mutex. Private to common/.
+ */
+#ifndef CLAIM_H
+#define CLAIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared_buffer.h"
+
+enum { CLAIM_NONE = -1 };
+
+struct cursor next_read(const struct consumers *consumers);
+void next_write(struct consumers *consumers, struct cursor next);
+
+/* The state of a claim, copied once. */
+struct claim_state claim_read(const struct claim *claim);
+
+/* Changes a claim's state with one store, its selector. */
+void claim_write(struct claim *claim, const struct claim_state *state);
+
+/* OWNER_FREE, OWNER_NONE (an orphan), or slot + 1; and how often it was handed out. */
+unsigned claim_owner(const struct claim *claim);
+uint32_t claim_attempts(const struct claim *claim);
+
+/* Begins a claim in a free entry: its index, or CLAIM_NONE if the table is full. */
+int claim_begin(struct consumers *consumers, unsigned slot, const struct claim_state *state);
+
+/* Takes over an orphan; counts the attempt. */
+void claim_adopt(struct consumers *consumers, int index, unsigned slot);
+
+/* The claim loses its owner: the next consumer finds it. */
+void claim_orphan(struct consumers *consumers, int index);
+
+/* The claim ends: nobody needs its bytes any more. */
+void claim_drop(struct consumers *consumers, int index);
+
+/* Which entries are in use, as a bitmap; some of them may be free after a death. */
+uint64_t claims_in_use(const struct consumers *consumers);
+
+/* After a holder's death: rebuilds that bitmap from the entries. */
+void claims_recount(struct consumers *consumers);
+
+/*
+ * Moves head up to the lowest record that `next` or a claim needs; it is never lowered.
+ * True if it moved.
+ */
+bool head_advance(struct consumers *consumers);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * What the two tools have alike on the command line: options, numbers, messages, signals,
+ * exit status. This is the only room that prints.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "channel.h"
+#include "frame.h"
+
+#define CLI_VERSION "0.1.0"
+
+enum cli_exit {
+	CLI_DONE = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_WOULD_BLOCK = 3, /* or fewer messages than asked for */
+	CLI_INCOMPLETE = 4,  /* a producer died or failed: the stream may be incomplete */
+	CLI_TIMED_OUT = 124
+};
+
+/* Options without a letter. The tools' own start at CLI_KEY_TOOL. */
+enum cli_key { CLI_KEY_OWNER = 256, CLI_KEY_NEW, CLI_KEY_TOOL };
+
+struct cli_option {
+	int key; /* its letter, or a cli_key */
+	const char *name;
+	const char *argument; /* NULL: it takes none */
+	const char *help;     /* '\n' begins a new line */
+};
+
+/* The rows of a tool's option table that both have. */
+#define CLI_COMMON_OPTIONS                                                                         \
+	{ 'C', "channel", "NAME", "the channel [$SHM_CHANNEL, else \"default\"]" },                \
+		{ 's', "size", "SIZE",                                                             \
+		  "ring size if this creates the channel: bytes, or\n"                             \
+		  "with K, M, G; rounded up to a power of two [1M]" },                             \
+		{ 'm', "mode", "MODE",                                                             \
+		  "permission bits if this creates the channel,\n"                                 \
+		  "octal, exact whatever the umask [0600]" },                                      \
+		{ CLI_KEY_OWNER, "owner", "USER", "use the channel that belongs to USER" },        \
+		{ CLI_KEY_NEW, "new", NULL,                                                        \
+		  "fail if the channel already holds messages or has\n"                            \
+		  "another endpoint of this kind" },                                               \
+		{ 'w', "timeout", "SEC",                                                           \
+		  "give up when any single wait for the other side\n"                              \
+		  "lasts this long (fractions allowed): exit 124" },                               \
+		{ 'n', "nonblock", NULL, "never wait: exit 3 when full, or when empty" },          \
+		{ 'D', "delimiter", "STR",                                                         \
+		  "what ends a message on standard input or output:\n"                             \
+		  "1 to 255 bytes, escapes \\n \\t \\0 \\xNN \\\\; '': the\n"                      \
+		  "whole input is one message, nothing is written\n"                               \
+		  "between messages [\\n]" },                                                      \
+		{ '0', "null", NULL, "the same as -D '\\0'" },                                     \
+		{ 'q', "quiet", NULL, "no notes; errors are still printed" },                      \
+		{ 'v', "verbose", NULL, "tell what happens on standard error" },                   \
+		{ 'h', "help", NULL, "print this help" },                                          \
+	{                                                                                          \
+		'V', "version", NULL, "print the version"                                          \
+	}
+
+struct cli_tool {
+	const char *name;
+	const char *usage;		  /* lines of "[OPTION]..." */
+	const char *about;		  /* one sentence */
+	const struct cli_option *options; /* ends with a zero key */
+};
+
+/* What the common options say. */
+struct cli_settings {
+	const struct cli_tool *tool;
+	struct channel_options channel;
+	struct delimiter delimiter;
+	bool size_given;
+	bool quiet;
+	bool verbose;
+};
+
+/*
+ * Reads one option after the other: stores what is common in *settings, returns the others
+ * (*argument is optarg), -1 at the end. A usage error prints one line and exits 2; --help
+ * and --version print and exit. Operands start at optind.
+ */
+int cli_next_option(struct cli_settings *settings, int argc, char **argv, const char **argument);
+
+/* Defaults; ignores SIGPIPE and SIGXFSZ, so that write() reports them. */
+void cli_begin(struct cli_settings *settings, const struct cli_tool *tool);
+
+/* Numbers; a bad one is a usage error that names the option. */
+uint64_t cli_seconds(const struct cli_settings *settings, const char *option, const char *text);
+uint64_t cli_count(const struct cli_settings *settings, const char *option, const char *text);
+
+/* "tool: message", one line on standard error. */
+__attribute__((format(printf, 2, 3))) void cli_error(const struct cli_settings *settings,
+						     const char *format, ...);
+
+/* The same, unless --quiet. */
+__attribute__((format(printf, 2, 3))) void cli_note(const struct cli_settings *settings,
+						    const char *format, ...);
+
+/* A line of the story that --verbose tells, without the tool's name. */
+__attribute__((format(printf, 2, 3))) void cli_story(const struct cli_settings *settings,
+						     const char *format, ...);
+
+/* Prints one line and a pointer to --help; exits 2. */
+__attribute__((format(printf, 2, 3), noreturn)) void
+cli_usage_error(const struct cli_settings *settings, const char *format, ...);
+
+/* Writes a message for people: escaped, at most 64 bytes of it. Returns buffer. */
+enum { CLI_EXCERPT_MAX = 64 * 4 + 4 };
+const char *cli_excerpt(const unsigned char *bytes, size_t size, char buffer[CLI_EXCERPT_MAX]);
+
+/* The exit status that an error of the channel means. */
+enum cli_exit cli_status(int error);
+
+/* Prints that `what` failed on the channel, unless it was a signal; returns the status. */
+enum cli_exit cli_channel_error(const struct cli_settings *settings, const struct channel *channel,
+				const char *what, int error);
+
+/* Prints a note if the channel is not of the size that --size asked for. */
+void cli_check_size(const struct cli_settings *settings, const struct channel *channel);
+
+/* ---- signals (cli_signal.c) ---- */
+
+/*
+ * From here on SIGINT, SIGTERM and SIGHUP interrupt the channel's waits; a signal that was
+ * ignored at entry stays ignored. Once caught, a signal keeps interrupting system calls
+ * until the process ends, so none that comes just before a call is missed.
+ */
+void cli_signals_catch(struct channel *channel);
+
+/*
+ * Runs `work`; if it returns CLI_ANOTHER_THREAD, runs it again in a thread with another id
+ * (see CHANNEL_ETHREAD), to which the signals then go. Returns its status.
+ */
+enum { CLI_ANOTHER_THREAD = -1 };
+int cli_run(int (*work)(void *context), void *context);
+
+/* Ends the process: by the signal that was caught, by SIGPIPE if `pipe_closed`, else with status.
+ */
+__attribute__((noreturn)) void cli_end(int status, bool pipe_closed);
+
+/* Was SIGPIPE ignored when the tool started? */
+bool cli_pipe_ignored(void);
+
+#endif

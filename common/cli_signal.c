@@ -1,0 +1,126 @@
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/*
+ * A signal that comes between the look at the flag and the system call would leave the call
+ * waiting. So the first one starts a timer whose signals interrupt whatever comes next.
+ */
+enum { KNOCK_AGAIN_US = 50000 };
+
+static const int caught_signals[] = { SIGINT, SIGTERM, SIGHUP };
+enum { CAUGHT_COUNT = sizeof(caught_signals) / sizeof(caught_signals[0]) };
+
+static struct channel *_Atomic interrupted_channel;
+static atomic_int caught;
+static bool pipe_ignored;
+
+static void on_signal(int number)
+{
+	const struct itimerval knock = { .it_interval = { .tv_usec = KNOCK_AGAIN_US },
+					 .it_value = { .tv_usec = KNOCK_AGAIN_US } };
+	struct channel *channel = atomic_load(&interrupted_channel);
+	int saved = errno;
+
+	if (number != SIGALRM && atomic_exchange(&caught, number) == 0)
+		setitimer(ITIMER_REAL, &knock, NULL);
+	if (channel != NULL)
+		channel_interrupt(channel);
+	errno = saved;
+}
+
+void cli_signals_catch(struct channel *channel)
+{
+	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART */
+	struct sigaction before;
+
+	sigemptyset(&action.sa_mask);
+	atomic_store(&interrupted_channel, channel);
+	sigaction(SIGALRM, &action, NULL);
+	for (int i = 0; i < CAUGHT_COUNT; i++) {
+		sigaction(caught_signals[i], NULL, &before);
+		if (before.sa_handler != SIG_IGN)
+			sigaction(caught_signals[i], &action, NULL);
+	}
+	/* write() then reports what these would kill us for. */
+	sigaction(SIGPIPE, NULL, &before);
+	pipe_ignored = before.sa_handler == SIG_IGN;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+bool cli_pipe_ignored(void)
+{
+	return pipe_ignored;
+}
+
+struct thread_work {
+	int (*work)(void *context);
+	void *context;
+	int status;
+	sigset_t signals;
+};
+
+static void *thread_main(void *argument)
+{
+	struct thread_work *work = argument;
+
+	pthread_sigmask(SIG_SETMASK, &work->signals, NULL);
+	work->status = work->work(work->context);
+	return NULL;
+}
+
+int cli_run(int (*work)(void *context), void *context)
+{
+	struct thread_work again = { .work = work, .context = context };
+	pthread_t thread;
+	sigset_t all;
+
+	again.status = work(context);
+	if (again.status != CLI_ANOTHER_THREAD)
+		return again.status;
+	/* Thread ids are handed out in turn: each new thread has another one. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &again.signals);
+	do {
+		int error = pthread_create(&thread, NULL, thread_main, &again);
+
+		if (error != 0) {
+			again.status = CLI_FAILED;
+			break;
+		}
+		pthread_join(thread, NULL);
+	} while (again.status == CLI_ANOTHER_THREAD);
+	pthread_sigmask(SIG_SETMASK, &again.signals, NULL);
+	return again.status;
+}
+
+static void end_by_signal(int number)
+{
+	sigset_t one;
+
+	signal(number, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	raise(number);
+	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+	exit(128 + number); /* the first process of a container is not killed by it */
+}
+
+void cli_end(int status, bool pipe_closed)
+{
+	int number = atomic_load(&caught);
+
+	if (number != 0)
+		end_by_signal(number);
+	if (pipe_closed && !pipe_ignored)
+		end_by_signal(SIGPIPE);
+	exit(status);
+}

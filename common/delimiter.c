@@ -1,0 +1,77 @@
+#include "delimiter.h"
+
+#include <string.h>
+
+/*
+ * Counting one byte is the hot loop of text: sums of at most 255 bytes at a time stay in
+ * byte lanes, which compilers turn into vector code.
+ */
+static size_t count_byte(const unsigned char *bytes, size_t size, unsigned char wanted)
+{
+	size_t count = 0;
+
+	while (size > 0) {
+		size_t run = size < 255 ? size : 255;
+		unsigned char sum = 0;
+
+		for (size_t i = 0; i < run; i++)
+			sum = (unsigned char)(sum + (bytes[i] == wanted));
+		count += sum;
+		bytes += run;
+		size -= run;
+	}
+	return count;
+}
+
+size_t delimiter_count(const unsigned char *bytes, size_t size, const unsigned char *delimiter,
+		       size_t delimiter_size, size_t *end)
+{
+	const unsigned char *at = bytes;
+	const unsigned char *limit = bytes + size;
+	const unsigned char *found;
+	size_t count = 0;
+
+	*end = 0;
+	if (delimiter_size == 0 || size == 0)
+		return 0;
+	if (delimiter_size == 1) {
+		found = memrchr(bytes, delimiter[0], size);
+		if (found == NULL)
+			return 0;
+		*end = (size_t)(found - bytes) + 1;
+		return count_byte(bytes, *end, delimiter[0]);
+	}
+	while ((found = memmem(at, (size_t)(limit - at), delimiter, delimiter_size)) != NULL) {
+		at = found + delimiter_size;
+		count++;
+	}
+	*end = (size_t)(at - bytes);
+	return count;
+}
+
+size_t delimiter_skip(const unsigned char *bytes, size_t size, const unsigned char *delimiter,
+		      size_t delimiter_size, size_t count)
+{
+	const unsigned char *at = bytes;
+	const unsigned char *limit = bytes + size;
+
+	while (count-- > 0) {
+		at = memmem(at, (size_t)(limit - at), delimiter, delimiter_size);
+		if (at == NULL)
+			return 0;
+		at += delimiter_size;
+	}
+	return (size_t)(at - bytes);
+}
+
+size_t delimiter_begun(const unsigned char *bytes, size_t size, const unsigned char *delimiter,
+		       size_t delimiter_size)
+{
+	size_t begun = delimiter_size > 0 ? delimiter_size - 1 : 0;
+
+	if (begun > size)
+		begun = size;
+	while (begun > 0 && memcmp(bytes + size - begun, delimiter, begun) != 0)
+		begun--;
+	return begun;
+}

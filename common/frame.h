@@ -1,0 +1,52 @@
+/*
+ * Messages on standard input and output: what is between delimiters is a message.
+ */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "channel.h"
+#include "delimiter.h"
+
+struct delimiter {
+	unsigned char bytes[DELIMITER_MAX];
+	size_t size; /* 0: the whole input is one message; nothing between messages */
+};
+
+/* An input to send. Fill in the first part; frame_send() reports in the second. */
+struct frame_input {
+	int fd;
+	const struct delimiter *delimiter;
+	void (*sent)(void); /* called after each commit; may be NULL */
+
+	int error; /* an errno from reading; 0: the failure was the channel's */
+	bool read; /* something was read: it cannot be read again */
+};
+
+/*
+ * Reads fd to its end and sends its messages. A complete one is sent at once; an incomplete
+ * one stays here until it is complete, or longer than the ring. Other producers never wait
+ * for this input, except inside a message longer than the ring. 0, or a negative error of
+ * the channel, or -EIO with input->error set.
+ */
+int frame_send(struct channel *channel, struct frame_input *input);
+
+/* Where messages are written. */
+struct frame_output {
+	int fd;
+	const struct delimiter *delimiter;
+	bool delimiter_due; /* the last message came from an unterminated last line */
+};
+
+/*
+ * Writes a delivery: each message, then the delimiter; after an unterminated message only
+ * if another one follows. *done: how many of its messages are out with all their bytes.
+ * 0, or a negative errno from writing, or -EINTR if the channel was interrupted.
+ */
+int frame_write(struct channel *channel, struct frame_output *output,
+		const struct channel_delivery *delivery, uint32_t *done);
+
+#endif

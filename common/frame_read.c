@@ -1,0 +1,422 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "frame.h"
+
+enum {
+	READ_CHUNK = 65536,
+	POLL_MS = 1000, /* how often we look after the channel while no input comes */
+	NOWAIT_FLAG = 8 /* RWF_NOWAIT, for C libraries that do not know it */
+};
+
+struct reader {
+	struct channel *channel;
+	struct frame_input *input;
+	const unsigned char *delimiter;
+	size_t delimiter_size;
+	bool regular;	/* a file: reading it does not wait for anybody */
+	bool no_nowait; /* the descriptor cannot be read "only if ready" */
+	bool ended;
+	bool streamed;	      /* at least one message longer than the ring */
+	unsigned char *bytes; /* an incomplete message, private to us */
+	size_t size, allocated;
+};
+
+/* ---- reading ---- */
+
+static int read_failed(struct reader *reader, int error)
+{
+	reader->input->error = error;
+	return -EIO;
+}
+
+/* Bytes that can be read now; 0: none, or the end, or unknown. */
+static size_t bytes_ready(struct reader *reader)
+{
+	int fd = reader->input->fd;
+	struct stat status;
+	off_t at;
+	int ready;
+
+	if (!reader->regular)
+		return ioctl(fd, FIONREAD, &ready) == 0 && ready > 0 ? (size_t)ready : 0;
+	at = lseek(fd, 0, SEEK_CUR);
+	if (at < 0 || fstat(fd, &status) != 0 || status.st_size <= at)
+		return 0;
+	return (uint64_t)(status.st_size - at) > SIZE_MAX ? SIZE_MAX
+							  : (size_t)(status.st_size - at);
+}
+
+/* Waits until there may be something to read. 0, or an error of the channel. */
+static int input_wait(struct reader *reader)
+{
+	struct pollfd ready = { .fd = reader->input->fd, .events = POLLIN };
+
+	if (reader->regular)
+		return 0;
+	for (;;) {
+		int rc = channel_interrupted(reader->channel) ? -EINTR
+							      : channel_look_after(reader->channel);
+
+		if (rc < 0)
+			return rc;
+		if (poll(&ready, 1, POLL_MS) != 0 && ready.revents != 0)
+			return 0;
+	}
+}
+
+/* Reads what there is, waiting for it. Bytes, 0 at the end, or an error. */
+static ssize_t input_read(struct reader *reader, unsigned char *at, size_t size)
+{
+	for (;;) {
+		ssize_t got;
+		int rc = input_wait(reader);
+
+		if (rc < 0)
+			return rc;
+		got = read(reader->input->fd, at, size);
+		if (got > 0)
+			reader->input->read = true;
+		if (got >= 0)
+			return got;
+		if (errno != EINTR && errno != EAGAIN)
+			return read_failed(reader, errno);
+	}
+}
+
+/* Reads only what is ready: -EAGAIN if nothing is. For use while others wait for us. */
+static ssize_t input_read_ready(struct reader *reader, unsigned char *at, size_t size)
+{
+	struct iovec iov = { .iov_base = at, .iov_len = size };
+	ssize_t got;
+
+	if (reader->regular)
+		got = read(reader->input->fd, at, size);
+	else
+		got = syscall(SYS_preadv2, reader->input->fd, &iov, 1L, -1L, -1L, NOWAIT_FLAG);
+	if (got > 0)
+		reader->input->read = true;
+	if (got >= 0)
+		return got;
+	switch (errno) {
+	case EINTR:
+	case EAGAIN:
+		return -EAGAIN;
+	case EOPNOTSUPP:
+	case ENOSYS:
+	case EINVAL:
+	case ESPIPE:
+		reader->no_nowait = true;
+		return -EAGAIN;
+	default:
+		return read_failed(reader, errno);
+	}
+}
+
+/* ---- the incomplete message ---- */
+
+static int bytes_allocate(struct reader *reader, size_t size)
+{
+	unsigned char *bytes;
+	size_t allocate = reader->allocated < READ_CHUNK ? READ_CHUNK : reader->allocated;
+
+	if (size <= reader->allocated)
+		return 0;
+	while (allocate < size)
+		allocate *= 2;
+	bytes = realloc(reader->bytes, allocate);
+	if (bytes == NULL)
+		return -ENOMEM;
+	reader->bytes = bytes;
+	reader->allocated = allocate;
+	return 0;
+}
+
+static int bytes_set(struct reader *reader, const unsigned char *bytes, size_t size)
+{
+	int rc = bytes_allocate(reader, size);
+
+	if (rc == 0 && size > 0)
+		memmove(reader->bytes, bytes, size);
+	if (rc == 0)
+		reader->size = size;
+	return rc;
+}
+
+/*
+ * Delimiters in bytes[0..size) of which the first `old` hold none. Counts, and the offset
+ * behind the last one.
+ */
+static size_t delimiters(struct reader *reader, const unsigned char *bytes, size_t old, size_t size,
+			 size_t *end)
+{
+	size_t back = reader->delimiter_size > 0 ? reader->delimiter_size - 1 : 0;
+	size_t from = old > back ? old - back : 0;
+	size_t count = delimiter_count(bytes + from, size - from, reader->delimiter,
+				       reader->delimiter_size, end);
+
+	if (*end > 0)
+		*end += from;
+	return count;
+}
+
+static void tell_sent(struct reader *reader)
+{
+	if (reader->input->sent != NULL)
+		reader->input->sent();
+}
+
+/* ---- straight into the ring ---- */
+
+/*
+ * One read into the ring, behind a copy of the incomplete message; commits the complete
+ * lines. Nobody waits for our input meanwhile: only what is ready is read.
+ */
+static int send_direct(struct reader *reader, size_t ready)
+{
+	struct channel *channel = reader->channel;
+	struct channel_block block = { .delimiter_size = (uint8_t)reader->delimiter_size };
+	size_t most = channel_block_max(channel);
+	size_t least = ready < most - reader->size ? reader->size + ready : most;
+	unsigned char *at;
+	size_t room, size;
+	ssize_t got;
+	int rc;
+
+	rc = channel_reserve(channel, least, most, &at, &room);
+	if (rc < 0)
+		return rc;
+	if (reader->size > 0)
+		memcpy(at, reader->bytes, reader->size);
+	got = input_read_ready(reader, at + reader->size, room - reader->size);
+	if (got <= 0) {
+		rc = channel_cancel(channel);
+		reader->ended = got == 0;
+		return got < 0 && got != -EAGAIN ? (int)got : rc;
+	}
+	size = reader->size + (size_t)got;
+	block.messages = (uint32_t)delimiters(reader, at, reader->size, size, &block.size);
+	/* Behind our block the ring is others': copy the rest out before the commit. */
+	rc = bytes_set(reader, at + block.size, size - block.size);
+	if (rc == 0 && block.messages > 0) {
+		rc = channel_commit(channel, &block);
+		tell_sent(reader);
+		return rc;
+	}
+	channel_cancel(channel);
+	return rc;
+}
+
+/* ---- from private memory ---- */
+
+/* The block that bytes[0..size) begins with: whole messages, if possible not too many bytes. */
+static struct channel_block block_first(struct reader *reader, const unsigned char *bytes,
+					size_t size, size_t count)
+{
+	size_t most = channel_block_max(reader->channel);
+	struct channel_block block = { .size = size,
+				       .messages = (uint32_t)count,
+				       .delimiter_size = (uint8_t)reader->delimiter_size };
+
+	if (size <= most)
+		return block;
+	block.messages = (uint32_t)delimiter_count(bytes, most, reader->delimiter,
+						   reader->delimiter_size, &block.size);
+	if (block.messages == 0) { /* one that is longer than a block should be */
+		block.messages = 1;
+		block.size =
+			delimiter_skip(bytes, size, reader->delimiter, reader->delimiter_size, 1);
+	}
+	return block;
+}
+
+/* Sends the complete messages in reader->bytes: `count` of them, up to `end`. */
+static int send_complete(struct reader *reader, size_t count, size_t end)
+{
+	struct channel *channel = reader->channel;
+	size_t sent = 0;
+
+	while (count > 0) {
+		const unsigned char *bytes = reader->bytes + sent;
+		struct channel_block block = block_first(reader, bytes, end - sent, count);
+		int rc;
+
+		if (block.size <= channel_message_max(channel))
+			rc = channel_send_block(channel, bytes, &block);
+		else /* its delimiter is what makes it too long: the consumer has one of its own */
+			rc = channel_send(channel, bytes, block.size - reader->delimiter_size, 0);
+		if (rc < 0)
+			return rc;
+		tell_sent(reader);
+		sent += block.size;
+		count -= block.messages;
+	}
+	return bytes_set(reader, reader->bytes + end, reader->size - end);
+}
+
+static int send_buffered(struct reader *reader)
+{
+	size_t old = reader->size;
+	size_t count, end;
+	ssize_t got;
+	int rc = bytes_allocate(reader, reader->size + READ_CHUNK);
+
+	if (rc < 0)
+		return rc;
+	got = input_read(reader, reader->bytes + reader->size, READ_CHUNK);
+	if (got < 0)
+		return (int)got;
+	reader->ended = got == 0;
+	reader->size += (size_t)got;
+	count = delimiters(reader, reader->bytes, old, reader->size, &end);
+	return count > 0 ? send_complete(reader, count, end) : 0;
+}
+
+/* ---- a message longer than the ring ---- */
+
+/*
+ * The rest of a message that has no end in reader->bytes: pieces, straight into the ring,
+ * up to its delimiter. We have the turn, and others wait until the message ends.
+ */
+static int stream_rest(struct reader *reader)
+{
+	struct channel *channel = reader->channel;
+	struct channel_block piece = { .messages = 1 };
+	size_t most = channel_block_max(channel);
+
+	for (;;) {
+		size_t old = reader->size, room, size, end;
+		unsigned char *at;
+		ssize_t got;
+		int rc = channel_reserve(channel, most, most, &at, &room);
+
+		if (rc < 0)
+			return rc;
+		if (old > 0)
+			memcpy(at, reader->bytes, old);
+		got = input_read(reader, at + old, room - old);
+		if (got < 0)
+			return (int)got;
+		size = old + (size_t)got;
+		reader->ended = got == 0;
+		if (delimiters(reader, at, old, size, &end) > 0)
+			end = delimiter_skip(at, size, reader->delimiter, reader->delimiter_size,
+					     1);
+		if (end > 0)
+			piece.size = end - reader->delimiter_size;
+		else if (reader->ended)
+			piece.size = end = size;
+		else /* what could begin a delimiter waits for the next bytes */
+			piece.size = end = size - delimiter_begun(at, size, reader->delimiter,
+								  reader->delimiter_size);
+		rc = bytes_set(reader, at + end, size - end);
+		if (rc < 0)
+			return rc;
+		piece.flags = 0;
+		if (reader->ended)
+			piece.flags = reader->delimiter_size > 0 ? CHANNEL_UNTERMINATED : 0;
+		else if (end == piece.size)
+			piece.flags = CHANNEL_MORE;
+		if (piece.flags == CHANNEL_MORE && piece.size == 0)
+			rc = channel_cancel(channel);
+		else
+			rc = channel_commit(channel, &piece);
+		if (rc < 0)
+			return rc;
+		if (piece.flags != CHANNEL_MORE)
+			return channel_wait_acknowledged(channel);
+	}
+}
+
+/* reader->bytes is the beginning of a message that does not fit into the ring. */
+static int send_stream(struct reader *reader)
+{
+	struct channel *channel = reader->channel;
+	struct channel_block piece = { .messages = 1, .flags = CHANNEL_MORE };
+	size_t most = channel_block_max(channel);
+	size_t sent = 0, count, end;
+	int rc = 0;
+
+	if (channel_nonblocking(channel))
+		return -CHANNEL_ETOOBIG;
+	reader->streamed = true;
+	/* Leave what stream_rest() puts before its first read less than a piece. */
+	while (rc == 0 && reader->size - sent >= most) {
+		piece.size = most - reader->delimiter_size;
+		rc = channel_send_block(channel, reader->bytes + sent, &piece);
+		sent += piece.size;
+	}
+	if (rc == 0)
+		rc = bytes_set(reader, reader->bytes + sent, reader->size - sent);
+	if (rc == 0)
+		rc = stream_rest(reader);
+	if (rc < 0)
+		return rc;
+	tell_sent(reader);
+	/* The read that ended it may have brought more messages. */
+	count = delimiters(reader, reader->bytes, 0, reader->size, &end);
+	return count > 0 ? send_complete(reader, count, end) : 0;
+}
+
+/* ---- all of it ---- */
+
+/* What is left at the end of the input; with no delimiter that is all of it, even if empty. */
+static int send_last(struct reader *reader)
+{
+	int rc;
+
+	if (reader->size == 0 && (reader->delimiter_size > 0 || reader->streamed))
+		return 0;
+	rc = channel_send(reader->channel, reader->bytes, reader->size,
+			  reader->delimiter_size > 0 ? CHANNEL_UNTERMINATED : 0);
+	if (rc == 0)
+		tell_sent(reader);
+	return rc;
+}
+
+static int send_step(struct reader *reader)
+{
+	struct channel *channel = reader->channel;
+	size_t ready = 0;
+
+	/* So long without a delimiter, which could begin in its last bytes. */
+	if (reader->size > channel_message_max(channel) + reader->delimiter_size)
+		return send_stream(reader);
+	if (reader->delimiter_size > 0 && !reader->no_nowait &&
+	    reader->size < channel_block_max(channel) / 2) {
+		ready = bytes_ready(reader);
+		if (ready > 0) /* at the end of a file nobody should wait for room */
+			return send_direct(reader, ready);
+	}
+	return send_buffered(reader);
+}
+
+int frame_send(struct channel *channel, struct frame_input *input)
+{
+	struct reader reader = { .channel = channel,
+				 .input = input,
+				 .delimiter = input->delimiter->bytes,
+				 .delimiter_size = input->delimiter->size };
+	struct stat status;
+	int rc = 0;
+
+	input->error = 0;
+	reader.regular = fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode);
+	/* A file known to be longer than the ring need not fill our memory first. */
+	if (reader.delimiter_size == 0 && reader.regular &&
+	    bytes_ready(&reader) > channel_message_max(channel))
+		rc = send_stream(&reader);
+	while (rc == 0 && !reader.ended)
+		rc = send_step(&reader);
+	if (rc == 0)
+		rc = send_last(&reader);
+	free(reader.bytes);
+	return rc;
+}

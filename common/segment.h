@@ -1,0 +1,52 @@
+/*
+ * The shared-memory object: named, created and reserved, validated, mapped, removed.
+ * Creating, attaching and removing are serialised by flock on its descriptor, which the
+ * kernel drops when the holder dies. Nothing here touches a mutex that others use.
+ */
+#ifndef SEGMENT_H
+#define SEGMENT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "channel.h"
+#include "deadline.h"
+#include "ring.h"
+#include "shared_buffer.h"
+
+struct segment {
+	int fd;
+	char name[SEGMENT_NAME_MAX];  /* "/shm-channel.UID.NAME" */
+	struct shared_buffer *shared; /* header, sides, claims: mapped once */
+	struct ring ring;	      /* mapped twice */
+	size_t ring_offset;	      /* bytes before the ring in the object */
+};
+
+/*
+ * Opens the channel that `options` names, creating it if it is missing and
+ * options->never_create is not set, and maps it. On success the flock is held. Errors: a
+ * negative errno or channel_error, details in *report; nothing is left open.
+ */
+int segment_open(struct segment *segment, const struct channel_options *options,
+		 const struct deadline *deadline, struct channel_report *report);
+
+/* flock; tried without blocking, at most 20 ms between two tries. 0 or deadline's error. */
+int segment_lock(struct segment *segment, const struct deadline *deadline);
+void segment_unlock(struct segment *segment);
+
+/* Has the object lost its name? (removed by hand, or by systemd's RemoveIPC) */
+bool segment_removed(const struct segment *segment);
+
+/*
+ * Unlinks the object if the name still means this one and it has no other. Caller holds
+ * the flock. -EPERM and -EACCES (a sticky directory, another's object) leave it in place.
+ */
+int segment_remove(struct segment *segment);
+
+/* Permission bits of the object, or a negative errno. */
+int segment_mode(const struct segment *segment);
+
+/* Unmaps and closes, which drops the flock too. No mutex in it may be held. */
+void segment_close(struct segment *segment);
+
+#endif

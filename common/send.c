@@ -1,0 +1,470 @@
+#include <errno.h>
+#include <string.h>
+
+#include "endpoint.h"
+#include "stream.h"
+
+/* Up to this size a message is copied under the mutex; a longer one under the turn alone. */
+enum { COPY_UNDER_MUTEX_MAX = 16384 };
+
+/* ---- the parts: the producers' mutex is held ---- */
+
+static uint64_t tail_now(struct channel *channel)
+{
+	return atomic_load_explicit(&producers_of(channel)->tail, memory_order_relaxed);
+}
+
+/* The mark that counts: the one whose position is tail. NULL: damaged. */
+static struct mark *mark_current(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+	uint64_t tail = tail_now(channel);
+
+	if (producers->marks[0].position == tail)
+		return &producers->marks[0];
+	return producers->marks[1].position == tail ? &producers->marks[1] : NULL;
+}
+
+/*
+ * Appends a record whose payload is in place (there is room for it): header, idle mark,
+ * tail. The store of tail commits all of it.
+ */
+static int record_commit(struct channel *channel, struct record *record)
+{
+	struct producers *producers = producers_of(channel);
+	struct mark *current = mark_current(channel);
+	struct mark *idle;
+	uint64_t tail;
+
+	if (current == NULL)
+		return -CHANNEL_EDAMAGED;
+	tail = current->position;
+	idle = current == &producers->marks[0] ? &producers->marks[1] : &producers->marks[0];
+
+	/* A message in pieces took its number with the first one. */
+	record->sequence = current->open != 0 ? current->sequence - 1 : current->sequence;
+	ring_put(&channel->segment.ring, tail, *record);
+
+	idle->position = tail + ring_record_bytes(record->size);
+	idle->sequence = current->sequence + record->messages;
+	idle->open = (record->flags & RECORD_MORE) != 0 ? record->producer + 1U : 0;
+	/* The record and the mark are visible before the tail is. Pairs with tail_now() in
+	 * receive.c. */
+	atomic_store_explicit(&producers->tail, idle->position, memory_order_release);
+	return 0;
+}
+
+/* Closes the message that `slot` left open, if it did. There is always room for that mark. */
+static int message_abort(struct channel *channel, unsigned slot)
+{
+	struct mark *current = mark_current(channel);
+	struct record aborted = { .flags = RECORD_ABORTED | RECORD_CONTINUED,
+				  .producer = (uint8_t)slot };
+
+	if (current == NULL)
+		return -CHANNEL_EDAMAGED;
+	return current->open == slot + 1 ? record_commit(channel, &aborted) : 0;
+}
+
+/*
+ * Frees the turn (turn_wake() then signals it) or hands it over: who was woken once and found the
+ * turn taken again gets it next, so that nobody is passed over for ever.
+ */
+static void turn_release(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+	uint32_t heir = producers->turn_next;
+	uint64_t bit = heir >= 1 && heir <= SLOT_COUNT ? UINT64_C(1) << (heir - 1) : 0;
+
+	producers->turn_next = 0;
+	atomic_store(&producers->room_wanted, 0);
+	if ((atomic_load(&producers->waiting_turn) & bit) != 0) {
+		atomic_store(&producers->turn, heir);
+		semaphore_post(&producers->side.slots[heir - 1].wakeup);
+	} else {
+		atomic_store(&producers->turn, 0);
+	}
+}
+
+/* After a release, without the mutex: wakes one who waits for the turn if it is free. */
+static void turn_wake(struct channel *channel)
+{
+	if (atomic_load(&producers_of(channel)->turn) == 0)
+		condition_signal(condition_turn(channel));
+}
+
+int producer_bury(struct channel *channel, unsigned slot)
+{
+	struct producers *producers = producers_of(channel);
+	int rc = message_abort(channel, slot);
+
+	if (rc == 0 && atomic_load(&producers->turn) == slot + 1)
+		turn_release(channel);
+	return rc;
+}
+
+/* ---- waiting ---- */
+
+static bool turn_is_mine(struct channel *channel)
+{
+	return atomic_load(&producers_of(channel)->turn) == channel->slot + 1;
+}
+
+static bool turn_ready(void *context)
+{
+	struct channel *channel = context;
+	uint32_t turn = atomic_load(&producers_of(channel)->turn);
+
+	return turn == 0 || turn == channel->slot + 1;
+}
+
+static uint64_t head_now(struct channel *channel)
+{
+	/* What lies before it is free to write. Pairs with head_advance(). */
+	return atomic_load_explicit(&consumers_of(channel)->head, memory_order_acquire);
+}
+
+static bool message_lost(struct channel *channel)
+{
+	uint64_t lost = atomic_load(&producers_of(channel)->side.slots[channel->slot].lost);
+
+	return lost != 0 && lost == channel->open_sequence;
+}
+
+/* Without the mutex, holding the turn: sleeps until head has come to channel->waited_head. */
+static int room_wait(struct channel *channel, const struct deadline *deadline)
+{
+	struct producers *producers = producers_of(channel);
+	int rc = 0;
+
+	for (;;) {
+		/* Positions are multiples of 8: bit 0 says that somebody waits. */
+		atomic_store(&producers->room_wanted, channel->waited_head | 1);
+		/* Pairs with the fence in producers_wake_for_head(). */
+		atomic_thread_fence(memory_order_seq_cst);
+		if (!position_before(head_now(channel), channel->waited_head))
+			break;
+		if (channel->inside && message_lost(channel)) {
+			rc = -CHANNEL_ELOST;
+			break;
+		}
+		rc = deadline_passed(deadline);
+		if (rc == 0)
+			rc = channel_look_after(channel);
+		if (rc < 0)
+			break;
+		semaphore_wait(&producers->side.slots[channel->slot].wakeup,
+			       deadline_slice_ns(deadline, NS_PER_SEC));
+	}
+	atomic_store(&producers->room_wanted, 0);
+	return rc;
+}
+
+void producers_wake_for_head(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+	uint64_t wanted;
+
+	/* Pairs with the fence in room_wait(): we see the wish, or it sees the head. */
+	atomic_thread_fence(memory_order_seq_cst);
+	wanted = atomic_load(&producers->room_wanted);
+	while ((wanted & 1) != 0 && !position_before(head_now(channel), wanted & ~UINT64_C(1))) {
+		/*
+		 * The wish first, then whose it is: if the turn passes on in between, the new
+		 * holder has stored its own wish, or will look at head.
+		 */
+		if (atomic_compare_exchange_strong(&producers->room_wanted, &wanted, 0)) {
+			uint32_t turn = atomic_load(&producers->turn);
+
+			if (turn >= 1 && turn <= SLOT_COUNT)
+				semaphore_post(&producers->side.slots[turn - 1].wakeup);
+			break;
+		}
+	}
+	condition_broadcast(condition_ack(channel));
+}
+
+/*
+ * Locks the producers' mutex when the turn is free or ours and there is room for `bytes` of
+ * ring at tail. On an error nothing is held, and the turn only if we are inside a message.
+ */
+static int room_lock(struct channel *channel, uint64_t bytes)
+{
+	struct producers *producers = producers_of(channel);
+	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	uint64_t capacity = channel->segment.ring.capacity;
+	bool passed_over = false;
+	int rc;
+
+	rc = channel_look_after(channel);
+	if (rc == 0)
+		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
+	if (rc < 0)
+		return rc;
+	for (;;) {
+		uint32_t turn = atomic_load(&producers->turn);
+		bool mine = turn == channel->slot + 1;
+		uint64_t used = tail_now(channel) - head_now(channel);
+
+		if (used > capacity) {
+			rc = -CHANNEL_EDAMAGED;
+		} else if (turn != 0 && !mine) {
+			rc = side_probe(channel, CHANNEL_PRODUCER); /* its holder may be dead */
+			if (rc == 0 && atomic_load(&producers->turn) != turn)
+				continue;
+		} else if (capacity - used >= bytes) {
+			return 0;
+		} else {
+			atomic_store(&producers->turn, channel->slot + 1);
+		}
+
+		if (rc == 0 && channel->options.nonblock && !channel->inside)
+			rc = -EAGAIN;
+		if (rc < 0) {
+			if (!channel->inside && turn_is_mine(channel))
+				turn_release(channel);
+			side_unlock(channel, CHANNEL_PRODUCER);
+			break;
+		}
+		if (turn_is_mine(channel)) {
+			channel->waited_head = tail_now(channel) + bytes - capacity;
+			side_unlock(channel, CHANNEL_PRODUCER);
+			rc = room_wait(channel, &deadline);
+		} else {
+			if (passed_over && producers->turn_next == 0)
+				producers->turn_next = channel->slot + 1;
+			side_unlock(channel, CHANNEL_PRODUCER);
+			condition_wait(condition_turn(channel), channel->slot, turn_ready, channel,
+				       deadline_slice_ns(&deadline, NS_PER_SEC));
+			passed_over = true;
+			rc = deadline_passed(&deadline);
+			if (rc == 0)
+				rc = channel_look_after(channel);
+		}
+		if (rc < 0) { /* leave without the turn, which we may have been given meanwhile */
+			struct deadline leave = endpoint_leave_deadline(channel);
+
+			if (!channel->inside && side_lock(channel, CHANNEL_PRODUCER, &leave) == 0) {
+				if (turn_is_mine(channel))
+					turn_release(channel);
+				side_unlock(channel, CHANNEL_PRODUCER);
+			}
+			break;
+		}
+		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
+		if (rc < 0)
+			break;
+	}
+	turn_wake(channel); /* the signal that woke us was for somebody who sends */
+	channel->report.error = rc;
+	return rc;
+}
+
+/* Commits under the mutex, unlocks, wakes a consumer. */
+static int commit_unlock(struct channel *channel, const struct channel_block *block)
+{
+	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
+	bool was_inside = channel->inside;
+	struct record record = {
+		.size = (uint32_t)block->size,
+		.messages = block->messages,
+		.delimiter_size = block->delimiter_size,
+		.producer = (uint8_t)channel->slot,
+		.flags = (uint8_t)((was_inside ? RECORD_CONTINUED : 0) |
+				   ((block->flags & CHANNEL_MORE) != 0 ? RECORD_MORE : 0) |
+				   ((block->flags & CHANNEL_UNTERMINATED) != 0 ? RECORD_UNTERMINATED
+									       : 0)),
+	};
+	int rc;
+
+	if (was_inside)
+		record.messages = 0;
+	if ((block->flags & CHANNEL_MORE) != 0) /* taken before the message can be open */
+		atomic_store(&producers_of(channel)->turn, channel->slot + 1);
+	rc = record_commit(channel, &record);
+	if (rc == 0) {
+		channel->open_sequence = record.sequence;
+		channel->sent_end = tail_now(channel);
+		channel->inside = (block->flags & CHANNEL_MORE) != 0;
+		channel->sent = true;
+	}
+	channel->reserved = false;
+	if (!channel->inside && turn_is_mine(channel))
+		turn_release(channel);
+	side_unlock(channel, CHANNEL_PRODUCER);
+
+	if (rc == 0)
+		condition_signal(was_inside ? condition_piece(channel) : condition_data(channel));
+	turn_wake(channel);
+	atomic_fetch_add_explicit(&slot->messages, record.messages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&slot->bytes, record.size, memory_order_relaxed);
+	return rc;
+}
+
+/* ---- the public calls ---- */
+
+size_t channel_message_max(const struct channel *channel)
+{
+	return (size_t)ring_message_max(channel->segment.ring.capacity);
+}
+
+size_t channel_block_max(const struct channel *channel)
+{
+	return (size_t)ring_block_max(channel->segment.ring.capacity);
+}
+
+/* Ring bytes for a record; any piece but the last leaves room for the aborted mark. */
+static uint64_t bytes_needed(size_t payload, bool more)
+{
+	return ring_record_bytes(payload) + (more ? sizeof(struct record) : 0);
+}
+
+int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned char **at,
+		    size_t *room)
+{
+	uint64_t capacity = channel->segment.ring.capacity;
+	uint64_t spare = sizeof(struct record); /* until the commit says that it is the last */
+	uint64_t free_bytes;
+	int rc;
+
+	if (least > channel_message_max(channel))
+		return -EMSGSIZE;
+	if (ring_record_bytes(least) + spare > capacity)
+		spare = 0; /* a whole message that just fits */
+	rc = room_lock(channel, ring_record_bytes(least) + spare);
+	if (rc < 0)
+		return rc;
+	atomic_store(&producers_of(channel)->turn, channel->slot + 1);
+	free_bytes =
+		capacity - (tail_now(channel) - head_now(channel)) - spare - sizeof(struct record);
+	*at = ring_payload(&channel->segment.ring, tail_now(channel));
+	side_unlock(channel, CHANNEL_PRODUCER);
+	*room = free_bytes < most ? (size_t)free_bytes : most;
+	channel->reserved = true;
+	channel->reserved_whole = spare == 0;
+	channel->reserved_room = *room;
+	return 0;
+}
+
+int channel_commit(struct channel *channel, const struct channel_block *block)
+{
+	struct deadline deadline = endpoint_leave_deadline(channel);
+	int rc;
+
+	if (!channel->reserved || block->size > channel->reserved_room ||
+	    (channel->reserved_whole && (block->flags & CHANNEL_MORE) != 0))
+		return -EINVAL;
+	rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
+	if (rc < 0)
+		return rc;
+	if (!turn_is_mine(channel)) { /* nobody takes it from the living */
+		side_unlock(channel, CHANNEL_PRODUCER);
+		return -CHANNEL_EDAMAGED;
+	}
+	return commit_unlock(channel, block);
+}
+
+int channel_cancel(struct channel *channel)
+{
+	struct deadline deadline = endpoint_leave_deadline(channel);
+	int rc;
+
+	if (!channel->reserved)
+		return 0;
+	channel->reserved = false;
+	if (channel->inside)
+		return 0;
+	rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
+	if (rc < 0)
+		return rc;
+	if (turn_is_mine(channel))
+		turn_release(channel);
+	side_unlock(channel, CHANNEL_PRODUCER);
+	turn_wake(channel);
+	return 0;
+}
+
+int channel_send_block(struct channel *channel, const void *bytes,
+		       const struct channel_block *block)
+{
+	bool more = (block->flags & CHANNEL_MORE) != 0;
+	unsigned char *at;
+	size_t room;
+	int rc;
+
+	if (block->size > channel_message_max(channel))
+		return -EMSGSIZE;
+	if (block->size > COPY_UNDER_MUTEX_MAX) {
+		rc = channel_reserve(channel, block->size, block->size, &at, &room);
+		if (rc < 0)
+			return rc;
+		memcpy(at, bytes, block->size);
+		return channel_commit(channel, block);
+	}
+	rc = room_lock(channel, bytes_needed(block->size, more));
+	if (rc < 0)
+		return rc;
+	if (block->size > 0)
+		memcpy(ring_payload(&channel->segment.ring, tail_now(channel)), bytes, block->size);
+	return commit_unlock(channel, block);
+}
+
+/* A message that is longer than the ring streams through it. */
+static int send_in_pieces(struct channel *channel, const unsigned char *message, size_t size,
+			  unsigned flags)
+{
+	size_t most = channel_block_max(channel);
+	struct channel_block piece = { .messages = 1 };
+
+	if (channel->options.nonblock)
+		return -CHANNEL_ETOOBIG;
+	do {
+		int rc;
+
+		piece.size = size < most ? size : most;
+		piece.flags = size > most ? CHANNEL_MORE : flags;
+		rc = channel_send_block(channel, message, &piece);
+		if (rc < 0)
+			return rc;
+		message += piece.size;
+		size -= piece.size;
+	} while (size > 0);
+	return channel_wait_acknowledged(channel);
+}
+
+int channel_send(struct channel *channel, const void *message, size_t size, unsigned flags)
+{
+	struct channel_block block = { .size = size, .messages = 1, .flags = flags };
+
+	if (size > channel_message_max(channel))
+		return send_in_pieces(channel, message, size, flags);
+	return channel_send_block(channel, message, &block);
+}
+
+static bool ack_ready(void *context)
+{
+	struct channel *channel = context;
+
+	return !position_before(head_now(channel), channel->sent_end) || message_lost(channel);
+}
+
+int channel_wait_acknowledged(struct channel *channel)
+{
+	struct deadline deadline =
+		deadline_after(channel->options.timeout_ns, -ETIMEDOUT, &channel->interrupted);
+	int rc = 0;
+
+	while (channel->sent && !ack_ready(channel)) {
+		rc = deadline_passed(&deadline);
+		if (rc == 0)
+			rc = channel_look_after(channel);
+		if (rc < 0)
+			break;
+		condition_wait(condition_ack(channel), channel->slot, ack_ready, channel,
+			       deadline_slice_ns(&deadline, NS_PER_SEC));
+	}
+	if (rc == 0 && message_lost(channel))
+		rc = -CHANNEL_ELOST;
+	channel->report.error = rc;
+	return rc;
+}

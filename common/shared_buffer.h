@@ -1,0 +1,217 @@
+/*
+ * The bytes that both processes map. Nothing here is a function; common/PROTOCOL.md
+ * tells how the fields are used together.
+ *
+ * There are no pointers in here. A position is a count of bytes since the channel was
+ * made; it never wraps in practice, but all arithmetic on it is modulo 2^64 (ring.h).
+ *
+ * "Guarded by" names the mutex a writer holds. A field that the other side reads is one
+ * atomic word, and there are no others: tail, head, turn, room_wanted, the bitmaps,
+ * events, told, empty_end, lost.
+ */
+#ifndef SHARED_BUFFER_H
+#define SHARED_BUFFER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#ifndef __linux__
+#error "shm-produce and shm-consume need Linux: futexes, robust mutexes and double mapping."
+#endif
+
+enum {
+	SLOT_COUNT = 64,   /* endpoints of one side at a time: one bit each in a bitmap */
+	CACHE_LINE = 128,  /* two 64-byte lines: processors fetch them in pairs */
+	LAYOUT_PAGE = 4096 /* mutexes lie on pages of their own */
+};
+
+#define LAYOUT_VERSION 1u
+
+/* The first eight bytes of the object. Written as one word each. */
+#define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
+#define MAGIC_MAKING UINT64_C(0x2e474e494b414d2e) /* ".MAKING." in memory */
+
+/*
+ * header: written by the creator under flock, read by everybody, never changed after
+ * magic says MAGIC_READY. `keeper` alone is a hint: the pid that last took the flock.
+ * The first three fields keep their place in every layout version.
+ */
+struct header {
+	_Atomic uint64_t magic;
+	uint32_t layout_version;
+	uint32_t unused;
+	char abi[48];	   /* libc, word size, sizeof mutex; text, NUL-terminated */
+	uint64_t capacity; /* bytes of the ring, a power of two */
+	uint64_t epoch;	   /* ns since 1970 at creation: tells channels of one name apart */
+	_Atomic uint32_t keeper;
+};
+
+/* One robust, process-shared mutex on cache lines of its own. */
+struct lock {
+	_Alignas(CACHE_LINE) pthread_mutex_t mutex;
+};
+
+/* All mutexes of one side. alive[i] belongs to the owner of slot i for as long as it lives. */
+struct locks {
+	_Alignas(LAYOUT_PAGE) struct lock side;
+	struct lock alive[SLOT_COUNT];
+};
+
+/* An endpoint's place in its side. */
+struct slot {
+	/* written by whoever wakes the owner, and by the owner: 0, or 1 for a token */
+	_Alignas(CACHE_LINE) _Atomic uint32_t wakeup;
+	/*
+	 * lost: in a producer's slot, the sequence number of its message longer than the
+	 * ring that a dying consumer lost. Written under the consumers' mutex, read by the
+	 * slot's owner. 0: none.
+	 */
+	_Alignas(CACHE_LINE) _Atomic uint64_t lost;
+	_Atomic uint32_t tid;	   /* hints, written by the owner when it attaches ...   */
+	_Atomic uint32_t pid;	   /* ... and tid set to 0 when it detaches in good order */
+	_Atomic uint64_t messages; /* counters, written by the owner */
+	_Atomic uint64_t bytes;
+};
+
+/*
+ * What both sides have alike. attached: one bit for each slot in use, written under this
+ * side's mutex; the other side reads it to learn that nobody is here (it then reads
+ * `events`, which was written before the bit was cleared).
+ */
+struct side {
+	_Alignas(CACHE_LINE) _Atomic uint64_t attached;
+	_Atomic uint32_t holder; /* hint: pid that last locked this side's mutex */
+	struct slot slots[SLOT_COUNT];
+};
+
+/*
+ * A mark says what is true at one value of tail. Of the two marks that one counts whose
+ * position equals tail, so the single store of tail switches all three fields.
+ */
+struct mark {
+	uint64_t position;
+	uint64_t sequence; /* number of the next message */
+	uint32_t open;	   /* slot + 1 of a producer inside a message longer than the ring */
+};
+
+struct producers {
+	struct locks locks;
+	/* written under the producers' mutex (release), read by consumers (acquire) */
+	_Alignas(CACHE_LINE) _Atomic uint64_t tail;
+	/* guarded by the producers' mutex, not read by consumers */
+	_Alignas(CACHE_LINE) struct mark marks[2];
+	uint32_t turn_next; /* slot + 1 of a producer that was passed over: it gets the turn */
+	/*
+	 * turn: slot + 1 of the producer that waits for room or is inside a long message;
+	 * written under the producers' mutex. room_wanted: the head it needs, with bit 0 set
+	 * while it waits; written by the turn's holder, cleared by the consumer that wakes it.
+	 */
+	_Alignas(CACHE_LINE) _Atomic uint64_t room_wanted;
+	_Atomic uint32_t turn;
+	/* conditions: bit i set while the owner of slot i sleeps, or is about to */
+	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_turn;
+	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_ack;
+	/* attached, deaths, ends (see stream.h); written under the producers' mutex */
+	_Alignas(CACHE_LINE) _Atomic uint64_t events;
+	struct side side;
+};
+
+/*
+ * A place between two messages: record position, offset in its payload, message index in
+ * it. Normalised: the end of a record is {next record, 0, 0}.
+ */
+struct cursor {
+	uint64_t record;
+	uint32_t offset;
+	uint32_t index;
+};
+
+enum claim_flags {
+	CLAIM_MID = 1, /* inside a message longer than the ring: more pieces follow */
+	CLAIM_PART = 2 /* a part of that message has been acknowledged and freed */
+};
+
+struct claim_state {
+	struct cursor begin; /* nothing before it is needed any more */
+	struct cursor end;   /* everything from it on belongs to others */
+	uint64_t sequence;   /* of the first message in it */
+	uint32_t flags;
+	uint32_t producer; /* slot that sent the record */
+};
+
+/* Who holds a claim; `owner` also counts the attempts in its upper half. */
+enum { OWNER_FREE = 0, OWNER_NONE = 0xff /* an orphan */, OWNER_ATTEMPT_SHIFT = 32 };
+
+/*
+ * Guarded by the consumers' mutex. The states are changed by filling the idle copy and
+ * storing the selector; `owner` is stored last when a claim begins and alone when it
+ * changes hands or ends.
+ */
+struct claim {
+	_Alignas(CACHE_LINE) _Atomic uint64_t owner;
+	_Atomic uint32_t selector;
+	struct claim_state states[2];
+};
+
+struct consumers {
+	struct locks locks;
+	/* written under the consumers' mutex (release), read by producers (acquire) */
+	_Alignas(CACHE_LINE) _Atomic uint64_t head;
+	/* guarded by the consumers' mutex: where the next claim begins, two copies and a selector
+	 */
+	_Alignas(CACHE_LINE) struct cursor next[2];
+	_Atomic uint32_t next_selector;
+	/* not trusted after a death: a superset of the claims that are not OWNER_FREE */
+	_Atomic uint64_t claims_used;
+	struct claim claims[SLOT_COUNT];
+	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_data;
+	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_piece;
+	/* the value of events last reported at an end; written under the consumers' mutex */
+	_Alignas(CACHE_LINE) _Atomic uint64_t told;
+	/* a stream without a message ended unseen; set under flock, cleared under the mutex */
+	_Atomic uint32_t empty_end;
+	struct side side;
+};
+
+/* The ring follows at the next multiple of the system's page size and is mapped twice. */
+struct shared_buffer {
+	struct header header;
+	struct producers producers;
+	struct consumers consumers;
+};
+
+enum record_flags {
+	RECORD_MORE = 1,	 /* a piece, and not the last one of its message */
+	RECORD_CONTINUED = 2,	 /* a piece, and not the first one */
+	RECORD_ABORTED = 4,	 /* no payload: its producer gave the message up */
+	RECORD_UNTERMINATED = 8, /* the last line of delimited input, without a delimiter */
+	RECORD_FLAGS = 15
+};
+
+/*
+ * In the ring, at multiples of 8. Written by the producer before tail passes it, never
+ * changed after. The payload follows: `messages` messages, each ending with the payload's
+ * last `delimiter_size` bytes, or, if that is 0, one message or one piece of one.
+ */
+struct record {
+	uint32_t check; /* from the position: tells a record from anything else */
+	uint32_t size;	/* bytes of payload */
+	uint64_t sequence;
+	uint32_t messages;
+	uint8_t flags;
+	uint8_t delimiter_size;
+	uint8_t producer;
+	uint8_t unused;
+};
+
+_Static_assert(sizeof(struct record) == 24, "a record header is 24 bytes in every build");
+_Static_assert(sizeof(pthread_mutex_t) <= CACHE_LINE, "a mutex fits its lines");
+_Static_assert(sizeof(struct locks) % LAYOUT_PAGE == 0, "mutexes share no page with other data");
+_Static_assert(_Alignof(struct shared_buffer) == LAYOUT_PAGE, "the buffer begins on a page");
+_Static_assert(sizeof(struct claim) == CACHE_LINE, "one claim, one line");
+_Static_assert(sizeof(struct cursor) == 16, "a cursor has no padding");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+	       "atomics in shared memory must be lock-free");
+
+#endif

@@ -1,0 +1,285 @@
+#include "endpoint.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+/*
+ * Contention lasts as long as a record header takes to write, a sleep and a wake a hundred
+ * times longer: try again a little before sleeping.
+ */
+enum { LOCK_TRIES = 100 };
+
+struct condition condition_turn(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+
+	return (struct condition){ &producers->waiting_turn, producers->side.slots };
+}
+
+struct condition condition_ack(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+
+	return (struct condition){ &producers->waiting_ack, producers->side.slots };
+}
+
+struct condition condition_data(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	return (struct condition){ &consumers->waiting_data, consumers->side.slots };
+}
+
+struct condition condition_piece(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	return (struct condition){ &consumers->waiting_piece, consumers->side.slots };
+}
+
+void endpoint_wake_all(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+	uint32_t turn = atomic_load(&producers->turn);
+
+	condition_broadcast(condition_turn(channel));
+	condition_broadcast(condition_ack(channel));
+	condition_broadcast(condition_data(channel));
+	condition_broadcast(condition_piece(channel));
+	if (turn >= 1 && turn <= SLOT_COUNT)
+		semaphore_post(&producers->side.slots[turn - 1].wakeup);
+}
+
+struct side *side_of(struct channel *channel, enum channel_role role)
+{
+	return role == CHANNEL_PRODUCER ? &producers_of(channel)->side
+					: &consumers_of(channel)->side;
+}
+
+static struct locks *locks_of(struct channel *channel, enum channel_role role)
+{
+	return role == CHANNEL_PRODUCER ? &producers_of(channel)->locks
+					: &consumers_of(channel)->locks;
+}
+
+/* ---- the mutex ---- */
+
+/* Waits for the mutex until `ns` from now, at most. Returns what pthread returns. */
+static int mutex_lock_for(pthread_mutex_t *mutex, uint64_t ns)
+{
+	struct timespec until;
+	clockid_t clock = CLOCK_REALTIME;
+
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
+	clock = CLOCK_MONOTONIC;
+#endif
+	clock_gettime(clock, &until);
+	until.tv_sec += (time_t)((uint64_t)until.tv_nsec + ns) / (time_t)NS_PER_SEC;
+	until.tv_nsec = (long)(((uint64_t)until.tv_nsec + ns) % NS_PER_SEC);
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
+	return pthread_mutex_clocklock(mutex, clock, &until);
+#else
+	/* musl has nothing else; it sleeps for the difference, so only a step just now counts. */
+	return pthread_mutex_timedlock(mutex, &until);
+#endif
+}
+
+/*
+ * The one place that learns of a holder's death. Repair first, then declare the mutex
+ * consistent: whoever dies in between leaves EOWNERDEAD for the next one.
+ */
+static int side_locked(struct channel *channel, enum channel_role role, int error)
+{
+	pthread_mutex_t *mutex = &locks_of(channel, role)->side.mutex;
+	int rc = 0;
+
+	if (error == ENOTRECOVERABLE || error == EINVAL)
+		return -CHANNEL_EDAMAGED;
+	if (error != 0 && error != EOWNERDEAD)
+		return -error;
+	atomic_store_explicit(&side_of(channel, role)->holder, (uint32_t)channel->pid,
+			      memory_order_relaxed);
+	if (error == 0)
+		return 0;
+
+	if (role == CHANNEL_CONSUMER)
+		rc = consumers_repair(channel);
+	else if (!ring_valid_producers(&channel->segment.ring, channel->segment.shared))
+		rc = -CHANNEL_EDAMAGED;
+	/*
+	 * The dead one's `alive` may still say EBUSY: the kernel lets go of its mutexes one by
+	 * one, newest first. Then a later probe buries it.
+	 */
+	if (rc == 0)
+		rc = side_probe(channel, role);
+	channel->broadcast_due = true;
+	pthread_mutex_consistent(mutex);
+	if (rc < 0)
+		side_unlock(channel, role);
+	return rc;
+}
+
+int side_try_lock(struct channel *channel, enum channel_role role)
+{
+	int error = pthread_mutex_trylock(&locks_of(channel, role)->side.mutex);
+
+	return error == EBUSY ? -EBUSY : side_locked(channel, role, error);
+}
+
+int side_lock(struct channel *channel, enum channel_role role, const struct deadline *deadline)
+{
+	pthread_mutex_t *mutex = &locks_of(channel, role)->side.mutex;
+	int error;
+
+	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+		error = pthread_mutex_trylock(mutex);
+		if (error != EBUSY)
+			return side_locked(channel, role, error);
+	}
+	for (;;) {
+		int rc = deadline_passed(deadline);
+
+		if (rc < 0) {
+			channel->report.lock_taken = rc != -EINTR;
+			channel->report.holder =
+				(pid_t)atomic_load(&side_of(channel, role)->holder);
+			return rc;
+		}
+		error = mutex_lock_for(mutex, deadline_slice_ns(deadline, NS_PER_SEC));
+		if (error != ETIMEDOUT)
+			return side_locked(channel, role, error);
+	}
+}
+
+void side_unlock(struct channel *channel, enum channel_role role)
+{
+	pthread_mutex_unlock(&locks_of(channel, role)->side.mutex);
+	if (channel->broadcast_due) {
+		channel->broadcast_due = false;
+		endpoint_wake_all(channel);
+	}
+}
+
+/* ---- the slots ---- */
+
+/* Idempotent at every step: whoever dies in it is followed by somebody who does it again. */
+static int slot_bury(struct channel *channel, enum channel_role role, unsigned slot)
+{
+	struct producers *producers = producers_of(channel);
+	struct side *side = side_of(channel, role);
+	uint64_t bit = UINT64_C(1) << slot;
+	int rc;
+
+	channel->broadcast_due = true;
+	if (role == CHANNEL_PRODUCER) {
+		rc = producer_bury(channel, slot);
+		if (rc < 0)
+			return rc;
+		atomic_fetch_and(&producers->waiting_turn, ~bit);
+		atomic_fetch_and(&producers->waiting_ack, ~bit);
+		/* May count twice if we die before the slot is free; "differs" is what matters. */
+		atomic_store(&producers->events,
+			     events_add(atomic_load(&producers->events), EVENT_DEATH));
+	} else {
+		rc = consumer_bury(channel, slot);
+		if (rc < 0)
+			return rc;
+		atomic_fetch_and(&consumers_of(channel)->waiting_data, ~bit);
+		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
+	}
+	atomic_fetch_and(&side->attached, ~bit);
+	return 0;
+}
+
+int side_probe(struct channel *channel, enum channel_role role)
+{
+	struct locks *locks = locks_of(channel, role);
+	uint64_t attached = atomic_load(&side_of(channel, role)->attached);
+
+	if (channel->attached && role == channel->role)
+		attached &= ~channel->slot_bit;
+	for (; attached != 0; attached &= attached - 1) {
+		unsigned slot = (unsigned)__builtin_ctzll(attached);
+		pthread_mutex_t *alive = &locks->alive[slot].mutex;
+		int error = pthread_mutex_trylock(alive);
+		int rc;
+
+		if (error == EBUSY)
+			continue; /* it lives */
+		if (error != 0 && error != EOWNERDEAD)
+			return -CHANNEL_EDAMAGED;
+		rc = slot_bury(channel, role, slot);
+		if (error == EOWNERDEAD)
+			pthread_mutex_consistent(alive);
+		pthread_mutex_unlock(alive);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int side_enter(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+	struct locks *locks = locks_of(channel, channel->role);
+	struct side *side = side_of(channel, channel->role);
+	uint64_t attached = atomic_load(&side->attached);
+
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+		struct slot *place = &side->slots[slot];
+		uint64_t bit = UINT64_C(1) << slot;
+		int error;
+
+		if ((attached & bit) != 0)
+			continue;
+		error = pthread_mutex_trylock(&locks->alive[slot].mutex);
+		if (error == EBUSY)
+			continue; /* its last owner is still on the way out */
+		if (error == EOWNERDEAD)
+			pthread_mutex_consistent(&locks->alive[slot].mutex);
+		else if (error != 0)
+			return -CHANNEL_EDAMAGED;
+
+		atomic_store(&place->tid, (uint32_t)syscall(SYS_gettid));
+		atomic_store(&place->pid, (uint32_t)channel->pid);
+		atomic_store(&place->lost, 0);
+		atomic_store(&place->messages, 0);
+		atomic_store(&place->bytes, 0);
+		semaphore_drain(&place->wakeup);
+		/* Counted before the slot is in use: nobody sees us here and the count without us.
+		 */
+		if (channel->role == CHANNEL_PRODUCER)
+			atomic_store(&producers->events,
+				     events_add(atomic_load(&producers->events), EVENT_ATTACHED));
+		atomic_fetch_or(&side->attached, bit);
+		channel->slot = slot;
+		channel->slot_bit = bit;
+		channel->attached = true;
+		atomic_store(&channel->wakeup, &place->wakeup);
+		return 0;
+	}
+	return -EBUSY;
+}
+
+void side_leave(struct channel *channel)
+{
+	struct side *side = side_of(channel, channel->role);
+	uint64_t bit = channel->slot_bit;
+
+	atomic_store(&channel->wakeup, NULL);
+	if (channel->role == CHANNEL_PRODUCER) {
+		atomic_fetch_and(&producers_of(channel)->waiting_turn, ~bit);
+		atomic_fetch_and(&producers_of(channel)->waiting_ack, ~bit);
+	} else {
+		atomic_fetch_and(&consumers_of(channel)->waiting_data, ~bit);
+		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
+	}
+	atomic_store(&side->slots[channel->slot].tid, 0);
+	atomic_fetch_and(&side->attached, ~bit);
+	pthread_mutex_unlock(&locks_of(channel, channel->role)->alive[channel->slot].mutex);
+	channel->attached = false;
+}

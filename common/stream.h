@@ -1,0 +1,36 @@
+/*
+ * The word `events` counts what tells one stream from the next: producers attached,
+ * producers that died or failed, and explicit ends. One word, so that a consumer reads all
+ * three at once. Counters wrap; only "differs" matters.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define EVENT_ATTACHED (UINT64_C(1) << 0)  /* 24 bits */
+#define EVENT_DEATH    (UINT64_C(1) << 24) /* 20 bits */
+#define EVENT_END      (UINT64_C(1) << 44) /* 20 bits */
+
+#define EVENTS_ATTACHED (EVENT_DEATH - 1)
+#define EVENTS_DEATHS	(EVENT_END - EVENT_DEATH)
+#define EVENTS_ENDS	(~(EVENT_END - 1))
+
+/* The word with one more of `event`; a counter that overflows does not touch its neighbour. */
+static inline uint64_t events_add(uint64_t events, uint64_t event)
+{
+	uint64_t field = event == EVENT_ATTACHED ? EVENTS_ATTACHED
+			 : event == EVENT_DEATH	 ? EVENTS_DEATHS
+						 : EVENTS_ENDS;
+
+	return (events & ~field) | ((events + event) & field);
+}
+
+/* Do two values differ in any of these counters? */
+static inline bool events_differ(uint64_t a, uint64_t b, uint64_t fields)
+{
+	return ((a ^ b) & fields) != 0;
+}
+
+#endif

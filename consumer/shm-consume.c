@@ -1,0 +1,266 @@
+/* shm-consume: takes messages out of a channel. See shm-consume.1. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { KEY_IDLE = CLI_KEY_TOOL };
+
+static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
+					     { 'c', "count", "N", "stop after N messages" },
+					     { 'e', "exit-empty", NULL,
+					       "stop when nothing is left, even if producers are\n"
+					       "still there; never creates a channel" },
+					     { 'f', "follow", NULL,
+					       "do not stop when the producers have gone" },
+					     { KEY_IDLE, "idle", "SEC",
+					       "with -f: stop, exit 0, when nothing has come for\n"
+					       "this long" },
+					     { 0 } };
+
+static const struct cli_tool tool = {
+	.name = "shm-consume",
+	.usage = "shm-consume [OPTION]...",
+	.about = "Take messages out of a channel in shared memory and print each with a newline,\n"
+		 "until the stream ends. shm-produce puts them in; either may start first.",
+	.options = options
+};
+
+static struct cli_settings settings;
+
+struct consumer {
+	struct channel *channel;
+	struct frame_output output;
+	uint64_t count; /* 0: no limit */
+	uint64_t received;
+	uint64_t idle_ns; /* 0: for ever */
+	bool exit_empty;
+	bool follow;
+	bool inside;	  /* of a message longer than the ring */
+	bool pipe_closed; /* the reader of our output has gone */
+};
+
+static struct consumer consumer;
+
+/* Were there as many as --count asked for? */
+static enum cli_exit status_at_end(void)
+{
+	return consumer.count > consumer.received ? CLI_WOULD_BLOCK : CLI_DONE;
+}
+
+/* --verbose: each message that was written. */
+static void tell_received(const struct channel_delivery *delivery)
+{
+	char excerpt[CLI_EXCERPT_MAX];
+	size_t at = 0;
+
+	if (!settings.verbose)
+		return;
+	if (delivery->delimiter_size == 0) {
+		if (delivery->first)
+			cli_story(&settings, "consumer: received data: %s",
+				  cli_excerpt(delivery->bytes, delivery->size, excerpt));
+		return;
+	}
+	for (uint32_t i = 0; i < delivery->messages; i++) {
+		size_t size = delimiter_skip(delivery->bytes + at, delivery->size - at,
+					     delivery->delimiter, delivery->delimiter_size, 1);
+
+		if (size == 0)
+			return;
+		cli_story(&settings, "consumer: received data: %s",
+			  cli_excerpt(delivery->bytes + at, size - delivery->delimiter_size,
+				      excerpt));
+		at += size;
+	}
+}
+
+/* Writes what is in hand; what could not be written is given back. */
+static enum cli_exit handle(const struct channel_delivery *delivery)
+{
+	uint32_t done;
+	int rc = frame_write(consumer.channel, &consumer.output, delivery, &done);
+
+	if (rc == 0) {
+		tell_received(delivery);
+		consumer.inside = !delivery->last;
+		if (delivery->last)
+			consumer.received += delivery->delimiter_size > 0 ? delivery->messages : 1;
+		return CLI_DONE;
+	}
+	channel_give_back(consumer.channel, done);
+	consumer.pipe_closed = rc == -EPIPE;
+	if (rc == -EBADMSG)
+		return cli_channel_error(&settings, consumer.channel, "receive from",
+					 -CHANNEL_EDAMAGED);
+	if (rc != -EINTR && !(consumer.pipe_closed && !cli_pipe_ignored()))
+		cli_error(&settings, "cannot write standard output: %s", strerror(-rc));
+	return CLI_FAILED;
+}
+
+/* How the last look for a message ended, if not with one. */
+static enum cli_exit status_without(int result, bool idle)
+{
+	switch (result) {
+	case CHANNEL_ENDED:
+		return channel_incomplete(consumer.channel) ? CLI_INCOMPLETE : status_at_end();
+	case -EAGAIN:
+		if (channel_report(consumer.channel)->lock_taken)
+			break;
+		return consumer.exit_empty ? status_at_end() : CLI_WOULD_BLOCK;
+	case -ETIMEDOUT:
+		if (idle && !channel_report(consumer.channel)->lock_taken)
+			return status_at_end();
+		break;
+	default:
+		break;
+	}
+	return cli_channel_error(&settings, consumer.channel, "receive from", result);
+}
+
+static enum cli_exit receive_messages(void)
+{
+	unsigned flags = (consumer.follow ? CHANNEL_FOLLOW : 0) |
+			 (consumer.exit_empty || settings.channel.nonblock ? CHANNEL_DONTWAIT : 0);
+	bool told_waiting = false;
+
+	for (;;) {
+		struct channel_delivery delivery;
+		uint64_t left = consumer.count - consumer.received;
+		bool idle = consumer.idle_ns != 0 && !consumer.inside &&
+			    (settings.channel.timeout_ns == 0 ||
+			     consumer.idle_ns < settings.channel.timeout_ns);
+		enum cli_exit status;
+		int rc;
+
+		if (!told_waiting)
+			cli_story(&settings, "consumer: waiting for data...");
+		told_waiting = true;
+		rc = channel_receive(consumer.channel,
+				     consumer.count == 0 || left > UINT32_MAX ? UINT32_MAX
+									      : (uint32_t)left,
+				     flags, idle ? consumer.idle_ns : 0, &delivery);
+		if (rc != CHANNEL_DELIVERED) {
+			/* An error may have come before the last delivery was acknowledged. */
+			channel_acknowledge(consumer.channel);
+			return status_without(rc, idle);
+		}
+		status = handle(&delivery);
+		if (status != CLI_DONE)
+			return status;
+		if (consumer.count > 0 && consumer.received >= consumer.count) {
+			rc = channel_acknowledge(consumer.channel);
+			return rc < 0 ? cli_channel_error(&settings, consumer.channel,
+							  "acknowledge to", rc)
+				      : CLI_DONE;
+		}
+	}
+}
+
+static enum cli_exit attach_failed(int error)
+{
+	/* With -n or -e a channel that is missing is an empty one; another's is a mistake. */
+	if (error == -ENOENT && settings.channel.owner == geteuid() &&
+	    settings.channel.never_create)
+		return consumer.exit_empty ? status_at_end() : CLI_WOULD_BLOCK;
+	return cli_channel_error(&settings, consumer.channel, "attach to", error);
+}
+
+static int consume(void *context)
+{
+	enum cli_exit status;
+	uint64_t lost;
+	int rc;
+
+	(void)context;
+	rc = channel_attach(consumer.channel, CHANNEL_CONSUMER, &settings.channel);
+	if (rc == -CHANNEL_ETHREAD)
+		return CLI_ANOTHER_THREAD;
+	if (rc < 0)
+		return (int)attach_failed(rc);
+	cli_story(&settings, "consumer: connected to shared memory!");
+	cli_check_size(&settings, consumer.channel);
+
+	status = receive_messages();
+	lost = channel_lost(consumer.channel);
+	if (lost > 0) {
+		cli_error(&settings,
+			  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had "
+			  "died or left with a part",
+			  settings.channel.name, (unsigned long long)lost, lost == 1 ? "" : "s");
+		if (status == CLI_DONE || status == CLI_WOULD_BLOCK)
+			status = CLI_INCOMPLETE;
+	}
+	channel_detach(consumer.channel, 0);
+	return (int)status;
+}
+
+/* A delayed error, of a network file system say, shows when it is closed. */
+static int output_close(int status)
+{
+	if (close(STDOUT_FILENO) != 0 && errno != EBADF && errno != EINTR && status == CLI_DONE) {
+		cli_error(&settings, "cannot write standard output: %s", strerror(errno));
+		return CLI_FAILED;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *argument;
+	int key, status;
+
+	cli_begin(&settings, &tool);
+	while ((key = cli_next_option(&settings, argc, argv, &argument)) != -1) {
+		switch (key) {
+		case 'c':
+			consumer.count = cli_count(&settings, "count", argument);
+			break;
+		case 'e':
+			consumer.exit_empty = true;
+			break;
+		case 'f':
+			consumer.follow = true;
+			break;
+		case KEY_IDLE:
+			consumer.idle_ns = cli_seconds(&settings, "idle time", argument);
+			break;
+		default:
+			abort(); /* a row of the table without a case */
+		}
+	}
+	if (optind < argc)
+		cli_usage_error(
+			&settings,
+			"unexpected operand \"%s\"; to stop after a number of messages: -c %s",
+			argv[optind], argv[optind]);
+	if (consumer.exit_empty && consumer.follow)
+		cli_usage_error(&settings, "--exit-empty stops, --follow does not");
+	if (settings.channel.nonblock && consumer.follow)
+		cli_usage_error(&settings, "--nonblock never waits, --follow does");
+	if (consumer.idle_ns != 0 && !consumer.follow)
+		cli_usage_error(&settings, "--idle goes with --follow");
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
+		cli_error(&settings, "cannot write standard output: %s", strerror(errno));
+		return CLI_FAILED;
+	}
+	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;
+	consumer.output =
+		(struct frame_output){ .fd = STDOUT_FILENO, .delimiter = &settings.delimiter };
+
+	consumer.channel = channel_new();
+	if (consumer.channel == NULL) {
+		cli_error(&settings, "out of memory");
+		return CLI_FAILED;
+	}
+	cli_signals_catch(consumer.channel);
+	cli_story(&settings, "consumer: waiting for shared memory...");
+	status = output_close(cli_run(consume, NULL));
+	cli_story(&settings, "consumer: finishing process.");
+	cli_end(status, consumer.pipe_closed);
+}

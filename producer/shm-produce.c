@@ -1,0 +1,239 @@
+/* shm-produce: puts messages into a channel. See shm-produce.1. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { KEY_END = CLI_KEY_TOOL };
+
+static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
+					     { 'i', "input", "FILE",
+					       "the whole FILE is one message (repeatable, sent\n"
+					       "before any MESSAGE; - is standard input)" },
+					     { 'a', "wait-ack", NULL,
+					       "return only when every message sent has been\n"
+					       "acknowledged" },
+					     { KEY_END, "end", NULL,
+					       "after the last message end the stream, also for\n"
+					       "consumers that follow" },
+					     { 0 } };
+
+static const struct cli_tool tool = {
+	.name = "shm-produce",
+	.usage = "shm-produce [OPTION]... [--] [MESSAGE]...",
+	.about = "Put messages into a channel in shared memory: each MESSAGE, or, without one, "
+		 "each\n"
+		 "line of standard input. shm-consume takes them out; either may start first.",
+	.options = options
+};
+
+static struct cli_settings settings;
+
+struct producer {
+	struct channel *channel;
+	char **messages;
+	int message_count;
+	const char **files;
+	int file_count;
+	bool wait_acknowledged;
+	bool end;
+	bool input_read; /* something of an input was taken and cannot be read again */
+	bool sent;
+};
+
+static struct producer producer;
+
+static void tell_sent(void)
+{
+	producer.sent = true;
+	cli_story(&settings, "producer: data ready, notifying consumer");
+}
+
+/* ---- sending ---- */
+
+static enum cli_exit send_failed(int error)
+{
+	return cli_channel_error(&settings, producer.channel, "send to", error);
+}
+
+static enum cli_exit send_input(int fd, const char *name, const struct delimiter *delimiter)
+{
+	struct frame_input input = { .fd = fd, .delimiter = delimiter, .sent = tell_sent };
+	int rc = frame_send(producer.channel, &input);
+
+	producer.input_read |= input.read;
+	if (rc < 0 && input.error != 0) {
+		cli_error(&settings, "cannot read %s: %s", name, strerror(input.error));
+		return CLI_FAILED;
+	}
+	return rc < 0 ? send_failed(rc) : CLI_DONE;
+}
+
+static enum cli_exit send_file(const char *path)
+{
+	static const struct delimiter none = { .size = 0 };
+	char name[300];
+	enum cli_exit status;
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return send_input(STDIN_FILENO, "standard input", &none);
+	do { /* a FIFO may be waited for, a signal ends that */
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	} while (fd < 0 && errno == EINTR && !channel_interrupted(producer.channel));
+	snprintf(name, sizeof(name), "\"%s\"", path);
+	if (fd < 0 && errno == EINTR)
+		return CLI_FAILED;
+	if (fd < 0) {
+		cli_error(&settings, "cannot open %s: %s", name, strerror(errno));
+		return CLI_FAILED;
+	}
+	status = send_input(fd, name, &none);
+	close(fd);
+	return status;
+}
+
+static enum cli_exit send_messages(void)
+{
+	enum cli_exit status = CLI_DONE;
+	int rc;
+
+	for (int i = 0; status == CLI_DONE && i < producer.file_count; i++)
+		status = send_file(producer.files[i]);
+	for (int i = 0; status == CLI_DONE && i < producer.message_count; i++) {
+		rc = channel_send(producer.channel, producer.messages[i],
+				  strlen(producer.messages[i]), 0);
+		if (rc < 0)
+			return send_failed(rc);
+		tell_sent();
+	}
+	if (status == CLI_DONE && producer.file_count == 0 && producer.message_count == 0)
+		status = send_input(STDIN_FILENO, "standard input", &settings.delimiter);
+	if (status == CLI_DONE && producer.wait_acknowledged) {
+		rc = channel_wait_acknowledged(producer.channel);
+		if (rc == -ETIMEDOUT) {
+			cli_error(&settings,
+				  "timed out: channel \"%s\" holds messages that are not "
+				  "acknowledged",
+				  settings.channel.name);
+			return CLI_TIMED_OUT;
+		}
+		if (rc < 0)
+			return send_failed(rc);
+	}
+	return status;
+}
+
+static int produce(void *context)
+{
+	enum cli_exit status;
+	unsigned flags = 0;
+	int rc;
+
+	(void)context;
+	rc = channel_attach(producer.channel, CHANNEL_PRODUCER, &settings.channel);
+	if (rc == -CHANNEL_ETHREAD)
+		return CLI_ANOTHER_THREAD;
+	if (rc < 0)
+		return (int)cli_channel_error(&settings, producer.channel, "attach to", rc);
+	cli_check_size(&settings, producer.channel);
+
+	status = send_messages();
+	/*
+	 * Consumers learn that the stream may be incomplete, unless nothing was taken from
+	 * anywhere: who got 3 for its first message can simply try again.
+	 */
+	if (status != CLI_DONE &&
+	    !(status == CLI_WOULD_BLOCK && !producer.input_read && !producer.sent))
+		flags |= CHANNEL_FAILED;
+	if (status == CLI_DONE && producer.end)
+		flags |= CHANNEL_END;
+	channel_detach(producer.channel, flags);
+	return (int)status;
+}
+
+/* ---- the command line ---- */
+
+static void input_add(const char *path)
+{
+	const char **files =
+		realloc(producer.files, ((size_t)producer.file_count + 1) * sizeof(*files));
+
+	if (files == NULL) {
+		cli_error(&settings, "out of memory");
+		exit(CLI_FAILED);
+	}
+	producer.files = files;
+	producer.files[producer.file_count++] = path;
+}
+
+/* What can be known before anything is created or sent. */
+static void inputs_check(void)
+{
+	int standard = producer.file_count == 0 && producer.message_count == 0;
+
+	for (int i = 0; i < producer.file_count; i++) {
+		if (strcmp(producer.files[i], "-") == 0) {
+			if (producer.message_count > 0)
+				cli_usage_error(
+					&settings,
+					"with a MESSAGE standard input is not read: \"-i -\"");
+			if (standard++ > 0)
+				cli_usage_error(&settings,
+						"standard input can be one message only: \"-i -\"");
+		} else if (access(producer.files[i], R_OK) != 0) {
+			cli_error(&settings, "cannot open \"%s\": %s", producer.files[i],
+				  strerror(errno));
+			exit(CLI_FAILED);
+		}
+	}
+	if (standard > 0 && fcntl(STDIN_FILENO, F_GETFD) < 0) {
+		cli_error(&settings, "cannot read standard input: %s", strerror(errno));
+		exit(CLI_FAILED);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *argument;
+	int key, status;
+
+	cli_begin(&settings, &tool);
+	while ((key = cli_next_option(&settings, argc, argv, &argument)) != -1) {
+		switch (key) {
+		case 'i':
+			input_add(argument);
+			break;
+		case 'a':
+			producer.wait_acknowledged = true;
+			break;
+		case KEY_END:
+			producer.end = true;
+			break;
+		default:
+			abort(); /* a row of the table without a case */
+		}
+	}
+	producer.messages = argv + optind;
+	producer.message_count = argc - optind;
+	if (producer.wait_acknowledged && settings.channel.nonblock)
+		cli_usage_error(&settings, "--wait-ack waits, --nonblock never does");
+	inputs_check();
+
+	producer.channel = channel_new();
+	if (producer.channel == NULL) {
+		cli_error(&settings, "out of memory");
+		return CLI_FAILED;
+	}
+	cli_signals_catch(producer.channel);
+	cli_story(&settings, "producer: preparing data...");
+	status = cli_run(produce, NULL);
+	cli_story(&settings, "producer: finishing process.");
+	free(producer.files);
+	cli_end(status, false);
+}
