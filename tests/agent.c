@@ -1,0 +1,300 @@
+/*
+ * An endpoint in a process of its own that does what it is told, one line at a time, and
+ * answers each with one line: "ok ...", or "error NAME". So a test can stop, kill or look
+ * between any two steps.
+ *
+ *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [nonblock] [fresh] [nocreate]
+ *   detach [failed] [end]
+ *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
+ *   block N TEXT        N messages "TEXT;" with delimiter ";"
+ *   piece N more|last   a piece of N bytes of a long message
+ *   reserve N           commit N   cancel
+ *   ack                 waits until everything sent is acknowledged
+ *   receive [N] [dontwait] [follow]
+ *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", "ended", "incomplete"
+ *   check               is what was received what sendn makes?
+ *   acknowledge         give N   lost
+ *   lock producer|consumer    holds that side's mutex; unlock: lets go
+ *   flock               holds the object's flock
+ *   valid               ring_valid_records(): nobody else may be at work
+ *   look                channel_look_after()
+ *   die                 kill -9 itself
+ *   quit
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "endpoint.h"
+
+static struct channel *channel;
+static struct channel_delivery delivery;
+
+static const char *error_name(int error)
+{
+	static char number[32];
+
+	switch (-error) {
+	case EAGAIN:
+		return "EAGAIN";
+	case ETIMEDOUT:
+		return "ETIMEDOUT";
+	case EINTR:
+		return "EINTR";
+	case ENOENT:
+		return "ENOENT";
+	case EMSGSIZE:
+		return "EMSGSIZE";
+	case ENOSPC:
+		return "ENOSPC";
+	case CHANNEL_EFOREIGN:
+		return "FOREIGN";
+	case CHANNEL_EDAMAGED:
+		return "DAMAGED";
+	case CHANNEL_EVERSION:
+		return "VERSION";
+	case CHANNEL_EABI:
+		return "ABI";
+	case CHANNEL_EOWNER:
+		return "OWNER";
+	case CHANNEL_EMODE:
+		return "MODE";
+	case CHANNEL_EINUSE:
+		return "INUSE";
+	case CHANNEL_EREMOVED:
+		return "REMOVED";
+	case CHANNEL_ETHREAD:
+		return "THREAD";
+	case CHANNEL_ELOST:
+		return "LOST";
+	case CHANNEL_EABORTED:
+		return "ABORTED";
+	case CHANNEL_ETOOBIG:
+		return "TOOBIG";
+	default:
+		snprintf(number, sizeof(number), "%d", -error);
+		return number;
+	}
+}
+
+static void answer(int rc)
+{
+	if (rc < 0)
+		printf("error %s\n", error_name(rc));
+	else
+		printf("ok\n");
+}
+
+static bool has_word(const char *line, const char *word)
+{
+	const char *found = strstr(line, word);
+
+	return found != NULL && found > line && found[-1] == ' ' &&
+	       (found[strlen(word)] == ' ' || found[strlen(word)] == '\0');
+}
+
+static uint64_t value_of(const char *line, const char *name)
+{
+	const char *found = strstr(line, name);
+
+	return found == NULL ? 0 : strtoull(found + strlen(name), NULL, 0);
+}
+
+static unsigned char pattern(size_t i)
+{
+	return (unsigned char)(i * 31 % 251);
+}
+
+static unsigned char *pattern_new(size_t size)
+{
+	unsigned char *bytes = malloc(size + 1);
+
+	if (bytes == NULL)
+		abort();
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = pattern(i);
+	return bytes;
+}
+
+static int attach(const char *line)
+{
+	char role[32], name[CHANNEL_NAME_MAX + 1];
+	struct channel_options options = { .name = name, .owner = geteuid() };
+
+	if (sscanf(line, "attach %31s %200s", role, name) != 2)
+		return -EINVAL;
+	options.size = value_of(line, " size=");
+	options.first_position = value_of(line, " first=");
+	options.timeout_ns = value_of(line, " timeout=") * NS_PER_MS;
+	options.nonblock = has_word(line, "nonblock");
+	options.fresh = has_word(line, "fresh");
+	options.never_create = has_word(line, "nocreate");
+	return channel_attach(channel,
+			      strcmp(role, "producer") == 0 ? CHANNEL_PRODUCER : CHANNEL_CONSUMER,
+			      &options);
+}
+
+static int send_block(const char *line)
+{
+	struct channel_block block = { .delimiter_size = 1 };
+	char text[256], *bytes;
+	unsigned count;
+	size_t length;
+	int rc;
+
+	if (sscanf(line, "block %u %255s", &count, text) != 2)
+		return -EINVAL;
+	length = strlen(text);
+	bytes = malloc(count * (length + 1) + 1);
+	if (bytes == NULL)
+		abort();
+	for (unsigned i = 0; i < count; i++)
+		sprintf(bytes + i * (length + 1), "%s;", text);
+	block.messages = count;
+	block.size = count * (length + 1);
+	rc = channel_send_block(channel, bytes, &block);
+	free(bytes);
+	return rc;
+}
+
+static int send_piece(const char *line)
+{
+	size_t size = value_of(line, "piece ");
+	struct channel_block block = { .size = size,
+				       .messages = 1,
+				       .flags = has_word(line, "more") ? CHANNEL_MORE : 0 };
+	unsigned char *bytes = pattern_new(size);
+	int rc = channel_send_block(channel, bytes, &block);
+
+	free(bytes);
+	return rc;
+}
+
+static void receive(const char *line)
+{
+	unsigned flags = (has_word(line, "dontwait") ? CHANNEL_DONTWAIT : 0) |
+			 (has_word(line, "follow") ? CHANNEL_FOLLOW : 0);
+	uint32_t most = (uint32_t)value_of(line, "receive ");
+	int rc = channel_receive(channel, most == 0 ? UINT32_MAX : most, flags, 0, &delivery);
+	int shown;
+
+	if (rc < 0) {
+		answer(rc);
+	} else if (rc == CHANNEL_ENDED) {
+		printf("%s\n", channel_incomplete(channel) ? "incomplete" : "ended");
+	} else {
+		shown = delivery.size < 64 ? (int)delivery.size : 64;
+		printf("ok %llu %u %zu %u %s%s%s %.*s\n", (unsigned long long)delivery.sequence,
+		       delivery.messages, delivery.size, delivery.attempts,
+		       delivery.first ? "F" : "-", delivery.last ? "L" : "-",
+		       delivery.unterminated ? "U" : "-", shown, (const char *)delivery.bytes);
+	}
+}
+
+static int check(void)
+{
+	for (size_t i = 0; i < delivery.size; i++)
+		if (delivery.bytes[i] != pattern(i))
+			return -EBADMSG;
+	return 0;
+}
+
+static enum channel_role role_in(const char *line)
+{
+	return has_word(line, "producer") ? CHANNEL_PRODUCER : CHANNEL_CONSUMER;
+}
+
+static void obey(const char *line)
+{
+	struct deadline deadline = deadline_after(5 * NS_PER_SEC, -ETIMEDOUT, NULL);
+	char word[32] = "";
+	unsigned char *at;
+	size_t room;
+	int rc;
+
+	sscanf(line, "%31s", word);
+	if (strcmp(word, "attach") == 0) {
+		answer(attach(line));
+	} else if (strcmp(word, "detach") == 0) {
+		channel_detach(channel, (has_word(line, "failed") ? CHANNEL_FAILED : 0) |
+						(has_word(line, "end") ? CHANNEL_END : 0));
+		answer(0);
+	} else if (strcmp(word, "send") == 0) {
+		answer(channel_send(channel, line + 5, strlen(line + 5), 0));
+	} else if (strcmp(word, "sendn") == 0) {
+		size_t size = value_of(line, "sendn ");
+		unsigned char *bytes = pattern_new(size);
+
+		answer(channel_send(channel, bytes, size, 0));
+		free(bytes);
+	} else if (strcmp(word, "block") == 0) {
+		answer(send_block(line));
+	} else if (strcmp(word, "piece") == 0) {
+		answer(send_piece(line));
+	} else if (strcmp(word, "reserve") == 0) {
+		rc = channel_reserve(channel, value_of(line, "reserve "),
+				     value_of(line, "reserve "), &at, &room);
+		if (rc == 0)
+			memset(at, 'r', room);
+		answer(rc);
+	} else if (strcmp(word, "commit") == 0) {
+		struct channel_block block = { .size = value_of(line, "commit "), .messages = 1 };
+
+		answer(channel_commit(channel, &block));
+	} else if (strcmp(word, "cancel") == 0) {
+		answer(channel_cancel(channel));
+	} else if (strcmp(word, "ack") == 0) {
+		answer(channel_wait_acknowledged(channel));
+	} else if (strcmp(word, "receive") == 0) {
+		receive(line);
+	} else if (strcmp(word, "check") == 0) {
+		answer(check());
+	} else if (strcmp(word, "acknowledge") == 0) {
+		answer(channel_acknowledge(channel));
+	} else if (strcmp(word, "give") == 0) {
+		answer(channel_give_back(channel, (uint32_t)value_of(line, "give ")));
+	} else if (strcmp(word, "lost") == 0) {
+		printf("ok %llu\n", (unsigned long long)channel_lost(channel));
+	} else if (strcmp(word, "lock") == 0) {
+		answer(side_lock(channel, role_in(line), &deadline));
+	} else if (strcmp(word, "unlock") == 0) {
+		side_unlock(channel, role_in(line));
+		answer(0);
+	} else if (strcmp(word, "flock") == 0) {
+		answer(segment_lock(&channel->segment, &deadline));
+	} else if (strcmp(word, "valid") == 0) {
+		answer(ring_valid_records(&channel->segment.ring, channel->segment.shared)
+			       ? 0
+			       : -CHANNEL_EDAMAGED);
+	} else if (strcmp(word, "look") == 0) {
+		channel->looked_ns = 0;
+		answer(channel_look_after(channel));
+	} else if (strcmp(word, "die") == 0) {
+		kill(getpid(), SIGKILL);
+	} else {
+		printf("what? %s\n", line);
+	}
+}
+
+int main(void)
+{
+	char line[512];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	channel = channel_new();
+	if (channel == NULL)
+		return 1;
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strcmp(line, "quit") == 0)
+			break;
+		obey(line);
+	}
+	channel_detach(channel, 0);
+	channel_free(channel);
+	return 0;
+}

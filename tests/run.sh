@@ -1,0 +1,25 @@
+#!/bin/sh
+# Runs the tests: tests/run.sh TESTS_FOLDER TOOLS_FOLDER [CRITERION_OPTION]...
+# A run that leaves an object in shared memory has failed.
+set -eu
+
+TESTS=$1
+TOOLS=$2
+shift 2
+export TESTS TOOLS
+
+objects() {
+	find /dev/shm -name "shm-channel.$(id -u).test-*" 2>/dev/null | sort
+}
+
+before=$(objects)
+status=0
+"$TESTS/run" "$@" || status=$?
+"$TESTS/cond_wedge" || status=1
+left=$(objects)
+if [ "$left" != "$before" ]; then
+	echo "left in shared memory:"
+	echo "$left"
+	status=1
+fi
+exit "$status"

@@ -1,0 +1,387 @@
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ARGUMENTS_MAX = 64 };
+
+uint64_t test_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void test_pause(void)
+{
+	struct timespec pause = { .tv_nsec = 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+const char *channel_name(char name[NAME_SIZE])
+{
+	static unsigned count;
+
+	snprintf(name, NAME_SIZE, "test-%ld-%u", (long)getpid(), count++);
+	return name;
+}
+
+/* ---- the object from outside ---- */
+
+const char *object_path(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "/dev/shm/shm-channel.%lu.%s", (unsigned long)geteuid(), name);
+	return path;
+}
+
+bool object_exists(const char *name)
+{
+	return access(object_path(name), F_OK) == 0;
+}
+
+void object_remove(const char *name)
+{
+	unlink(object_path(name));
+}
+
+struct object_view object_look(const char *name)
+{
+	struct object_view view = { 0 };
+	const struct shared_buffer *shared;
+	struct stat status;
+	int fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return view;
+	if (fstat(fd, &status) != 0 || (size_t)status.st_size < sizeof(*shared)) {
+		close(fd);
+		return view;
+	}
+	shared = mmap(NULL, sizeof(*shared), PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (shared == MAP_FAILED)
+		return view;
+	if (atomic_load(&shared->header.magic) == MAGIC_READY) {
+		const struct producers *producers = &shared->producers;
+		const struct consumers *consumers = &shared->consumers;
+
+		view.exists = true;
+		view.producers = (unsigned)__builtin_popcountll(producers->side.attached);
+		view.consumers = (unsigned)__builtin_popcountll(consumers->side.attached);
+		view.head = consumers->head;
+		view.tail = producers->tail;
+		view.waiting_turn = producers->waiting_turn;
+		view.waiting_ack = producers->waiting_ack;
+		view.waiting_data = consumers->waiting_data;
+		view.waiting_piece = consumers->waiting_piece;
+		view.room_wanted = producers->room_wanted;
+		view.turn = producers->turn;
+		view.events = producers->events;
+		view.told = consumers->told;
+		for (int i = 0; i < SLOT_COUNT; i++) {
+			unsigned owner = (unsigned)(consumers->claims[i].owner & 0xff);
+
+			view.claims += owner != OWNER_FREE;
+			view.orphans += owner == OWNER_NONE;
+			view.producer_tid[i] = producers->side.slots[i].tid;
+			view.consumer_tid[i] = consumers->side.slots[i].tid;
+		}
+	}
+	munmap((void *)(uintptr_t)shared, sizeof(*shared));
+	return view;
+}
+
+/* ---- tools as other processes ---- */
+
+static const char *folder_from(const char *variable)
+{
+	const char *folder = getenv(variable);
+
+	cr_assert_not_null(folder, "%s is not set: run the tests through tests/run.sh", variable);
+	return folder;
+}
+
+static int memory_file(void)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	return fd;
+}
+
+int bytes_file(const void *bytes, size_t size)
+{
+	int fd = memory_file();
+
+	while (size > 0) {
+		ssize_t put = write(fd, bytes, size);
+
+		cr_assert_gt(put, 0);
+		bytes = (const char *)bytes + put;
+		size -= (size_t)put;
+	}
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+struct tool tool_start_argv(int input, int output, const char *const *argv)
+{
+	struct tool tool = { .output = memory_file(), .errors = memory_file() };
+	char path[1024];
+	pid_t parent = getpid();
+
+	if (strchr(argv[0], '/') != NULL || strncmp(argv[0], "shm-", 4) != 0)
+		snprintf(path, sizeof(path), "%s", argv[0]);
+	else
+		snprintf(path, sizeof(path), "%s/%s", folder_from("TOOLS"), argv[0]);
+	tool.pid = fork();
+	cr_assert_geq(tool.pid, 0);
+	if (tool.pid == 0) {
+		/* Nothing in here may fail an assertion or return. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(125);
+		if (input < 0)
+			input = open("/dev/null", O_RDONLY);
+		dup2(input, STDIN_FILENO);
+		dup2(output >= 0 ? output : tool.output, STDOUT_FILENO);
+		dup2(tool.errors, STDERR_FILENO);
+		for (int fd = 3; fd < 256; fd++)
+			close(fd);
+		for (int number = 1; number < 32; number++)
+			signal(number, SIG_DFL);
+		execvp(path, (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	return tool;
+}
+
+static void arguments_gather(const char **argv, const char *name, va_list arguments)
+{
+	int count = 0;
+
+	argv[count++] = name;
+	while ((argv[count] = va_arg(arguments, const char *)) != NULL)
+		cr_assert_lt(++count, ARGUMENTS_MAX);
+}
+
+struct tool tool_start(const char *name, ...)
+{
+	const char *argv[ARGUMENTS_MAX + 1];
+	va_list arguments;
+
+	va_start(arguments, name);
+	arguments_gather(argv, name, arguments);
+	va_end(arguments);
+	return tool_start_argv(-1, -1, argv);
+}
+
+struct tool tool_start_fds(int input, int output, const char *name, ...)
+{
+	const char *argv[ARGUMENTS_MAX + 1];
+	va_list arguments;
+
+	va_start(arguments, name);
+	arguments_gather(argv, name, arguments);
+	va_end(arguments);
+	return tool_start_argv(input, output, argv);
+}
+
+bool tool_ended(const struct tool *tool)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)tool->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
+int tool_end_within(struct tool *tool, unsigned seconds)
+{
+	uint64_t until = test_now_ms() + (uint64_t)seconds * 1000;
+	int status;
+
+	while (!tool_ended(tool)) {
+		if (test_now_ms() >= until) {
+			char *errors = tool_errors(tool);
+
+			cr_assert_fail("a process did not end within %u s; it said: %s", seconds,
+				       errors);
+		}
+		test_pause();
+	}
+	cr_assert_eq(waitpid(tool->pid, &status, 0), tool->pid);
+	tool->pid = 0;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int tool_end(struct tool *tool)
+{
+	return tool_end_within(tool, DEADLINE_S);
+}
+
+void tool_kill(struct tool *tool)
+{
+	kill(tool->pid, SIGKILL);
+	tool_end(tool);
+}
+
+static char *file_read(int fd, size_t *size)
+{
+	struct stat status;
+	char *text;
+	size_t have = 0;
+
+	cr_assert_eq(fstat(fd, &status), 0);
+	text = malloc((size_t)status.st_size + 1);
+	cr_assert_not_null(text);
+	while (have < (size_t)status.st_size) {
+		ssize_t got = pread(fd, text + have, (size_t)status.st_size - have, (off_t)have);
+
+		if (got <= 0)
+			break;
+		have += (size_t)got;
+	}
+	text[have] = '\0';
+	if (size != NULL)
+		*size = have;
+	return text;
+}
+
+char *tool_output(const struct tool *tool, size_t *size)
+{
+	return file_read(tool->output, size);
+}
+
+char *tool_errors(const struct tool *tool)
+{
+	return file_read(tool->errors, NULL);
+}
+
+void tool_free(struct tool *tool)
+{
+	close(tool->output);
+	close(tool->errors);
+}
+
+void expect_output(const struct tool *tool, const char *expected)
+{
+	char *output = tool_output(tool, NULL);
+
+	cr_expect_str_eq(output, expected, "output is \"%s\", not \"%s\"", output, expected);
+	free(output);
+}
+
+void expect_errors_contain(const struct tool *tool, const char *part)
+{
+	char *errors = tool_errors(tool);
+
+	cr_expect_not_null(strstr(errors, part), "errors are \"%s\", without \"%s\"", errors, part);
+	free(errors);
+}
+
+/* ---- the agent ---- */
+
+struct agent agent_start(void)
+{
+	struct agent agent = { 0 };
+	char path[1024];
+	int commands[2], answers[2];
+
+	cr_assert_eq(pipe2(commands, O_CLOEXEC), 0);
+	cr_assert_eq(pipe2(answers, O_CLOEXEC), 0);
+	snprintf(path, sizeof(path), "%s/agent", folder_from("TESTS"));
+	agent.tool = tool_start_fds(commands[0], answers[1], path, NULL);
+	close(commands[0]);
+	close(answers[1]);
+	agent.commands = commands[1];
+	agent.answers = answers[0];
+	return agent;
+}
+
+static void agent_tell_list(struct agent *agent, const char *format, va_list arguments)
+{
+	char line[512];
+	int size = vsnprintf(line, sizeof(line) - 1, format, arguments);
+
+	line[size++] = '\n';
+	cr_assert_eq(write(agent->commands, line, (size_t)size), size);
+}
+
+void agent_tell(struct agent *agent, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	agent_tell_list(agent, format, arguments);
+	va_end(arguments);
+}
+
+bool agent_answered(const struct agent *agent)
+{
+	struct pollfd ready = { .fd = agent->answers, .events = POLLIN };
+
+	return poll(&ready, 1, 0) > 0 && (ready.revents & POLLIN) != 0;
+}
+
+const char *agent_hear(struct agent *agent)
+{
+	size_t size = 0;
+
+	for (;;) {
+		struct pollfd ready = { .fd = agent->answers, .events = POLLIN };
+
+		cr_assert_gt(poll(&ready, 1, DEADLINE_S * 1000), 0, "the agent does not answer");
+		cr_assert_eq(read(agent->answers, agent->answer + size, 1), 1, "the agent is dead");
+		if (agent->answer[size] == '\n')
+			break;
+		cr_assert_lt(++size, sizeof(agent->answer) - 1);
+	}
+	agent->answer[size] = '\0';
+	return agent->answer;
+}
+
+const char *agent_ask(struct agent *agent, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	agent_tell_list(agent, format, arguments);
+	va_end(arguments);
+	return agent_hear(agent);
+}
+
+static void agent_close(struct agent *agent)
+{
+	close(agent->commands);
+	close(agent->answers);
+	tool_free(&agent->tool);
+}
+
+void agent_kill(struct agent *agent)
+{
+	tool_kill(&agent->tool);
+	agent_close(agent);
+}
+
+void agent_quit(struct agent *agent)
+{
+	agent_tell(agent, "quit");
+	cr_expect_eq(tool_end(&agent->tool), 0);
+	agent_close(agent);
+}

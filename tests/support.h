@@ -1,0 +1,136 @@
+/*
+ * What the tests share: channels with names of their own, the tools and the agent as other
+ * processes, waiting for a state with a deadline, and a look into a live object.
+ */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include <criterion/criterion.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shared_buffer.h"
+
+enum { NAME_SIZE = 64, DEADLINE_S = 20 };
+
+/* Waits until the expression is true; fails the test after DEADLINE_S. */
+#define WAIT_FOR(expression)                                                                       \
+	do {                                                                                       \
+		uint64_t until_ = test_now_ms() + DEADLINE_S * 1000;                               \
+		while (!(expression)) {                                                            \
+			cr_assert(test_now_ms() < until_, "waited in vain for: %s", #expression);  \
+			test_pause();                                                              \
+		}                                                                                  \
+	} while (0)
+
+uint64_t test_now_ms(void);
+void test_pause(void); /* a millisecond, between two looks */
+
+/* A channel name nobody else uses. Stored in name and returned. */
+const char *channel_name(char name[NAME_SIZE]);
+
+/* ---- the object from outside ---- */
+
+/* Does the shared-memory object of this channel exist? */
+bool object_exists(const char *name);
+
+/* Its path under /dev/shm (static buffer). */
+const char *object_path(const char *name);
+
+/* Removes it, for tests that leave it on purpose. */
+void object_remove(const char *name);
+
+/* What a live object says; all 0 if there is none. */
+struct object_view {
+	bool exists;
+	unsigned producers, consumers; /* slots in use */
+	uint64_t head, tail;
+	uint64_t waiting_turn, waiting_ack, waiting_data, waiting_piece;
+	uint64_t room_wanted;
+	unsigned turn;
+	unsigned claims, orphans;
+	uint64_t events, told;
+	uint32_t producer_tid[SLOT_COUNT], consumer_tid[SLOT_COUNT];
+};
+struct object_view object_look(const char *name);
+
+/* ---- tools as other processes ---- */
+
+struct tool {
+	pid_t pid;
+	int output, errors; /* memory files */
+};
+
+/*
+ * Starts TOOLS/name (or the program of that path, if it has a slash) with the arguments up
+ * to NULL; standard input is /dev/null. It dies with the test.
+ */
+struct tool tool_start(const char *name, ...) __attribute__((sentinel));
+
+/* The same with that standard input (not closed here) and, if not -1, that standard output. */
+struct tool tool_start_fds(int input, int output, const char *name, ...) __attribute__((sentinel));
+struct tool tool_start_argv(int input, int output, const char *const *argv);
+
+/* A memory file with these bytes, to be read from its start. */
+int bytes_file(const void *bytes, size_t size);
+
+/*
+ * Waits for its end: exit status, or 128 + the signal that killed it. Fails the test after
+ * DEADLINE_S (tool_end_within: after that many seconds).
+ */
+int tool_end(struct tool *tool);
+int tool_end_within(struct tool *tool, unsigned seconds);
+
+/* Has it ended? Does not reap it. */
+bool tool_ended(const struct tool *tool);
+
+/* Kills it with -9 and waits. */
+void tool_kill(struct tool *tool);
+
+/* What it wrote so far; NUL-terminated copy, free() it. *size may be NULL. */
+char *tool_output(const struct tool *tool, size_t *size);
+char *tool_errors(const struct tool *tool);
+
+/* Closes the memory files. */
+void tool_free(struct tool *tool);
+
+/* Runs a tool to its end; status as tool_end(). Output and errors stay in *tool. */
+#define tool_run(tool, ...) (*(tool) = tool_start(__VA_ARGS__, NULL), tool_end(tool))
+
+/* Asserts about what it wrote. */
+void expect_output(const struct tool *tool, const char *expected);
+void expect_errors_contain(const struct tool *tool, const char *part);
+
+/* ---- the agent: an endpoint that does one step at a time (agent.c) ---- */
+
+struct agent {
+	struct tool tool;
+	int commands, answers;
+	char answer[512];
+};
+
+/* Starts an agent; it is not attached yet. */
+struct agent agent_start(void);
+
+/* Sends a command without waiting for its answer. */
+void agent_tell(struct agent *agent, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Waits for the answer to the last command; in agent->answer, without the newline. */
+const char *agent_hear(struct agent *agent);
+
+/* Both. */
+const char *agent_ask(struct agent *agent, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Has it answered yet? */
+bool agent_answered(const struct agent *agent);
+
+/* Both, and the answer must be this. */
+#define agent_expect(agent, expected, ...) cr_assert_str_eq(agent_ask(agent, __VA_ARGS__), expected)
+
+void agent_kill(struct agent *agent); /* kill -9, then wait */
+void agent_quit(struct agent *agent); /* detaches if attached, ends */
+
+#endif
