@@ -17,7 +17,7 @@ INSTALL ?= install
 
 comma := ,
 # Each compiler and sanitizer builds in a folder of its own; the plain build is in build/.
-VARIANT := $(filter-out cc,$(notdir $(firstword $(CC))))$(if $(SAN),-$(subst $(comma),_,$(SAN)))
+VARIANT := $(patsubst -%,%,$(filter-out cc,$(notdir $(firstword $(CC))))$(if $(SAN),-$(subst $(comma),_,$(SAN))))
 BUILD ?= $(if $(VARIANT),build/$(VARIANT),build)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
@@ -40,7 +40,7 @@ test_programs := $(BUILD)/tests/agent $(BUILD)/tests/cond_wedge
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch]))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh)) .ci/run
 
-.PHONY: all test tests check format install uninstall clean
+.PHONY: all test tests programs check format install uninstall clean
 all: $(tools)
 
 $(BUILD)/shm-produce: $(BUILD)/obj/producer/shm-produce.o $(library)
@@ -51,9 +51,11 @@ $(library): $(library_objects)
 	@rm -f $@
 	$(call say,$(AR) rcs $@ $^,AR)
 
-# Tests. TOOLS: the folder of the tools under test, if another one than this build's.
+# Tests. TOOLS: the folder of the tools and the agent under test, if not this build's: another
+# C library cannot be linked with Criterion (make CC=musl-gcc all programs comes first).
 TOOLS ?= $(BUILD)
-tests: $(tools) $(BUILD)/tests/run $(test_programs)
+programs: $(test_programs)
+tests: $(tools) $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
 $(BUILD)/tests/run: $(test_objects) $(library)

@@ -33,34 +33,37 @@ struct cli_option {
 };
 
 /* The rows of a tool's option table that both have. */
-#define CLI_COMMON_OPTIONS                                                                         \
-	{ 'C', "channel", "NAME", "the channel [$SHM_CHANNEL, else \"default\"]" },                \
-		{ 's', "size", "SIZE",                                                             \
-		  "ring size if this creates the channel: bytes, or\n"                             \
-		  "with K, M, G; rounded up to a power of two [1M]" },                             \
-		{ 'm', "mode", "MODE",                                                             \
-		  "permission bits if this creates the channel,\n"                                 \
-		  "octal, exact whatever the umask [0600]" },                                      \
-		{ CLI_KEY_OWNER, "owner", "USER", "use the channel that belongs to USER" },        \
-		{ CLI_KEY_NEW, "new", NULL,                                                        \
-		  "fail if the channel already holds messages or has\n"                            \
-		  "another endpoint of this kind" },                                               \
-		{ 'w', "timeout", "SEC",                                                           \
-		  "give up when any single wait for the other side\n"                              \
-		  "lasts this long (fractions allowed): exit 124" },                               \
-		{ 'n', "nonblock", NULL, "never wait: exit 3 when full, or when empty" },          \
-		{ 'D', "delimiter", "STR",                                                         \
-		  "what ends a message on standard input or output:\n"                             \
-		  "1 to 255 bytes, escapes \\n \\t \\0 \\xNN \\\\; '': the\n"                      \
-		  "whole input is one message, nothing is written\n"                               \
-		  "between messages [\\n]" },                                                      \
-		{ '0', "null", NULL, "the same as -D '\\0'" },                                     \
-		{ 'q', "quiet", NULL, "no notes; errors are still printed" },                      \
-		{ 'v', "verbose", NULL, "tell what happens on standard error" },                   \
-		{ 'h', "help", NULL, "print this help" },                                          \
-	{                                                                                          \
-		'V', "version", NULL, "print the version"                                          \
-	}
+/* clang-format off */
+#define CLI_COMMON_OPTIONS                                                  \
+	{ 'C', "channel", "NAME",                                           \
+	  "the channel [$SHM_CHANNEL, else \"default\"]" },                 \
+	{ 's', "size", "SIZE",                                              \
+	  "ring size if this creates the channel: bytes, or\n"              \
+	  "with K, M, G; rounded up to a power of two [1M]" },              \
+	{ 'm', "mode", "MODE",                                              \
+	  "permission bits if this creates the channel,\n"                  \
+	  "octal, exact whatever the umask [0600]" },                       \
+	{ CLI_KEY_OWNER, "owner", "USER",                                   \
+	  "use the channel that belongs to USER" },                         \
+	{ CLI_KEY_NEW, "new", NULL,                                         \
+	  "fail if the channel already holds messages or has\n"             \
+	  "another endpoint of this kind" },                                \
+	{ 'w', "timeout", "SEC",                                            \
+	  "give up when any single wait for the other side\n"               \
+	  "lasts this long (fractions allowed): exit 124" },                \
+	{ 'n', "nonblock", NULL,                                            \
+	  "never wait: exit 3 when full, or when empty" },                  \
+	{ 'D', "delimiter", "STR",                                          \
+	  "what ends a message on standard input or output:\n"              \
+	  "1 to 255 bytes; escapes \\n \\t \\r \\0 \\xNN \\\\; '':\n"       \
+	  "the whole input is one message, and nothing is\n"                \
+	  "written between messages [\\n]" },                               \
+	{ '0', "null", NULL, "the same as -D '\\0'" },                      \
+	{ 'q', "quiet", NULL, "no notes; errors are still printed" },       \
+	{ 'v', "verbose", NULL, "tell what happens on standard error" },    \
+	{ 'h', "help", NULL, "print this help" },                           \
+	{ 'V', "version", NULL, "print the version" }
+/* clang-format on */
 
 struct cli_tool {
 	const char *name;

@@ -29,8 +29,13 @@ static void on_signal(int number)
 	struct channel *channel = atomic_load(&interrupted_channel);
 	int saved = errno;
 
-	if (number != SIGALRM && atomic_exchange(&caught, number) == 0)
+	if (number != SIGALRM && atomic_exchange(&caught, number) == 0) {
+		struct sigaction action = { .sa_handler = on_signal };
+
+		sigemptyset(&action.sa_mask);
+		sigaction(SIGALRM, &action, NULL); /* from now on it is our own */
 		setitimer(ITIMER_REAL, &knock, NULL);
+	}
 	if (channel != NULL)
 		channel_interrupt(channel);
 	errno = saved;
@@ -43,7 +48,6 @@ void cli_signals_catch(struct channel *channel)
 
 	sigemptyset(&action.sa_mask);
 	atomic_store(&interrupted_channel, channel);
-	sigaction(SIGALRM, &action, NULL);
 	for (int i = 0; i < CAUGHT_COUNT; i++) {
 		sigaction(caught_signals[i], NULL, &before);
 		if (before.sa_handler != SIG_IGN)

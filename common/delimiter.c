@@ -2,24 +2,23 @@
 
 #include <string.h>
 
-/*
- * Counting one byte is the hot loop of text: sums of at most 255 bytes at a time stay in
- * byte lanes, which compilers turn into vector code.
- */
+/* Bytes at a time: a fixed number, so that -O2 makes vector code of the loop. At most 255. */
+enum { LANES = 128 };
+
+/* Counting one byte is the hot loop of text. The sum of a run stays in byte lanes. */
 static size_t count_byte(const unsigned char *bytes, size_t size, unsigned char wanted)
 {
 	size_t count = 0;
 
-	while (size > 0) {
-		size_t run = size < 255 ? size : 255;
+	for (; size >= LANES; size -= LANES, bytes += LANES) {
 		unsigned char sum = 0;
 
-		for (size_t i = 0; i < run; i++)
+		for (size_t i = 0; i < LANES; i++)
 			sum = (unsigned char)(sum + (bytes[i] == wanted));
 		count += sum;
-		bytes += run;
-		size -= run;
 	}
+	for (size_t i = 0; i < size; i++)
+		count += bytes[i] == wanted;
 	return count;
 }
 

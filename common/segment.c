@@ -158,6 +158,8 @@ int segment_lock(struct segment *segment, const struct deadline *deadline)
 
 void segment_unlock(struct segment *segment)
 {
+	if (segment->shared != NULL)
+		atomic_store(&segment->shared->header.keeper, 0);
 	while (flock(segment->fd, LOCK_UN) != 0 && errno == EINTR)
 		;
 }
@@ -478,6 +480,7 @@ int segment_remove(struct segment *segment)
 
 void segment_close(struct segment *segment)
 {
+	segment_unlock(segment);
 	segment_unmap(segment);
 	close(segment->fd);
 	segment->fd = -1;

@@ -68,24 +68,28 @@ static struct locks *locks_of(struct channel *channel, enum channel_role role)
 
 /* ---- the mutex ---- */
 
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 30)
+#define LOCK_CLOCK		 CLOCK_MONOTONIC
+#define lock_until(mutex, until) pthread_mutex_clocklock(mutex, LOCK_CLOCK, until)
+#endif
+#endif
+#ifndef LOCK_CLOCK
+/* musl has nothing else; it sleeps for the difference, so only a step just now counts. */
+#define LOCK_CLOCK		 CLOCK_REALTIME
+#define lock_until(mutex, until) pthread_mutex_timedlock(mutex, until)
+#endif
+
 /* Waits for the mutex until `ns` from now, at most. Returns what pthread returns. */
 static int mutex_lock_for(pthread_mutex_t *mutex, uint64_t ns)
 {
 	struct timespec until;
-	clockid_t clock = CLOCK_REALTIME;
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
-	clock = CLOCK_MONOTONIC;
-#endif
-	clock_gettime(clock, &until);
-	until.tv_sec += (time_t)((uint64_t)until.tv_nsec + ns) / (time_t)NS_PER_SEC;
-	until.tv_nsec = (long)(((uint64_t)until.tv_nsec + ns) % NS_PER_SEC);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
-	return pthread_mutex_clocklock(mutex, clock, &until);
-#else
-	/* musl has nothing else; it sleeps for the difference, so only a step just now counts. */
-	return pthread_mutex_timedlock(mutex, &until);
-#endif
+	clock_gettime(LOCK_CLOCK, &until);
+	ns += (uint64_t)until.tv_nsec;
+	until.tv_sec += (time_t)(ns / NS_PER_SEC);
+	until.tv_nsec = (long)(ns % NS_PER_SEC);
+	return lock_until(mutex, &until);
 }
 
 /*

@@ -114,24 +114,28 @@ static enum cli_exit send_messages(void)
 	}
 	if (status == CLI_DONE && producer.file_count == 0 && producer.message_count == 0)
 		status = send_input(STDIN_FILENO, "standard input", &settings.delimiter);
-	if (status == CLI_DONE && producer.wait_acknowledged) {
-		rc = channel_wait_acknowledged(producer.channel);
-		if (rc == -ETIMEDOUT) {
-			cli_error(&settings,
-				  "timed out: channel \"%s\" holds messages that are not "
-				  "acknowledged",
-				  settings.channel.name);
-			return CLI_TIMED_OUT;
-		}
-		if (rc < 0)
-			return send_failed(rc);
-	}
 	return status;
+}
+
+/* --wait-ack. What was committed is delivered in any case, so giving up is no failure. */
+static enum cli_exit wait_acknowledged(void)
+{
+	int rc = channel_wait_acknowledged(producer.channel);
+
+	if (rc == -ETIMEDOUT) {
+		cli_error(&settings,
+			  "cannot wait longer for channel \"%s\": timed out: not all messages are "
+			  "acknowledged",
+			  settings.channel.name);
+		return CLI_TIMED_OUT;
+	}
+	return rc < 0 ? send_failed(rc) : CLI_DONE;
 }
 
 static int produce(void *context)
 {
 	enum cli_exit status;
+	bool all_sent = false;
 	unsigned flags = 0;
 	int rc;
 
@@ -144,14 +148,18 @@ static int produce(void *context)
 	cli_check_size(&settings, producer.channel);
 
 	status = send_messages();
+	if (status == CLI_DONE && producer.wait_acknowledged) {
+		status = wait_acknowledged();
+		all_sent = status == CLI_TIMED_OUT;
+	}
 	/*
 	 * Consumers learn that the stream may be incomplete, unless nothing was taken from
 	 * anywhere: who got 3 for its first message can simply try again.
 	 */
-	if (status != CLI_DONE &&
+	if (status != CLI_DONE && !all_sent &&
 	    !(status == CLI_WOULD_BLOCK && !producer.input_read && !producer.sent))
 		flags |= CHANNEL_FAILED;
-	if (status == CLI_DONE && producer.end)
+	if ((status == CLI_DONE || all_sent) && producer.end)
 		flags |= CHANNEL_END;
 	channel_detach(producer.channel, flags);
 	return (int)status;

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Runs the tests: tests/run.sh TESTS_FOLDER TOOLS_FOLDER [CRITERION_OPTION]...
+# The tools and the agent, which plays their partner, are taken from TOOLS_FOLDER.
 # A run that leaves an object in shared memory has failed.
 set -eu
 
 TESTS=$1
 TOOLS=$2
 shift 2
-export TESTS TOOLS
+export TOOLS
 
 objects() {
 	find /dev/shm -name "shm-channel.$(id -u).test-*" 2>/dev/null | sort
@@ -15,7 +16,7 @@ objects() {
 before=$(objects)
 status=0
 "$TESTS/run" "$@" || status=$?
-"$TESTS/cond_wedge" || status=1
+"$TOOLS/tests/cond_wedge" || status=1
 left=$(objects)
 if [ "$left" != "$before" ]; then
 	echo "left in shared memory:"

@@ -305,7 +305,7 @@ struct agent agent_start(void)
 
 	cr_assert_eq(pipe2(commands, O_CLOEXEC), 0);
 	cr_assert_eq(pipe2(answers, O_CLOEXEC), 0);
-	snprintf(path, sizeof(path), "%s/agent", folder_from("TESTS"));
+	snprintf(path, sizeof(path), "%s/tests/agent", folder_from("TOOLS"));
 	agent.tool = tool_start_fds(commands[0], answers[1], path, NULL);
 	close(commands[0]);
 	close(answers[1]);

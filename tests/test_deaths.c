@@ -1,0 +1,374 @@
+/* kill -9 at chosen places: survivors and newcomers go on, and no other message is lost. */
+#include "support.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+Test(deaths, ten_killed_sleeping_consumers_do_not_stop_the_eleventh, .timeout = 120)
+{
+	struct tool consumer, producer;
+	char name[NAME_SIZE], text[16];
+
+	channel_name(name);
+	for (int i = 0; i < 10; i++) {
+		consumer = tool_start("shm-consume", "-C", name, NULL);
+		WAIT_FOR(object_look(name).waiting_data != 0);
+		tool_kill(&consumer);
+		tool_free(&consumer);
+	}
+	consumer = tool_start("shm-consume", "-C", name, "-f", NULL);
+	WAIT_FOR(object_look(name).waiting_data != 0);
+	for (int i = 0; i < 10; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, text), 0);
+		tool_free(&producer);
+	}
+	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "--end", "end"), 0);
+	cr_expect_eq(tool_end(&consumer), 0);
+	expect_output(&consumer, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\nend\n");
+	tool_free(&consumer);
+	tool_free(&producer);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, ten_killed_waiting_producers_do_not_stop_the_eleventh, .timeout = 120)
+{
+	struct agent consumer = agent_start(), filler = agent_start();
+	struct tool producer, rest;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&consumer, "ok", "attach consumer %s size=4096", name);
+	agent_expect(&filler, "ok", "attach producer %s", name);
+	agent_expect(&filler, "ok", "sendn 4040");
+	for (int i = 0; i < 10; i++) {
+		producer = tool_start("shm-produce", "-C", name,
+				      "a message that waits for room, and for ever", NULL);
+		WAIT_FOR(object_look(name).room_wanted != 0 && !tool_ended(&producer));
+		/* A second one queues for the turn and goes the same way. */
+		if (i % 2 == 0) {
+			struct tool second =
+				tool_start("shm-produce", "-C", name,
+					   "another message, which waits for the turn", NULL);
+
+			WAIT_FOR(object_look(name).waiting_turn != 0);
+			tool_kill(&second);
+			tool_free(&second);
+		}
+		tool_kill(&producer);
+		tool_free(&producer);
+	}
+	agent_expect(&filler, "ok", "look");
+	producer =
+		tool_start("shm-produce", "-C", name,
+			   "the eleventh, as long as the others, so that it waits as well", NULL);
+	WAIT_FOR(object_look(name).room_wanted != 0);
+	cr_assert(strncmp(agent_ask(&consumer, "receive"), "ok 1 1 4040 1 FL-", 17) == 0);
+	agent_expect(&consumer, "ok", "check");
+	agent_expect(&consumer, "ok", "acknowledge");
+	cr_expect_eq(tool_end(&producer), 0);
+	agent_quit(&filler);
+	agent_quit(&consumer);
+	/* The dead are told as such: everything whole comes, and then status 4. */
+	cr_expect_eq(tool_run(&rest, "shm-consume", "-C", name), 4);
+	expect_output(&rest, "the eleventh, as long as the others, so that it waits as well\n");
+	tool_free(&rest);
+	tool_free(&producer);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, message_in_the_hands_of_a_killed_consumer_comes_again, .timeout = 60)
+{
+	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&victim, "ok", "attach consumer %s", name);
+	agent_expect(&heir, "ok", "attach consumer %s", name);
+	agent_expect(&producer, "ok", "send one");
+	agent_expect(&producer, "ok", "send two");
+	agent_expect(&victim, "ok 1 1 3 1 FL- one", "receive 1");
+	agent_expect(&heir, "ok 2 1 3 1 FL- two", "receive 1");
+	agent_tell(&heir, "receive 1");
+	WAIT_FOR(object_look(name).waiting_data != 0);
+	agent_kill(&victim);
+	cr_expect_str_eq(agent_hear(&heir), "ok 1 1 3 2 FL- one");
+	agent_quit(&producer);
+	agent_expect(&heir, "ended", "receive");
+	agent_quit(&heir);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, rest_of_a_block_comes_again_and_only_the_rest, .timeout = 60)
+{
+	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&producer, "ok", "block 5 x");
+	agent_expect(&victim, "ok", "attach consumer %s", name);
+	agent_expect(&victim, "ok 1 2 4 1 FL- x;x;", "receive 2");
+	agent_expect(&victim, "ok 3 2 4 1 FL- x;x;", "receive 2");
+	agent_kill(&victim);
+	agent_expect(&heir, "ok", "attach consumer %s", name);
+	agent_expect(&heir, "ok 3 2 4 2 FL- x;x;", "receive");
+	agent_expect(&heir, "ok 5 1 2 1 FL- x;", "receive");
+	agent_quit(&producer);
+	agent_expect(&heir, "ended", "receive");
+	agent_quit(&heir);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, last_message_of_an_ended_stream_is_not_stranded, .timeout = 60)
+{
+	struct agent worker = agent_start();
+	struct tool producer, other;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "the last one"), 0);
+	tool_free(&producer);
+	agent_expect(&worker, "ok", "attach consumer %s", name);
+	agent_expect(&worker, "ok 1 1 12 1 FL- the last one", "receive");
+	other = tool_start("shm-consume", "-C", name, NULL);
+	/* The stream is over, but its last message is in a hand that may die: so it waits. */
+	WAIT_FOR(object_look(name).waiting_data != 0);
+	cr_assert(!tool_ended(&other));
+	agent_kill(&worker);
+	cr_expect_eq(tool_end(&other), 0);
+	expect_output(&other, "the last one\n");
+	tool_free(&other);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, holder_of_either_mutex_may_die, .timeout = 60)
+{
+	static const char *const sides[] = { "producer", "consumer" };
+	struct agent consumer = agent_start(), producer = agent_start();
+	char name[NAME_SIZE];
+	int sent = 0;
+
+	channel_name(name);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	for (int role = 0; role < 2; role++)
+		for (int side = 0; side < 2; side++) {
+			struct agent victim = agent_start();
+			char expected[64];
+
+			agent_expect(&victim, "ok", "attach %s %s", sides[role], name);
+			agent_tell(&consumer, "receive");
+			WAIT_FOR(object_look(name).waiting_data != 0);
+			agent_expect(&victim, "ok", "lock %s", sides[side]);
+			agent_kill(&victim);
+			agent_expect(&producer, "ok", "send still here");
+			snprintf(expected, sizeof(expected), "ok %d 1 10 1 FL- still here", ++sent);
+			cr_expect_str_eq(agent_hear(&consumer), expected);
+		}
+	agent_quit(&producer);
+	agent_expect(&consumer, "incomplete", "receive");
+	agent_expect(&consumer, "ok", "valid");
+	agent_quit(&consumer);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, uncommitted_room_is_never_seen, .timeout = 60)
+{
+	struct agent victim = agent_start(), producer = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&consumer, "ok", "attach consumer %s size=4096", name);
+	agent_expect(&victim, "ok", "attach producer %s", name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&victim, "ok", "reserve 2000");
+	agent_tell(&producer, "send after the dead");
+	WAIT_FOR(object_look(name).waiting_turn != 0);
+	agent_kill(&victim);
+	cr_expect_str_eq(agent_hear(&producer), "ok");
+	agent_expect(&consumer, "ok 1 1 14 1 FL- after the dead", "receive");
+	agent_quit(&producer);
+	agent_expect(&consumer, "incomplete", "receive");
+	agent_quit(&consumer);
+	cr_expect(!object_exists(name));
+}
+
+/* ---- messages longer than the ring ---- */
+
+Test(deaths, producer_killed_in_a_long_message_is_not_passed_off_as_whole, .timeout = 60)
+{
+	struct agent victim = agent_start(), producer = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&consumer, "ok", "attach consumer %s size=4096", name);
+	agent_expect(&victim, "ok", "attach producer %s", name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&victim, "ok", "piece 1000 more");
+	cr_assert(strncmp(agent_ask(&consumer, "receive"), "ok 1 1 1000 1 F--", 17) == 0);
+	agent_tell(&producer, "send the next message");
+	WAIT_FOR(object_look(name).waiting_turn != 0);
+	agent_tell(&consumer, "receive");
+	WAIT_FOR(object_look(name).waiting_piece != 0);
+	agent_kill(&victim);
+	cr_expect_str_eq(agent_hear(&consumer), "error ABORTED");
+	cr_expect_str_eq(agent_hear(&producer), "ok");
+	agent_expect(&consumer, "ok 2 1 16 1 FL- the next message", "receive");
+	agent_quit(&producer);
+	agent_expect(&consumer, "incomplete", "receive");
+	agent_quit(&consumer);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, consumer_tool_stops_inside_a_message_that_was_cut_short, .timeout = 60)
+{
+	struct agent victim = agent_start();
+	struct tool consumer, producer;
+	char name[NAME_SIZE], *output;
+	size_t size;
+
+	channel_name(name);
+	agent_expect(&victim, "ok", "attach producer %s size=4096", name);
+	consumer = tool_start("shm-consume", "-C", name, NULL);
+	agent_expect(&victim, "ok", "send whole");
+	agent_expect(&victim, "ok", "piece 900 more");
+	WAIT_FOR(object_look(name).waiting_piece != 0);
+	agent_kill(&victim);
+	cr_expect_eq(tool_end(&consumer), 4);
+	output = tool_output(&consumer, &size);
+	cr_expect_eq(size, 6 + 900, "no delimiter after a part");
+	cr_expect_eq(memcmp(output, "whole\n", 6), 0);
+	free(output);
+	tool_free(&consumer);
+	/* What comes after it is for the next one. */
+	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "later"), 0);
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4);
+	expect_output(&consumer, "later\n");
+	tool_free(&consumer);
+	tool_free(&producer);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, aborted_message_of_which_nothing_was_delivered_is_skipped, .timeout = 60)
+{
+	struct agent victim = agent_start();
+	struct tool consumer;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&victim, "ok", "attach producer %s size=4096", name);
+	agent_expect(&victim, "ok", "send before");
+	agent_expect(&victim, "ok", "piece 900 more");
+	agent_expect(&victim, "ok", "piece 900 more");
+	agent_kill(&victim);
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4);
+	expect_output(&consumer, "before\n");
+	tool_free(&consumer);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, long_message_comes_again_if_nothing_of_it_was_freed, .timeout = 60)
+{
+	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s size=4096", name);
+	agent_expect(&victim, "ok", "attach consumer %s", name);
+	agent_expect(&heir, "ok", "attach consumer %s", name);
+	agent_expect(&producer, "ok", "piece 900 more");
+	cr_assert(strncmp(agent_ask(&victim, "receive"), "ok 1 1 900 1 F--", 16) == 0);
+	agent_expect(&producer, "ok", "piece 800 more");
+	agent_tell(&heir, "receive");
+	WAIT_FOR(object_look(name).waiting_data != 0);
+	agent_kill(&victim);
+	cr_expect(strncmp(agent_hear(&heir), "ok 1 1 900 2 F--", 16) == 0);
+	cr_expect(strncmp(agent_ask(&heir, "receive"), "ok 1 0 800 2 ---", 16) == 0);
+	agent_tell(&heir, "receive");
+	WAIT_FOR(object_look(name).waiting_piece != 0);
+	agent_expect(&producer, "ok", "piece 700 last");
+	cr_expect(strncmp(agent_hear(&heir), "ok 1 0 700 2 -L-", 16) == 0);
+	agent_expect(&heir, "ok", "acknowledge");
+	agent_expect(&producer, "ok", "ack");
+	agent_quit(&producer);
+	agent_expect(&heir, "ended", "receive");
+	agent_quit(&heir);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, long_message_is_lost_with_the_consumer_that_freed_a_part, .timeout = 60)
+{
+	struct agent victim = agent_start();
+	struct tool producer, next;
+	char name[NAME_SIZE], *text = malloc(100001);
+	int input;
+
+	channel_name(name);
+	memset(text, 'x', 100000);
+	text[100000] = '\n';
+	input = bytes_file(text, 100001);
+	agent_expect(&victim, "ok", "attach consumer %s size=4096", name);
+	producer = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
+	cr_assert(strncmp(agent_ask(&victim, "receive"), "ok 1 1 ", 7) == 0);
+	cr_assert(strncmp(agent_ask(&victim, "receive"), "ok 1 0 ", 7) == 0);
+	agent_kill(&victim);
+	/* The producer waits for room until a newcomer finds out and tells it. */
+	next = tool_start("shm-consume", "-C", name, NULL);
+	cr_expect_eq(tool_end(&producer), 1);
+	expect_errors_contain(&producer, "a consumer died or left with a part of it");
+	cr_expect_eq(tool_end(&next), 4);
+	expect_output(&next, "");
+	expect_errors_contain(&next, "lost 1 message longer than its ring");
+	tool_free(&producer);
+	tool_free(&next);
+	close(input);
+	free(text);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, long_message_given_back_after_a_part_is_lost_too, .timeout = 60)
+{
+	struct agent producer = agent_start(), first = agent_start(), second = agent_start();
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s size=4096", name);
+	agent_expect(&first, "ok", "attach consumer %s", name);
+	agent_expect(&second, "ok", "attach consumer %s", name);
+	agent_tell(&producer, "sendn 20000");
+	cr_assert(strncmp(agent_ask(&first, "receive"), "ok 1 1 ", 7) == 0);
+	cr_assert(strncmp(agent_ask(&first, "receive"), "ok 1 0 ", 7) == 0);
+	agent_expect(&first, "ok", "detach");
+	cr_expect_str_eq(agent_hear(&producer), "error LOST");
+	agent_expect(&producer, "ok", "detach failed");
+	agent_expect(&second, "incomplete", "receive");
+	agent_expect(&second, "ok 1", "lost");
+	agent_quit(&producer);
+	agent_quit(&first);
+	agent_quit(&second);
+	cr_expect(!object_exists(name));
+}
+
+/* ---- everything at random, bounded: the real loop is longer and a script ---- */
+
+Test(deaths, producer_that_fails_is_told_apart_from_one_that_ends, .timeout = 60)
+{
+	struct agent producer = agent_start();
+	struct tool consumer;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&producer, "ok", "send whole");
+	agent_expect(&producer, "ok", "detach failed");
+	agent_quit(&producer);
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4);
+	expect_output(&consumer, "whole\n");
+	tool_free(&consumer);
+	cr_expect(!object_exists(name));
+}
