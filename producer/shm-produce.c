@@ -28,7 +28,7 @@ static const struct cli_tool tool = {
 	.usage = "shm-produce [OPTION]... [--] [MESSAGE]...",
 	.about = "Put messages into a channel in shared memory: each MESSAGE, or, without one, "
 		 "each\n"
-		 "line of standard input. shm-consume takes them out; either may start first.",
+		 "each line of standard input. shm-consume takes them out; either may be first.",
 	.options = options
 };
 
