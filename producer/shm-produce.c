@@ -26,8 +26,7 @@ static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
 static const struct cli_tool tool = {
 	.name = "shm-produce",
 	.usage = "shm-produce [OPTION]... [--] [MESSAGE]...",
-	.about = "Put messages into a channel in shared memory: each MESSAGE, or, without one, "
-		 "each\n"
+	.about = "Put messages into a channel in shared memory: each MESSAGE, or, without one,\n"
 		 "each line of standard input. shm-consume takes them out; either may be first.",
 	.options = options
 };
