@@ -57,7 +57,10 @@ static bool record_valid(const struct record *header)
 	if ((header->flags & ~(unsigned)RECORD_FLAGS) != 0 || header->producer >= SLOT_COUNT)
 		return false;
 	if ((header->flags & RECORD_ABORTED) != 0)
-		return header->flags == (RECORD_ABORTED | RECORD_CONTINUED) && header->size == 0;
+		return header->flags == (RECORD_ABORTED | RECORD_CONTINUED) && header->size == 0 &&
+		       header->messages == 0 && header->delimiter_size == 0;
+	if ((header->flags & RECORD_MORE) != 0 && (header->flags & RECORD_UNTERMINATED) != 0)
+		return false;
 	if (header->delimiter_size == 0)
 		return header->messages == ((header->flags & RECORD_CONTINUED) != 0 ? 0 : 1);
 	return !piece && header->messages > 0 && (header->flags & RECORD_UNTERMINATED) == 0 &&
@@ -114,8 +117,8 @@ bool ring_skip(const struct ring *ring, const struct record *header, uint32_t co
 	skipped = delimiter_skip(payload + cursor->offset, header->size - cursor->offset,
 				 payload + header->size - header->delimiter_size,
 				 header->delimiter_size, count);
-	if (skipped == 0)
-		return false;
+	if (skipped == 0 || cursor->offset + skipped >= header->size)
+		return false; /* fewer than the header says: there should be one left */
 	cursor->offset += (uint32_t)skipped;
 	cursor->index += count;
 	return true;

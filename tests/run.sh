@@ -13,6 +13,10 @@ objects() {
 	find /dev/shm -name "shm-channel.$(id -u).test-*" 2>/dev/null | sort
 }
 
+# What Criterion itself leaks is not ours to judge.
+LSAN_OPTIONS=suppressions=$(dirname "$0")/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS
+
 before=$(objects)
 status=0
 "$TESTS/run" "$@" || status=$?

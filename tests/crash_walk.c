@@ -1,0 +1,935 @@
+/*
+ * The crash walk: runs one real operation under ptrace, single-steps it, and kills it with
+ * SIGKILL after instruction 1, 2, 3, ... until it ends unharmed. After each kill the
+ * survivors, which were asleep on the channel, and newcomers must go on within three
+ * seconds, and every message is accounted for.
+ *
+ *   crash_walk [-s STRIDE] [-o NAME]...    STRIDE 1 (the default) is every instruction
+ *
+ * An attached endpoint cannot be forked, so a victim is a fresh child that attaches, stops
+ * itself right before the operation, and is stepped from there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "endpoint.h"
+
+enum {
+	TEXT = 32,
+	MESSAGES_MAX = 64,
+	DELIVERIES_MAX = 512,
+	CHILDREN_MAX = 8,
+	RING_BYTES = 4096,
+	PROGRESS_MS = 3000,
+	SLEEP_MS = 20 /* who has not stopped after so long is asleep in a system call */
+};
+
+/* ---- what all processes of one run share ---- */
+
+struct message {
+	char text[TEXT];
+	atomic_int returned;   /* its send has returned */
+	atomic_int taken_over; /* the victim had it in hand and began to acknowledge it */
+};
+
+struct delivered {
+	char text[TEXT];
+	uint64_t sequence;
+	uint32_t attempts;
+	bool by_victim;
+	atomic_int complete; /* whoever wrote it was not killed over it */
+};
+
+struct scene {
+	char name[64];
+	atomic_int done; /* the victim's operation has ended */
+	atomic_int go;	 /* for those who wait for a sign */
+	atomic_int ready[CHILDREN_MAX];
+	atomic_int message_count, delivery_count;
+	atomic_int failures; /* what a child found wrong */
+	char failure[256];
+	struct message messages[MESSAGES_MAX];
+	struct delivered deliveries[DELIVERIES_MAX];
+};
+
+static struct scene *scene;
+static bool is_victim; /* this process is the one that is stepped */
+
+static uint64_t now_ms(void)
+{
+	return clock_now_ns() / NS_PER_MS;
+}
+
+static void pause_briefly(void)
+{
+	struct timespec pause = { .tv_nsec = 200000 };
+
+	nanosleep(&pause, NULL);
+}
+
+__attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
+{
+	va_list arguments;
+
+	if (atomic_fetch_add(&scene->failures, 1) > 0)
+		return;
+	va_start(arguments, format);
+	vsnprintf(scene->failure, sizeof(scene->failure), format, arguments);
+	va_end(arguments);
+}
+
+static struct message *message_new(const char *text)
+{
+	struct message *message = &scene->messages[atomic_fetch_add(&scene->message_count, 1)];
+
+	snprintf(message->text, TEXT, "%s", text);
+	return message;
+}
+
+static struct message *message_find(const char *text)
+{
+	for (int i = 0; i < atomic_load(&scene->message_count); i++)
+		if (strcmp(scene->messages[i].text, text) == 0)
+			return &scene->messages[i];
+	return NULL;
+}
+
+static void delivered_add(const char *text, uint64_t sequence, uint32_t attempts)
+{
+	int i = atomic_fetch_add(&scene->delivery_count, 1);
+
+	if (i >= DELIVERIES_MAX) {
+		fail("more deliveries than there can be");
+		return;
+	}
+	snprintf(scene->deliveries[i].text, TEXT, "%s", text);
+	scene->deliveries[i].sequence = sequence;
+	scene->deliveries[i].attempts = attempts;
+	scene->deliveries[i].by_victim = is_victim;
+	atomic_store(&scene->deliveries[i].complete, 1);
+}
+
+/* ---- steps that the roles are made of ---- */
+
+static struct channel *attach(enum channel_role role)
+{
+	struct channel_options options = { .name = scene->name,
+					   .owner = geteuid(),
+					   .size = RING_BYTES,
+					   .timeout_ns = 20 * NS_PER_SEC };
+	struct channel *channel = channel_new();
+	int rc = channel_attach(channel, role, &options);
+
+	if (rc < 0)
+		fail("attach: %d", rc);
+	return channel;
+}
+
+static void send_text(struct channel *channel, const char *text)
+{
+	struct message *message = message_new(text);
+	int rc = channel_send(channel, text, strlen(text), 0);
+
+	if (rc < 0)
+		fail("send \"%s\": %d", text, rc);
+	atomic_store(&message->returned, 1);
+}
+
+/* A message that fills the ring to its last bytes. */
+static void send_filler(struct channel *channel)
+{
+	static char filler[RING_BYTES];
+	struct message *message = message_new("filler");
+	int rc;
+
+	memset(filler, 'f', sizeof(filler));
+	rc = channel_send(channel, filler, channel_message_max(channel), 0);
+	if (rc < 0)
+		fail("send filler: %d", rc);
+	atomic_store(&message->returned, 1);
+}
+
+static const char *const block_texts[] = { "b1", "b2", "b3", "b4", "b5" };
+enum { BLOCK_COUNT = 5 };
+
+static void send_block(struct channel *channel)
+{
+	struct channel_block block = { .size = 15, .messages = BLOCK_COUNT, .delimiter_size = 1 };
+	struct message *messages[BLOCK_COUNT];
+	int rc;
+
+	for (int i = 0; i < BLOCK_COUNT; i++)
+		messages[i] = message_new(block_texts[i]);
+	rc = channel_send_block(channel, "b1;b2;b3;b4;b5;", &block);
+	if (rc < 0)
+		fail("send block: %d", rc);
+	for (int i = 0; i < BLOCK_COUNT; i++)
+		atomic_store(&messages[i]->returned, 1);
+}
+
+static unsigned char long_byte(size_t i)
+{
+	return (unsigned char)(i * 7 % 251);
+}
+
+/* Made before the walk: filling it would be most of the instructions stepped. */
+static unsigned char long_bytes[2 * RING_BYTES];
+
+static void long_bytes_make(void)
+{
+	for (size_t i = 0; i < sizeof(long_bytes); i++)
+		long_bytes[i] = long_byte(i);
+}
+
+static void send_piece(struct channel *channel, size_t from, size_t size, unsigned flags)
+{
+	struct channel_block piece = { .size = size, .messages = 1, .flags = flags };
+	int rc;
+
+	if (from == 0)
+		message_new("long");
+	rc = channel_send_block(channel, long_bytes + from, &piece);
+	if (rc < 0 && rc != -CHANNEL_ELOST)
+		fail("send piece: %d", rc);
+}
+
+/* Notes a delivery, taken apart, and checks its bytes. *at: how much of a long message came. */
+static void note_delivery(const struct channel_delivery *delivery, size_t *at)
+{
+	char text[TEXT];
+
+	if (!delivery->first || !delivery->last) {
+		if (delivery->first)
+			*at = 0;
+		for (size_t i = 0; i < delivery->size; i++)
+			if (delivery->bytes[i] != long_byte(*at + i)) {
+				fail("torn piece at byte %zu", *at + i);
+				return;
+			}
+		*at += delivery->size;
+		if (delivery->last)
+			delivered_add("long", delivery->sequence, delivery->attempts);
+		return;
+	}
+	if (delivery->delimiter_size == 0) {
+		if (delivery->size >= TEXT)
+			snprintf(text, sizeof(text), "filler");
+		else
+			snprintf(text, sizeof(text), "%.*s", (int)delivery->size,
+				 (const char *)delivery->bytes);
+		for (size_t i = 0; delivery->size >= TEXT && i < delivery->size; i++)
+			if (delivery->bytes[i] != 'f')
+				fail("torn filler");
+		delivered_add(text, delivery->sequence, delivery->attempts);
+		return;
+	}
+	if (delivery->size != 3 * (size_t)delivery->messages)
+		fail("torn block: %u messages, %zu bytes", delivery->messages, delivery->size);
+	for (uint32_t i = 0; i < delivery->messages; i++) {
+		snprintf(text, sizeof(text), "%.2s", (const char *)delivery->bytes + 3 * i);
+		delivered_add(text, delivery->sequence + i, delivery->attempts);
+	}
+}
+
+/* The victim begins to acknowledge what it holds: from now on that may count as delivered. */
+static void mark_taken_over(void)
+{
+	for (int i = 0; i < atomic_load(&scene->delivery_count); i++) {
+		struct message *message = message_find(scene->deliveries[i].text);
+
+		if (message != NULL && scene->deliveries[i].complete &&
+		    scene->deliveries[i].by_victim)
+			atomic_store(&message->taken_over, 1);
+	}
+}
+
+/* ---- roles ---- */
+
+/* Receives and acknowledges until the stream ends. */
+static void role_consumer(int who)
+{
+	struct channel *channel = attach(CHANNEL_CONSUMER);
+	struct channel_delivery delivery;
+	size_t at = 0;
+	int rc;
+
+	atomic_store(&scene->ready[who], 1);
+	while ((rc = channel_receive(channel, UINT32_MAX, 0, 0, &delivery)) != CHANNEL_ENDED) {
+		if (rc == CHANNEL_DELIVERED) {
+			note_delivery(&delivery, &at);
+		} else if (rc != -CHANNEL_EABORTED) {
+			fail("receive: %d", rc);
+			break;
+		}
+	}
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+static void role_idle_producer(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+
+	atomic_store(&scene->ready[who], 1);
+	while (atomic_load(&scene->go) == 0)
+		pause_briefly();
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+/* Asleep until there is room behind the filler. */
+static void role_waiting_producer(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+
+	atomic_store(&scene->ready[who], 1);
+	send_text(channel, "waited");
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+static void role_newcomer_producer(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+
+	(void)who;
+	send_text(channel, "newcomer");
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+/* These send something and leave it behind. */
+static void role_filler_sender(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+
+	send_filler(channel);
+	atomic_store(&scene->ready[who], 1);
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+static void role_block_sender(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+
+	send_block(channel);
+	atomic_store(&scene->ready[who], 1);
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+static void role_one_sender(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+
+	send_text(channel, "one");
+	atomic_store(&scene->ready[who], 1);
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+/* Takes everything and dies with it in hand. */
+static void role_dying_consumer(int who)
+{
+	struct channel *channel = attach(CHANNEL_CONSUMER);
+	struct channel_delivery delivery;
+	size_t at = 0;
+
+	if (channel_receive(channel, UINT32_MAX, 0, 0, &delivery) == CHANNEL_DELIVERED)
+		note_delivery(&delivery, &at);
+	atomic_store(&scene->ready[who], 1);
+	raise(SIGKILL);
+}
+
+/* Dies inside a long message, holding the turn and the producers' mutex. */
+static void role_dying_producer(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+	struct deadline never = deadline_after(DEADLINE_NEVER, -ETIMEDOUT, NULL);
+
+	send_piece(channel, 0, 500, CHANNEL_MORE);
+	side_lock(channel, CHANNEL_PRODUCER, &never);
+	atomic_store(&scene->ready[who], 1);
+	raise(SIGKILL);
+}
+
+/* ---- victims: `prepare` runs freely, `operate` is stepped ---- */
+
+static struct channel *victim;
+static struct channel_delivery victim_delivery;
+static size_t victim_at;
+
+static void prepare_nothing(void)
+{
+}
+
+static void prepare_producer(void)
+{
+	victim = attach(CHANNEL_PRODUCER);
+}
+
+/* The ring is full, so what is sent next has to wait. */
+static void prepare_full_producer(void)
+{
+	victim = attach(CHANNEL_PRODUCER);
+	send_filler(victim);
+}
+
+static void prepare_consumer(void)
+{
+	victim = attach(CHANNEL_CONSUMER);
+}
+
+static void victim_receive(uint32_t most)
+{
+	if (channel_receive(victim, most, CHANNEL_DONTWAIT, 0, &victim_delivery) ==
+	    CHANNEL_DELIVERED)
+		note_delivery(&victim_delivery, &victim_at);
+}
+
+static void prepare_holder(void)
+{
+	victim = attach(CHANNEL_CONSUMER);
+	victim_receive(UINT32_MAX);
+}
+
+static void operate_attach_producer(void)
+{
+	victim = attach(CHANNEL_PRODUCER);
+}
+
+static void operate_attach_consumer(void)
+{
+	victim = attach(CHANNEL_CONSUMER);
+}
+
+static void operate_send(void)
+{
+	send_text(victim, "sent");
+}
+
+static void operate_send_block(void)
+{
+	send_block(victim);
+}
+
+static void operate_send_waiting(void)
+{
+	send_text(victim, "sent after waiting for room");
+}
+
+static void prepare_in_long(void)
+{
+	victim = attach(CHANNEL_PRODUCER);
+	send_piece(victim, 0, 900, CHANNEL_MORE);
+}
+
+static void operate_send_piece(void)
+{
+	send_piece(victim, 900, 900, CHANNEL_MORE);
+}
+
+static void operate_receive(void)
+{
+	victim_receive(UINT32_MAX);
+}
+
+static void operate_receive_part(void)
+{
+	victim_receive(2);
+	mark_taken_over();
+	victim_receive(2);
+}
+
+static void operate_acknowledge(void)
+{
+	mark_taken_over();
+	if (channel_acknowledge(victim) < 0)
+		fail("acknowledge");
+}
+
+static void operate_give_back(void)
+{
+	if (channel_give_back(victim, 0) < 0)
+		fail("give back");
+}
+
+static void operate_detach(void)
+{
+	channel_detach(victim, 0);
+}
+
+static void operate_look(void)
+{
+	victim->looked_ns = 0;
+	if (channel_look_after(victim) < 0)
+		fail("look after");
+}
+
+/* Who is there before the victim, what it does, and who comes when it sleeps. */
+struct operation {
+	const char *name;
+	void (*before[3])(int who); /* started one after the other, each settled before the next */
+	void (*prepare)(void);
+	void (*behind[2])(int who); /* started when the victim is prepared: they fall asleep */
+	void (*operate)(void);
+	void (*release)(int who); /* started when the operation sleeps */
+	bool first_dies_twice;	  /* another victim is killed in the same operation before */
+};
+
+static const struct operation operations[] = {
+	{ .name = "attach, creating",
+	  .prepare = prepare_nothing,
+	  .operate = operate_attach_producer },
+	{ .name = "attach, existing",
+	  .before = { role_idle_producer },
+	  .prepare = prepare_nothing,
+	  .operate = operate_attach_consumer },
+	{ .name = "send, consumer asleep",
+	  .before = { role_consumer },
+	  .prepare = prepare_producer,
+	  .operate = operate_send },
+	{ .name = "send a block",
+	  .before = { role_consumer },
+	  .prepare = prepare_producer,
+	  .operate = operate_send_block },
+	{ .name = "send, waiting for room",
+	  .prepare = prepare_full_producer,
+	  .operate = operate_send_waiting,
+	  .release = role_consumer },
+	{ .name = "piece of a long message",
+	  .before = { role_consumer },
+	  .prepare = prepare_in_long,
+	  .operate = operate_send_piece },
+	{ .name = "receive",
+	  .before = { role_one_sender },
+	  .prepare = prepare_consumer,
+	  .operate = operate_receive },
+	{ .name = "acknowledge, producer asleep",
+	  .before = { role_filler_sender },
+	  .prepare = prepare_holder,
+	  .behind = { role_waiting_producer },
+	  .operate = operate_acknowledge },
+	{ .name = "part of a block",
+	  .before = { role_block_sender },
+	  .prepare = prepare_consumer,
+	  .operate = operate_receive_part },
+	{ .name = "give back",
+	  .before = { role_block_sender },
+	  .prepare = prepare_holder,
+	  .behind = { role_consumer },
+	  .operate = operate_give_back },
+	{ .name = "adopt an orphan",
+	  .before = { role_block_sender, role_dying_consumer },
+	  .prepare = prepare_consumer,
+	  .operate = operate_receive },
+	{ .name = "detach",
+	  .before = { role_block_sender },
+	  .prepare = prepare_holder,
+	  .behind = { role_consumer },
+	  .operate = operate_detach },
+	{ .name = "last detach, removing", .prepare = prepare_producer, .operate = operate_detach },
+	{ .name = "repair after a consumer",
+	  .before = { role_block_sender },
+	  .prepare = prepare_consumer,
+	  .behind = { role_dying_consumer },
+	  .operate = operate_look },
+	{ .name = "repair after a producer",
+	  .before = { role_consumer },
+	  .prepare = prepare_producer,
+	  .behind = { role_dying_producer },
+	  .operate = operate_look },
+	{ .name = "repair of a repair",
+	  .before = { role_consumer },
+	  .prepare = prepare_producer,
+	  .behind = { role_dying_producer },
+	  .operate = operate_look,
+	  .first_dies_twice = true },
+};
+enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
+
+/* ---- one kill point ---- */
+
+struct child {
+	pid_t pid;
+	void (*role)(int who);
+};
+
+struct run {
+	const struct operation *operation;
+	struct child children[CHILDREN_MAX];
+	int child_count;
+	bool hung;
+	uint64_t slowest_ms;
+};
+
+static const struct shared_buffer *object_map(void)
+{
+	static char path[128];
+	void *shared;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/shm/shm-channel.%lu.%s", (unsigned long)geteuid(),
+		 scene->name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	shared = mmap(NULL, sizeof(struct shared_buffer), PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	return shared == MAP_FAILED ? NULL : shared;
+}
+
+static bool somebody_waits(bool producer)
+{
+	const struct shared_buffer *shared = object_map();
+	bool waits = false;
+
+	if (shared == NULL)
+		return false;
+	if (producer)
+		waits = atomic_load(&shared->producers.room_wanted) != 0;
+	else
+		waits = (atomic_load(&shared->consumers.waiting_data) |
+			 atomic_load(&shared->consumers.waiting_piece)) != 0;
+	munmap((void *)(uintptr_t)shared, sizeof(*shared));
+	return waits;
+}
+
+static bool child_ended(const struct child *child)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
+/* A role has come to where the operation needs it: asleep, gone, dead or idle. */
+static bool settled(const struct child *child, int who)
+{
+	if (child->role == role_consumer)
+		return atomic_load(&scene->ready[who]) && somebody_waits(false);
+	if (child->role == role_waiting_producer)
+		return atomic_load(&scene->ready[who]) && somebody_waits(true);
+	if (child->role == role_idle_producer)
+		return atomic_load(&scene->ready[who]);
+	return child_ended(child);
+}
+
+static int child_start(struct run *run, void (*role)(int who))
+{
+	int who = run->child_count++;
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		role(who);
+		_exit(0);
+	}
+	run->children[who] = (struct child){ .pid = pid, .role = role };
+	return who;
+}
+
+static bool child_settle(struct run *run, int who)
+{
+	uint64_t until = now_ms() + PROGRESS_MS;
+
+	while (!settled(&run->children[who], who)) {
+		if (now_ms() > until) {
+			run->hung = true;
+			return false;
+		}
+		pause_briefly();
+	}
+	return true;
+}
+
+/* All children have to end by themselves, soon after `since`. */
+static void children_end(struct run *run, uint64_t since)
+{
+	for (int who = 0; who < run->child_count; who++) {
+		struct child *child = &run->children[who];
+
+		while (!child_ended(child) && now_ms() - since <= PROGRESS_MS)
+			pause_briefly();
+		if (!child_ended(child)) {
+			run->hung = true;
+			kill(child->pid, SIGKILL);
+		}
+		waitpid(child->pid, NULL, 0);
+	}
+	run->child_count = 0;
+	if (now_ms() - since > run->slowest_ms)
+		run->slowest_ms = now_ms() - since;
+}
+
+/* A victim, stopped right before its operation. */
+static pid_t victim_start(const struct operation *operation)
+{
+	pid_t parent = getpid();
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		is_victim = true;
+		operation->prepare();
+		raise(SIGSTOP);
+		operation->operate();
+		atomic_store(&scene->done, 1);
+		for (;;)
+			pause();
+	}
+	while (waitpid(pid, &status, 0) == pid && !WIFSTOPPED(status))
+		if (WIFEXITED(status) || WIFSIGNALED(status))
+			return -1;
+	return pid;
+}
+
+/*
+ * Lets the victim do `steps` instructions and kills it. Who sleeps in a system call is
+ * killed there if that is its last step, else somebody is started who wakes it. Returns the
+ * steps done; less than asked for if the operation ended.
+ */
+static int victim_step_and_kill(struct run *run, pid_t pid, int steps)
+{
+	bool released = false;
+	int step, status;
+
+	for (step = 0; step < steps && !atomic_load(&scene->done); step++) {
+		uint64_t began = now_ms();
+		int spins = 0;
+
+		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) != 0)
+			break;
+		while (waitpid(pid, &status, WNOHANG) == 0) {
+			if (++spins < 2000)
+				continue;
+			if (now_ms() - began > SLEEP_MS && step + 1 == steps)
+				goto kill;
+			if (now_ms() - began > SLEEP_MS && !released &&
+			    run->operation->release != NULL) {
+				child_start(run, run->operation->release);
+				released = true;
+			}
+			if (now_ms() - began > 2 * PROGRESS_MS) {
+				run->hung = true;
+				goto kill;
+			}
+			pause_briefly();
+		}
+		if (!WIFSTOPPED(status))
+			return step;
+	}
+kill:
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return step;
+}
+
+/* Takes what is left, if the newcomers missed each other. */
+static void role_sweeper(int who)
+{
+	struct channel_options options = { .name = scene->name,
+					   .owner = geteuid(),
+					   .never_create = true };
+	struct channel *channel = channel_new();
+	struct channel_delivery delivery;
+	size_t at = 0;
+
+	(void)who;
+	if (channel_attach(channel, CHANNEL_CONSUMER, &options) == 0) {
+		while (channel_receive(channel, UINT32_MAX, CHANNEL_DONTWAIT, 0, &delivery) ==
+		       CHANNEL_DELIVERED)
+			note_delivery(&delivery, &at);
+		channel_detach(channel, 0);
+	}
+	channel_free(channel);
+}
+
+struct tally {
+	int points, hung, lost, doubled, wrong, left;
+	uint64_t slowest_ms;
+	char example[320];
+};
+
+/*
+ * Is every message accounted for? What only the victim saw counts as delivered if it had
+ * begun to acknowledge it; what it had not must have come again.
+ */
+static void account(struct tally *tally)
+{
+	int deliveries = atomic_load(&scene->delivery_count);
+	int messages = atomic_load(&scene->message_count);
+
+	for (int m = 0; m < messages; m++) {
+		const struct message *message = &scene->messages[m];
+		bool newcomer = strcmp(message->text, "newcomer") == 0;
+		int times = 0, first_times = 0;
+		uint64_t sequence = 0;
+
+		for (int d = 0; d < deliveries; d++) {
+			const struct delivered *delivered = &scene->deliveries[d];
+
+			if (!atomic_load(&delivered->complete) ||
+			    strcmp(delivered->text, message->text) != 0)
+				continue;
+			times += !delivered->by_victim || atomic_load(&message->taken_over);
+			first_times += delivered->attempts == 1;
+			if (sequence != 0 && delivered->sequence != sequence)
+				fail("\"%s\" has two sequence numbers", message->text);
+			sequence = delivered->sequence;
+		}
+		tally->lost += atomic_load(&message->returned) && times == 0;
+		tally->doubled += first_times > 1;
+		if (atomic_load(&message->returned) && times == 0)
+			fail("\"%s\" is lost", message->text);
+		if (first_times > 1)
+			fail("\"%s\" is doubled", message->text);
+		/* The newcomer's message may be in another channel than the rest. */
+		for (int d = 0; d < deliveries && sequence != 0 && !newcomer; d++)
+			if (atomic_load(&scene->deliveries[d].complete) &&
+			    scene->deliveries[d].sequence == sequence &&
+			    strcmp(scene->deliveries[d].text, message->text) != 0 &&
+			    strcmp(scene->deliveries[d].text, "newcomer") != 0)
+				fail("\"%s\" and \"%s\" have one sequence number", message->text,
+				     scene->deliveries[d].text);
+		if (sequence > (uint64_t)messages)
+			fail("\"%s\" has the number %llu, so some were skipped", message->text,
+			     (unsigned long long)sequence);
+	}
+}
+
+/* The object has to be gone. */
+static void remains(struct tally *tally)
+{
+	char name[128];
+	const struct shared_buffer *shared = object_map();
+
+	if (shared == NULL)
+		return;
+	munmap((void *)(uintptr_t)shared, sizeof(*shared));
+	tally->left++;
+	fail("the object was left behind");
+	snprintf(name, sizeof(name), "/shm-channel.%lu.%s", (unsigned long)geteuid(), scene->name);
+	shm_unlink(name);
+}
+
+/* One run of an operation with a kill after `steps` instructions. False: it ended before. */
+static bool walk_point(const struct operation *operation, int steps, struct tally *tally)
+{
+	static unsigned serial;
+	struct run run = { .operation = operation };
+	uint64_t since;
+	bool ended;
+	pid_t pid;
+	int who;
+
+	memset(scene, 0, sizeof(*scene));
+	snprintf(scene->name, sizeof(scene->name), "walk-%ld-%u", (long)getpid(), serial++);
+	for (int i = 0; i < 3 && operation->before[i] != NULL; i++)
+		child_settle(&run, child_start(&run, operation->before[i]));
+	pid = victim_start(operation);
+	for (int i = 0; i < 2 && operation->behind[i] != NULL; i++)
+		child_settle(&run, child_start(&run, operation->behind[i]));
+	if (operation->first_dies_twice) {
+		/* Another one repairs first, and dies somewhere in it. */
+		victim_step_and_kill(&run, victim_start(operation), 1 + steps * 37 % 1500);
+		atomic_store(&scene->done, 0);
+	}
+	ended = victim_step_and_kill(&run, pid, steps) < steps;
+
+	since = now_ms();
+	atomic_store(&scene->go, 1);
+	who = child_start(&run, role_consumer);
+	/* It must not come when all is over, and wait for the next stream. */
+	while (!atomic_load(&scene->ready[who]) && now_ms() - since <= PROGRESS_MS)
+		pause_briefly();
+	child_start(&run, role_newcomer_producer);
+	children_end(&run, since);
+	child_start(&run, role_sweeper);
+	children_end(&run, now_ms());
+	account(tally);
+	remains(tally);
+
+	if (run.hung)
+		fail("somebody did not go on");
+	tally->points++;
+	tally->hung += run.hung;
+	tally->wrong += atomic_load(&scene->failures) > 0;
+	if (atomic_load(&scene->failures) > 0 && tally->example[0] == '\0')
+		snprintf(tally->example, sizeof(tally->example), "after %d: %.250s", steps,
+			 scene->failure);
+	if (run.slowest_ms > tally->slowest_ms)
+		tally->slowest_ms = run.slowest_ms;
+	return !ended;
+}
+
+/* ---- the walk ---- */
+
+static bool walk(const struct operation *operation, int stride)
+{
+	struct tally tally = { 0 };
+	int steps;
+
+	for (steps = 1; walk_point(operation, steps, &tally); steps += stride)
+		;
+	printf("%-30s %7d %7d %6d %5d %8d %5d %7llu ms%s%s\n", operation->name, steps - 1,
+	       tally.points, tally.hung, tally.lost, tally.doubled, tally.wrong,
+	       (unsigned long long)tally.slowest_ms, tally.example[0] != '\0' ? "  " : "",
+	       tally.example);
+	fflush(stdout);
+	return tally.wrong == 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *only[OPERATIONS];
+	int only_count = 0, stride = 1, key;
+	bool good = true;
+
+	while ((key = getopt(argc, argv, "s:o:")) != -1) {
+		if (key == 's' && atoi(optarg) > 0)
+			stride = atoi(optarg);
+		else if (key == 'o' && only_count < OPERATIONS)
+			only[only_count++] = optarg;
+		else
+			return 2;
+	}
+	scene = mmap(NULL, sizeof(*scene), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	if (scene == MAP_FAILED)
+		return 1;
+	long_bytes_make();
+	printf("%-30s %7s %7s %6s %5s %8s %5s %10s\n", "operation", "instr.", "kills", "hung",
+	       "lost", "doubled", "wrong", "slowest");
+	for (int i = 0; i < OPERATIONS; i++) {
+		bool wanted = only_count == 0;
+
+		for (int k = 0; k < only_count; k++)
+			wanted |= strstr(operations[i].name, only[k]) != NULL;
+		if (wanted)
+			good &= walk(&operations[i], stride);
+	}
+	return good ? 0 : 1;
+}
