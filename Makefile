@@ -1,5 +1,6 @@
 # make            the two tools, in build/ (V=1 shows the commands)
 # make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
+# make torture    the crash walk: kill -9 after every instruction (STRIDE=N: every Nth)
 # make check      format and scripts
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall
 #
@@ -36,11 +37,11 @@ tools := $(BUILD)/shm-produce $(BUILD)/shm-consume
 library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
-test_programs := $(BUILD)/tests/agent $(BUILD)/tests/cond_wedge
+test_programs := $(BUILD)/tests/agent $(BUILD)/tests/cond_wedge $(BUILD)/tests/crash_walk
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch]))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh)) .ci/run
 
-.PHONY: all test tests programs check format install uninstall clean
+.PHONY: all test tests programs torture check format install uninstall clean
 all: $(tools)
 
 $(BUILD)/shm-produce: $(BUILD)/obj/producer/shm-produce.o $(library)
@@ -67,6 +68,12 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(library)
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile),CC)
+
+# Bound before main(), so that the walk steps through our code and not the dynamic linker's.
+$(BUILD)/tests/crash_walk: LDFLAGS += -Wl,-z,now
+STRIDE ?= 1
+torture: $(BUILD)/tests/crash_walk
+	$< -s $(STRIDE)
 .SECONDARY:
 -include $(wildcard $(BUILD)/obj/*/*.d)
 

@@ -130,7 +130,9 @@ static struct channel *attach(enum channel_role role)
 	struct channel_options options = { .name = scene->name,
 					   .owner = geteuid(),
 					   .size = RING_BYTES,
-					   .timeout_ns = 20 * NS_PER_SEC };
+					   .timeout_ns = 20 * NS_PER_SEC,
+					   /* positions overflow on the way, and 0 is not valid */
+					   .first_position = -(uint64_t)(RING_BYTES / 2) };
 	struct channel *channel = channel_new();
 	int rc = channel_attach(channel, role, &options);
 
