@@ -14,7 +14,10 @@
 #include "ring.h"
 #include "segment.h"
 
-enum { SIDE_COUNT = 2, NO_CLAIM = -1, LOOK_AFTER_MS = 1000 };
+enum { NO_CLAIM = -1 };
+
+/* How often to look for the dead: less than the second that a sleep lasts, or it is two. */
+enum { LOOK_AFTER_MS = 900 };
 
 struct channel {
 	struct segment segment;

@@ -1,0 +1,200 @@
+#!/bin/bash
+# crash-loop.sh [KILLS [SECONDS]]: the real tools under random kill -9 and STOP/CONT, with
+# numbered lines flowing; then every line is accounted for.
+#
+# A producer's lines are committed in their order, so what has come of a killed one must be
+# its first lines without a gap; of one that ended, all of them. A killed consumer may leave
+# half a line at the end of its output: that line must have come again whole.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+kills_wanted=${1:-200}
+seconds=${2:-60}
+tools=${BUILD:-build}
+lines=20000
+channel=crash.$$
+scratch=$(mktemp -d)
+started=()
+
+[ -x "$tools/shm-produce" ] || {
+	echo "crash-loop: $tools/shm-produce is not built: make" >&2
+	exit 1
+}
+
+clean_up() {
+	local pid
+	for pid in "${started[@]}"; do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+	rm -rf "$scratch"
+}
+trap clean_up EXIT
+
+now_ms() {
+	local t=${EPOCHREALTIME/[.,]/}
+	echo $((t / 1000))
+}
+
+# nap MS: up to that long. Only to let the kills fall anywhere, never to wait for something.
+nap() {
+	local us=$((RANDOM % ($1 * 1000) + 1))
+	read -rt "0.$(printf %06d $us)" <>"$scratch/never" || true
+}
+mkfifo "$scratch/never" "$scratch/hold"
+
+producers=0 consumers=0 kills=0 stops=0 rounds=0
+declare -A pid_of # name -> pid of those believed to run
+
+start_producer() {
+	local id=p$producers
+	producers=$((producers + 1))
+	awk -v id="$id" -v n="$lines" 'BEGIN {
+		for (i = 0; i < n; i++)
+			print id, i, substr("##############################", 1, i % 30) "."
+	}' >"$scratch/in.$id"
+	"$tools/shm-produce" -q -C "$channel" -s 64K <"$scratch/in.$id" 2>>"$scratch/errors" 8>&- &
+	pid_of[$id]=$!
+	started+=($!)
+}
+
+start_consumer() {
+	local id=c$consumers
+	consumers=$((consumers + 1))
+	"$tools/shm-consume" -q -C "$channel" -s 64K >"$scratch/out.$id" 2>>"$scratch/errors" 8>&- &
+	pid_of[$id]=$!
+	started+=($!)
+}
+
+# harm NAME: kill -9, or stop for a moment, one process that we started and have not reaped.
+harm() {
+	local pid=${pid_of[$1]}
+	if [ $((RANDOM % 4)) -eq 0 ]; then
+		kill -STOP "$pid" 2>/dev/null || return 0
+		nap 5
+		kill -CONT "$pid" 2>/dev/null || true
+		stops=$((stops + 1))
+	elif kill -KILL "$pid" 2>/dev/null; then
+		kills=$((kills + 1))
+		wait "$pid" 2>/dev/null || true
+		unset "pid_of[$1]"
+		echo "$1" >>"$scratch/killed"
+	fi
+}
+
+# reap NAME LIMIT_MS: waits for its end; who does not end is stuck.
+reap() {
+	local pid=${pid_of[$1]} status=0 until
+	until=$(($(now_ms) + $2))
+	while kill -0 "$pid" 2>/dev/null && [ "$(now_ms)" -lt "$until" ]; do
+		[ -r "/proc/$pid/stat" ] || break
+		case $(cut -d' ' -f3 "/proc/$pid/stat" 2>/dev/null) in Z) break ;; esac
+		nap 2
+	done
+	if [ "$(now_ms)" -ge "$until" ]; then
+		echo "crash-loop: $1 (process $pid) does not end" >&2
+		exit 1
+	fi
+	wait "$pid" || status=$?
+	unset "pid_of[$1]"
+	case $1:$status in
+	p*:0) echo "$1" >>"$scratch/whole" ;;
+	c*:0 | c*:4) ;;
+	*)
+		echo "crash-loop: $1 ended with $status" >&2
+		cat "$scratch/errors" >&2
+		exit 1
+		;;
+	esac
+}
+
+round() {
+	local name names i holder
+	: >"$scratch/killed"
+	: >"$scratch/whole"
+	rm -f "$scratch"/in.* "$scratch"/out.*
+	# As long as this producer is there, which is never harmed, no consumer sees an end.
+	exec 8<>"$scratch/hold"
+	"$tools/shm-produce" -q -C "$channel" -s 64K <"$scratch/hold" 8>&- &
+	holder=$!
+	started+=("$holder")
+	for ((i = 0; i < 3; i++)); do
+		start_consumer
+		start_producer
+	done
+	for ((i = 0; i < 8; i++)); do
+		nap 4
+		names=("${!pid_of[@]}")
+		[ ${#names[@]} -gt 0 ] || break
+		name=${names[RANDOM % ${#names[@]}]}
+		harm "$name"
+		case $name in c*) start_consumer ;; p*) start_producer ;; esac
+	done
+	for name in "${!pid_of[@]}"; do
+		case $name in p*) reap "$name" 20000 ;; esac
+	done
+	exec 8>&-
+	wait "$holder"
+	for name in "${!pid_of[@]}"; do
+		reap "$name" 20000
+	done
+	"$tools/shm-consume" -q -C "$channel" -e >"$scratch/out.rest" || [ $? -eq 4 ]
+	account
+	rounds=$((rounds + 1))
+}
+
+account() {
+	# The unterminated end of a killed consumer's output is not a line.
+	local file
+	for file in "$scratch"/out.*; do
+		awk -v file="${file##*/}" 'BEGIN { RS = "\n" } { if (NR > 1) print held; held = file " " $0 }
+			END { if (NR > 0) print held }' "$file" >"$file.lines"
+		if [ -s "$file" ] && [ -n "$(tail -c 1 "$file")" ]; then
+			sed -i '$d' "$file.lines"
+		fi
+	done
+	cat "$scratch"/out.*.lines | awk -v lines="$lines" -v whole="$(tr '\n' ' ' <"$scratch/whole")" '
+	BEGIN { split(whole, list); for (i in list) all[list[i]] = 1 }
+	{
+		if (NF != 4 || $2 !~ /^p[0-9]+$/ || $3 !~ /^[0-9]+$/ || $3 + 0 >= lines ||
+		    $4 != substr("##############################", 1, $3 % 30) ".") {
+			print "torn or invented: " $0; bad = 1; next
+		}
+		came[$2 " " $3]++
+		if (came[$2 " " $3] > 1) again++
+		if ($3 + 0 > most[$2] + 0 || !($2 in most)) most[$2] = $3 + 0
+		# Within one output the numbers of a producer rise, except where one comes again.
+		if (($1 " " $2) in last && $3 + 0 <= last[$1 " " $2]) back++
+		last[$1 " " $2] = $3 + 0
+		total++
+	}
+	END {
+		for (p in most)
+			for (i = 0; i <= most[p]; i++)
+				if (!((p " " i) in came)) { print "lost: " p " " i; bad = 1; lost++ }
+		for (p in all)
+			if (most[p] + 0 != lines - 1) { print "lost: the end of " p; bad = 1; lost++ }
+		printf "%d %d %d %d\n", total, again, back, lost >"/dev/stderr"
+		exit bad
+	}' 2>"$scratch/counts" || {
+		cat "$scratch/counts" >&2
+		echo "crash-loop: round $rounds failed" >&2
+		exit 1
+	}
+	read -r total again back _ <"$scratch/counts"
+	delivered=$((delivered + total))
+	redelivered=$((redelivered + again))
+	backward=$((backward + back))
+}
+
+delivered=0 redelivered=0 backward=0
+began=$(now_ms)
+while [ "$kills" -lt "$kills_wanted" ] && [ $(($(now_ms) - began)) -lt $((seconds * 1000)) ]; do
+	round
+	started=()
+done
+if [ -e "/dev/shm/shm-channel.$(id -u).$channel" ]; then
+	echo "crash-loop: the channel was left behind" >&2
+	exit 1
+fi
+echo "$rounds rounds, $kills killed, $stops stopped and continued: $delivered lines delivered," \
+	"$redelivered of them again ($backward out of order for that), 0 lost, 0 torn, 0 invented"
