@@ -14,12 +14,24 @@ enum { OPTIONS_MAX = 64, HELP_COLUMN = 28 };
 
 /* ---- messages ---- */
 
+/* What a user typed may be quoted in it, so control bytes are escaped: it stays one line. */
 static void print_line(const char *name, const char *format, va_list arguments)
 {
-	char line[1024];
-	int used = name != NULL ? snprintf(line, sizeof(line), "%s: ", name) : 0;
+	char text[1024], line[2048];
+	char *to = line;
 
-	vsnprintf(line + used, sizeof(line) - (size_t)used, format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
+	if (name != NULL)
+		to += sprintf(to, "%.60s: ", name);
+	for (const char *from = text; *from != '\0' && to < line + sizeof(line) - 8; from++) {
+		unsigned char byte = (unsigned char)*from;
+
+		if (byte < 0x20 || byte == 0x7f)
+			to += sprintf(to, "\\x%02x", byte);
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
 	fprintf(stderr, "%s\n", line); /* stderr may be shared: one write for one line */
 }
 

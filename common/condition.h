@@ -22,7 +22,8 @@ void semaphore_post(_Atomic uint32_t *semaphore);
 
 /*
  * Takes the token, sleeping for one up to timeout_ns. True if there was one. A signal, or
- * the tail of an earlier post, may end the sleep early. Only the owner of the slot waits on its semaphore.
+ * the tail of an earlier post, may end the sleep early. Only the owner of the slot waits on its
+ * semaphore.
  */
 bool semaphore_wait(_Atomic uint32_t *semaphore, uint64_t timeout_ns);
 

@@ -280,20 +280,25 @@ static void segment_unmap(struct segment *segment)
 
 /* ---- making ---- */
 
+/* What making needs and what there is, for the message if it fails. */
+static int space_check(struct segment *segment, struct channel_report *report)
+{
+	struct statvfs space;
+
+	report->needed_bytes = segment->ring_offset + segment->ring.capacity;
+	if (fstatvfs(segment->fd, &space) != 0 || space.f_blocks == 0)
+		return 0; /* a file system without a limit, or none that it tells */
+	report->free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
+	/* Do not even try: it could take all there is before it fails. */
+	return report->needed_bytes > report->free_bytes ? -ENOSPC : 0;
+}
+
 /* ENOSPC or EFBIG now, instead of SIGBUS later. */
-static int object_reserve(struct segment *segment, const struct deadline *deadline,
-			  struct channel_report *report)
+static int object_reserve(struct segment *segment, const struct deadline *deadline)
 {
 	uint64_t bytes = segment->ring_offset + segment->ring.capacity;
-	struct statvfs space;
 	int rc;
 
-	report->needed_bytes = bytes;
-	if (fstatvfs(segment->fd, &space) == 0 && space.f_blocks > 0) {
-		report->free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
-		if (bytes > report->free_bytes) /* do not even try: it could take all there is */
-			return -ENOSPC;
-	}
 	if ((uint64_t)(off_t)bytes != bytes)
 		return -EFBIG;
 	do {
@@ -362,14 +367,15 @@ static int segment_make(struct segment *segment, const struct channel_options *o
 	int rc;
 
 	segment->ring.capacity = channel_size_rounded(options->size);
-	if (ftruncate(segment->fd, 0) != 0)
-		return -errno;
-	do {
-		put = pwrite(segment->fd, &making, sizeof(making), 0);
-	} while (put < 0 && errno == EINTR);
-	rc = put < 0 ? -errno : put != sizeof(making) ? -ENOSPC : 0;
+	rc = ftruncate(segment->fd, 0) != 0 ? -errno : space_check(segment, report);
+	if (rc == 0) {
+		do {
+			put = pwrite(segment->fd, &making, sizeof(making), 0);
+		} while (put < 0 && errno == EINTR);
+		rc = put < 0 ? -errno : put != sizeof(making) ? -ENOSPC : 0;
+	}
 	if (rc == 0)
-		rc = object_reserve(segment, deadline, report);
+		rc = object_reserve(segment, deadline);
 	if (rc == 0)
 		rc = segment_map(segment);
 	if (rc == 0)
