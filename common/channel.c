@@ -244,6 +244,8 @@ int channel_attach(struct channel *channel, enum channel_role role,
 			break;
 		deadline_sleep(&deadline, NS_PER_SEC);
 	}
+	if (rc == 0)
+		channel->report.slots_taken = false;
 	channel->looked_ns = clock_coarse_ns();
 	channel->report.error = rc;
 	return rc;
@@ -251,16 +253,37 @@ int channel_attach(struct channel *channel, enum channel_role role,
 
 /* ---- looking after it ---- */
 
+/* How many messages are in the ring, acknowledged ones not counted. 0 if it cannot be known. */
+static uint64_t messages_count(struct channel *channel)
+{
+	uint64_t tail = atomic_load(&producers_of(channel)->tail);
+	uint64_t count = 0;
+	struct record record;
+
+	if (side_try_lock(channel, CHANNEL_CONSUMER) < 0)
+		return 0;
+	for (uint64_t at = atomic_load(&consumers_of(channel)->head);
+	     at != tail && ring_get(&channel->segment.ring, at, tail, &record);
+	     at += ring_record_bytes(record.size))
+		count += record.messages;
+	side_unlock(channel, CHANNEL_CONSUMER);
+	return count;
+}
+
 int channel_look_after(struct channel *channel)
 {
 	uint64_t now = clock_coarse_ns();
 	int rc = 0;
 
+	if (channel->inside && producer_message_lost(channel))
+		return -CHANNEL_ELOST;
 	if (now - channel->looked_ns < LOOK_AFTER_MS * NS_PER_MS)
 		return 0;
 	channel->looked_ns = now;
-	if (segment_removed(&channel->segment))
+	if (segment_removed(&channel->segment)) {
+		channel->report.messages = messages_count(channel);
 		return -CHANNEL_EREMOVED;
+	}
 	/* Who finds a mutex taken knows that somebody alive, or stopped, works there. */
 	for (int role = CHANNEL_PRODUCER; rc >= 0 && role <= CHANNEL_CONSUMER; role++) {
 		rc = side_try_lock(channel, (enum channel_role)role);
@@ -340,6 +363,7 @@ void channel_detach(struct channel *channel, unsigned flags)
 		 * Our death will say what we cannot. Until then the mapping must stay: the kernel
 		 * finds the mutexes of the dead in their memory.
 		 */
+		segment_unlock(&channel->segment);
 		atomic_store(&channel->wakeup, NULL);
 		channel->attached = false;
 		return;
@@ -363,6 +387,9 @@ static void explain_wait(const struct channel *channel, char *buffer, size_t siz
 		snprintf(buffer, size, "its lock is held by process %ld", (long)report->holder);
 	else if (report->lock_taken)
 		snprintf(buffer, size, "its lock is held by another process");
+	else if (report->turn_taken)
+		snprintf(buffer, size, "another producer, process %ld, is first and does not go on",
+			 (long)report->holder);
 	else if (channel->role == CHANNEL_PRODUCER)
 		snprintf(buffer, size, "it is full and no consumer has made room");
 	else
@@ -414,7 +441,10 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 			 CHANNEL_NAME_MAX);
 		break;
 	case CHANNEL_EREMOVED:
-		snprintf(buffer, size, "the channel was removed while in use");
+		snprintf(buffer, size,
+			 "the channel was removed while in use; %llu message%s in it cannot be "
+			 "delivered",
+			 (unsigned long long)report->messages, report->messages == 1 ? "" : "s");
 		break;
 	case CHANNEL_ETHREAD:
 		snprintf(buffer, size, "this thread's id is in use on the other side");

@@ -76,6 +76,7 @@ struct channel_report {
 	bool holds_messages;   /* CHANNEL_EINUSE: because there are messages in it */
 	bool slots_taken;      /* EAGAIN, ETIMEDOUT: all places of this role are taken */
 	bool lock_taken;       /* EAGAIN, ETIMEDOUT: a lock was held all the time */
+	bool turn_taken;       /* the same: another producer, `holder`, came before us */
 	char theirs[CHANNEL_ABI_MAX];
 	char ours[CHANNEL_ABI_MAX];
 };

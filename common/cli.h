@@ -140,7 +140,7 @@ void cli_signals_catch(struct channel *channel);
  * (see CHANNEL_ETHREAD), to which the signals then go. Returns its status.
  */
 enum { CLI_ANOTHER_THREAD = -1 };
-int cli_run(int (*work)(void *context), void *context);
+int cli_run(const struct cli_settings *settings, int (*work)(void));
 
 /* Ends the process: by the signal that was caught, by SIGPIPE if `pipe_closed`, else with status.
  */

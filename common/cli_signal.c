@@ -66,8 +66,7 @@ bool cli_pipe_ignored(void)
 }
 
 struct thread_work {
-	int (*work)(void *context);
-	void *context;
+	int (*work)(void);
 	int status;
 	sigset_t signals;
 };
@@ -77,17 +76,17 @@ static void *thread_main(void *argument)
 	struct thread_work *work = argument;
 
 	pthread_sigmask(SIG_SETMASK, &work->signals, NULL);
-	work->status = work->work(work->context);
+	work->status = work->work();
 	return NULL;
 }
 
-int cli_run(int (*work)(void *context), void *context)
+int cli_run(const struct cli_settings *settings, int (*work)(void))
 {
-	struct thread_work again = { .work = work, .context = context };
+	struct thread_work again = { .work = work };
 	pthread_t thread;
 	sigset_t all;
 
-	again.status = work(context);
+	again.status = work();
 	if (again.status != CLI_ANOTHER_THREAD)
 		return again.status;
 	/* Thread ids are handed out in turn: each new thread has another one. */
@@ -97,6 +96,7 @@ int cli_run(int (*work)(void *context), void *context)
 		int error = pthread_create(&thread, NULL, thread_main, &again);
 
 		if (error != 0) {
+			cli_error(settings, "cannot start a thread: %s", strerror(error));
 			again.status = CLI_FAILED;
 			break;
 		}

@@ -113,8 +113,21 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 	is_ready = ready(context);
 	if (!is_ready)
 		semaphore_wait(&condition.slots[slot].wakeup, timeout_ns);
-	atomic_fetch_and(condition.waiting, ~bit);
+	if ((atomic_fetch_and(condition.waiting, ~bit) & bit) == 0 && is_ready)
+		condition_signal(condition); /* we were chosen, and act on something else */
 	return is_ready;
+}
+
+/* One of the bits, another one each time: nobody is always the first to be woken. */
+static uint64_t bit_choose(uint64_t waiting)
+{
+	static _Atomic unsigned turn;
+	unsigned first = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % SLOT_COUNT;
+	uint64_t from_first = waiting >> first << first;
+
+	if (from_first == 0)
+		from_first = waiting;
+	return from_first & -from_first;
 }
 
 void condition_signal(struct condition condition)
@@ -124,7 +137,7 @@ void condition_signal(struct condition condition)
 	atomic_thread_fence(memory_order_seq_cst);
 	waiting = atomic_load_explicit(condition.waiting, memory_order_relaxed);
 	while (waiting != 0) {
-		uint64_t bit = waiting & -waiting;
+		uint64_t bit = bit_choose(waiting);
 
 		/* Taken out by us or not at all: two signals wake two waiters. */
 		if ((atomic_fetch_and(condition.waiting, ~bit) & bit) != 0) {

@@ -43,6 +43,8 @@ struct channel {
 	uint64_t open_sequence; /* of the message we are inside */
 	uint64_t sent_end;	/* tail behind our last record */
 	uint64_t waited_head;	/* the head that a wait for room needs */
+	uint64_t room_tail;	/* tail, and the ring bytes free behind it, when we last ... */
+	uint64_t room_bytes;	/* ... locked for room: read once, checked, then used */
 
 	/* consumer */
 	int claim;		     /* index in the claim table, or NO_CLAIM */
@@ -92,6 +94,12 @@ struct side *side_of(struct channel *channel, enum channel_role role);
  */
 int side_lock(struct channel *channel, enum channel_role role, const struct deadline *deadline);
 
+/*
+ * To finish what has begun: as long as the options allow, and if interrupted meanwhile (or
+ * before) as long as leaving may take.
+ */
+int side_lock_finish(struct channel *channel, enum channel_role role);
+
 /* The same without waiting: -EBUSY if somebody has it. */
 int side_try_lock(struct channel *channel, enum channel_role role);
 
@@ -113,6 +121,9 @@ void endpoint_wake_all(struct channel *channel);
 
 /* send.c: closes the message that this producer left open and takes the turn back. */
 int producer_bury(struct channel *channel, unsigned slot);
+
+/* send.c: has a consumer lost the message that we are inside, or wait for? */
+bool producer_message_lost(struct channel *channel);
 
 /* receive.c: orphans this consumer's claims. */
 int consumer_bury(struct channel *channel, unsigned slot);

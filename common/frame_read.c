@@ -60,7 +60,7 @@ static int input_wait(struct reader *reader)
 	struct pollfd ready = { .fd = reader->input->fd, .events = POLLIN };
 
 	if (reader->regular)
-		return 0;
+		return channel_interrupted(reader->channel) ? -EINTR : 0;
 	for (;;) {
 		int rc = channel_interrupted(reader->channel) ? -EINTR
 							      : channel_look_after(reader->channel);
@@ -207,7 +207,8 @@ static int send_direct(struct reader *reader, size_t ready)
 	rc = bytes_set(reader, at + block.size, size - block.size);
 	if (rc == 0 && block.messages > 0) {
 		rc = channel_commit(channel, &block);
-		tell_sent(reader);
+		if (rc == 0)
+			tell_sent(reader);
 		return rc;
 	}
 	channel_cancel(channel);

@@ -7,6 +7,8 @@
 /* What a visit to the consumers' mutex came back with, beside an error and public results. */
 enum { VISIT_NOTHING = 2 };
 
+#define ALL_DONE UINT32_MAX /* of the delivery in hand */
+
 struct visit {
 	struct channel *channel;
 	uint32_t most;
@@ -35,7 +37,9 @@ static void lost_report(struct channel *channel, const struct claim_state *state
 	if ((state->flags & CLAIM_PART) == 0 || state->producer >= SLOT_COUNT)
 		return;
 	sender = &producers_of(channel)->side.slots[state->producer];
-	atomic_store(&sender->lost, state->sequence);
+	/* The slot may have a new owner, who lost a younger message: that one counts. */
+	if (position_before(atomic_load(&sender->lost), state->sequence))
+		atomic_store(&sender->lost, state->sequence);
 	semaphore_post(&sender->wakeup);
 }
 
@@ -147,16 +151,27 @@ static int lost_sweep(struct channel *channel, int index)
 	return 0;
 }
 
-static int lost_sweep_all(struct channel *channel)
+/* Looks through the claims: messages that have lost a part, and owners that cannot be. */
+static int claims_sweep(struct channel *channel)
 {
 	struct consumers *consumers = consumers_of(channel);
+	uint64_t attached = atomic_load(&consumers->side.attached);
 
 	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
 		int index = __builtin_ctzll(used);
 		const struct claim *claim = &consumers->claims[index];
+		unsigned owner = claim_owner(claim);
 		int rc;
 
-		if (claim_owner(claim) != OWNER_NONE || (claim_read(claim).flags & CLAIM_PART) == 0)
+		if (owner == OWNER_FREE)
+			continue;
+		if (owner != OWNER_NONE && owner > SLOT_COUNT)
+			return -CHANNEL_EDAMAGED;
+		if (owner != OWNER_NONE && (attached >> (owner - 1) & 1) != 0)
+			continue;
+		if (owner != OWNER_NONE) /* no slot is given up with a claim: this is damage */
+			claim_forsake(channel, index);
+		if ((claim_read(claim).flags & CLAIM_PART) == 0)
 			continue;
 		rc = lost_sweep(channel, index);
 		if (rc < 0)
@@ -242,6 +257,28 @@ static int aborted_ahead(struct channel *channel, uint64_t position, uint64_t ta
 		position = after->record;
 	} while ((record.flags & RECORD_MORE) != 0 && position != tail);
 	return 0;
+}
+
+/*
+ * The same for an orphan: drops it, and moves `next` over the message, if that was given up.
+ * `next` first: whoever dies in between leaves an orphan of which the same is found.
+ */
+static int orphan_aborted(struct channel *channel, int index)
+{
+	struct consumers *consumers = consumers_of(channel);
+	struct claim_state state = claim_read(&consumers->claims[index]);
+	struct cursor after;
+	int rc;
+
+	if ((state.flags & CLAIM_MID) == 0)
+		return 0;
+	rc = aborted_ahead(channel, state.begin.record, tail_now(channel), &after);
+	if (rc <= 0)
+		return rc;
+	if (cursor_before(next_read(consumers), after))
+		next_write(consumers, after);
+	claim_drop(consumers, index);
+	return 1;
 }
 
 /* Claims from `next`: at most `most` messages of the record there. */
@@ -365,12 +402,20 @@ static int receive_any(struct visit *visit)
 	if (channel->claim != NO_CLAIM)
 		return CHANNEL_DELIVERED; /* what is left of a claim that held more than we wanted
 					   */
-	channel->claim = orphan_find(consumers);
-	if (channel->claim != CLAIM_NONE) {
-		claim_adopt(consumers, channel->claim, channel->slot);
-		return CHANNEL_DELIVERED;
+	for (;;) {
+		int rc;
+
+		channel->claim = orphan_find(consumers);
+		if (channel->claim == CLAIM_NONE)
+			return claim_next(visit);
+		rc = orphan_aborted(channel, channel->claim);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			break;
 	}
-	return claim_next(visit);
+	claim_adopt(consumers, channel->claim, channel->slot);
+	return CHANNEL_DELIVERED;
 }
 
 /*
@@ -409,13 +454,27 @@ static bool work_left(struct channel *channel)
 	return !cursor_equal(next_read(consumers), cursor_at(tail_now(channel)));
 }
 
-static int visit_locked(struct visit *visit, bool no_producers, uint64_t events)
+static int visit_locked(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
+	struct producers *producers = producers_of(channel);
+	bool held = channel->claim != NO_CLAIM;
+	uint64_t events, events_after;
+	bool no_producers;
 	int rc;
 
+	/*
+	 * Before we look at tail: is nobody there who could still send? An attaching producer
+	 * sets its bit, then counts; a leaving one counts, then clears it. So if the count is the
+	 * same on both sides of "nobody", it is the count of all who have been and gone.
+	 */
+	events = atomic_load(&producers->events);
+	no_producers = atomic_load(&producers->side.attached) == 0;
+	events_after = atomic_load(&producers->events);
+	no_producers = no_producers && events == events_after;
+
 	delivery_done(channel);
-	rc = lost_sweep_all(channel);
+	rc = claims_sweep(channel);
 	if (rc == 0)
 		rc = receive_any(visit);
 	if (rc == VISIT_NOTHING && channel->claim == NO_CLAIM && no_producers &&
@@ -425,8 +484,10 @@ static int visit_locked(struct visit *visit, bool no_producers, uint64_t events)
 		if (rc == 0)
 			rc = receive_any(visit);
 	}
-	if (rc == VISIT_NOTHING && channel->claim == NO_CLAIM && no_producers)
+	if (rc == VISIT_NOTHING && channel->claim == NO_CLAIM && no_producers) {
 		rc = stream_end(visit, events);
+		visit->more = held; /* our claim may have been all that another one waited for */
+	}
 	if (rc == CHANNEL_DELIVERED)
 		rc = deliver(visit);
 	if (rc == CHANNEL_DELIVERED || rc == -CHANNEL_EABORTED)
@@ -449,21 +510,12 @@ static int visit(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
 	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
-	bool no_producers;
-	uint64_t events;
-
-	/*
-	 * In this order: when nobody is attached, all events that led to it are in `events`, and
-	 * all they sent is before the tail that we read under the mutex.
-	 */
-	no_producers = atomic_load(&producers_of(channel)->side.attached) == 0;
-	events = atomic_load(&producers_of(channel)->events);
 
 	visit->more = false;
 	visit->head_moved = false;
 	visit->result = side_lock(channel, CHANNEL_CONSUMER, &deadline);
 	if (visit->result == 0) {
-		visit->result = visit_locked(visit, no_producers, events);
+		visit->result = visit_locked(visit);
 		side_unlock(channel, CHANNEL_CONSUMER);
 		visit_wake(channel, visit->head_moved, visit->more);
 	}
@@ -515,46 +567,60 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 	return rc;
 }
 
+/*
+ * Ends the first `done` messages in hand and gives the rest back, with the mutex held. If
+ * all is done, a message longer than the ring stays claimed: its other pieces are to come.
+ */
+static void hand_over(struct channel *channel, uint32_t done)
+{
+	struct cursor begin = claim_read(claim_held(channel)).begin;
+	struct record record;
+
+	if (done > 0 && done >= channel->delivered_messages) {
+		delivery_done(channel);
+	} else if (done > 0 &&
+		   ring_get(&channel->segment.ring, begin.record, tail_now(channel), &record) &&
+		   ring_skip(&channel->segment.ring, &record, done, &begin)) {
+		channel->delivered_end = begin;
+		delivery_done(channel);
+	}
+	if (channel->claim == NO_CLAIM || (channel->piece_acknowledged && done == ALL_DONE))
+		return;
+	claim_forsake(channel, channel->claim);
+	channel->claim = NO_CLAIM;
+	channel->piece_acknowledged = false;
+}
+
+static int hand_over_locked(struct channel *channel, uint32_t done)
+{
+	bool head_moved;
+
+	hand_over(channel, done);
+	head_moved = head_advance(consumers_of(channel));
+	side_unlock(channel, CHANNEL_CONSUMER);
+	visit_wake(channel, head_moved, true);
+	return 0;
+}
+
 int channel_acknowledge(struct channel *channel)
 {
-	return channel_give_back(channel, UINT32_MAX);
+	int rc;
+
+	if (channel->claim == NO_CLAIM)
+		return 0;
+	rc = side_lock_finish(channel, CHANNEL_CONSUMER);
+	return rc < 0 ? rc : hand_over_locked(channel, ALL_DONE);
 }
 
 int channel_give_back(struct channel *channel, uint32_t done)
 {
 	struct deadline deadline = endpoint_leave_deadline(channel);
-	struct consumers *consumers = consumers_of(channel);
-	bool head_moved, inside;
 	int rc;
 
 	if (channel->claim == NO_CLAIM)
 		return 0;
 	rc = side_lock(channel, CHANNEL_CONSUMER, &deadline);
-	if (rc < 0)
-		return rc;
-	if (done >= channel->delivered_messages && done > 0) {
-		delivery_done(channel);
-	} else if (done > 0) {
-		struct cursor begin = claim_read(claim_held(channel)).begin;
-		struct record record;
-
-		if (ring_get(&channel->segment.ring, begin.record, tail_now(channel), &record) &&
-		    ring_skip(&channel->segment.ring, &record, done, &begin)) {
-			channel->delivered_end = begin;
-			delivery_done(channel);
-		}
-	}
-	/* Acknowledged to the end, the caller may still want the message's other pieces. */
-	inside = channel->piece_acknowledged && done == UINT32_MAX;
-	if (channel->claim != NO_CLAIM && !inside) {
-		claim_forsake(channel, channel->claim);
-		channel->claim = NO_CLAIM;
-		channel->piece_acknowledged = false;
-	}
-	head_moved = head_advance(consumers);
-	side_unlock(channel, CHANNEL_CONSUMER);
-	visit_wake(channel, head_moved, true);
-	return 0;
+	return rc < 0 ? rc : hand_over_locked(channel, done);
 }
 
 bool channel_incomplete(const struct channel *channel)

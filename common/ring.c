@@ -137,6 +137,8 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 	uint64_t tail = atomic_load(&producers->tail);
 
 	return tail % RECORD_ALIGN == 0 && tail - head <= ring->capacity &&
+	       atomic_load(&producers->turn) <= SLOT_COUNT &&
+	       producers->marks[0].open <= SLOT_COUNT && producers->marks[1].open <= SLOT_COUNT &&
 	       (producers->marks[0].position == tail || producers->marks[1].position == tail);
 }
 
@@ -154,10 +156,12 @@ bool ring_valid_consumers(const struct ring *ring, const struct shared_buffer *s
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		const struct claim *claim = &consumers->claims[i];
 		const struct claim_state *state = &claim->states[atomic_load(&claim->selector) & 1];
+		uint64_t owner = atomic_load(&claim->owner) & 0xff;
 
-		if ((atomic_load(&claim->owner) & 0xff) == OWNER_FREE)
+		if (owner == OWNER_FREE)
 			continue;
-		if (!cursor_within(state->begin, head, tail) ||
+		if ((owner > SLOT_COUNT && owner != OWNER_NONE) ||
+		    !cursor_within(state->begin, head, tail) ||
 		    !cursor_within(state->end, head, tail) ||
 		    cursor_before(state->end, state->begin) || cursor_before(next, state->end))
 			return false;

@@ -124,7 +124,7 @@ static uint64_t head_now(struct channel *channel)
 	return atomic_load_explicit(&consumers_of(channel)->head, memory_order_acquire);
 }
 
-static bool message_lost(struct channel *channel)
+bool producer_message_lost(struct channel *channel)
 {
 	uint64_t lost = atomic_load(&producers_of(channel)->side.slots[channel->slot].lost);
 
@@ -144,7 +144,7 @@ static int room_wait(struct channel *channel, const struct deadline *deadline)
 		atomic_thread_fence(memory_order_seq_cst);
 		if (!position_before(head_now(channel), channel->waited_head))
 			break;
-		if (channel->inside && message_lost(channel)) {
+		if (channel->inside && producer_message_lost(channel)) {
 			rc = -CHANNEL_ELOST;
 			break;
 		}
@@ -184,6 +184,92 @@ void producers_wake_for_head(struct channel *channel)
 	condition_broadcast(condition_ack(channel));
 }
 
+/* What room_look() found. */
+enum room { ROOM_FREE, ROOM_NONE, ROOM_TURN_TAKEN };
+
+/*
+ * Is there room for `bytes` of ring at tail, and the turn free or ours? Reads tail and head
+ * once, checks them, and leaves them in channel->room_*. Who needs room that is not there
+ * takes the turn. The mutex is held.
+ */
+static int room_look(struct channel *channel, uint64_t bytes)
+{
+	struct producers *producers = producers_of(channel);
+	uint64_t capacity = channel->segment.ring.capacity;
+	uint32_t turn = atomic_load(&producers->turn);
+	uint64_t tail, used;
+	int rc;
+
+	if (turn > SLOT_COUNT)
+		return -CHANNEL_EDAMAGED;
+	if (turn != 0 && turn != channel->slot + 1) {
+		rc = side_probe(channel, CHANNEL_PRODUCER); /* its holder may be dead */
+		if (rc < 0)
+			return rc;
+		if ((atomic_load(&producers->side.attached) >> (turn - 1) & 1) == 0 &&
+		    atomic_load(&producers->turn) == turn)
+			turn_release(channel); /* no slot is given up with it: this is damage */
+		turn = atomic_load(&producers->turn);
+		if (turn != 0 && turn != channel->slot + 1)
+			return ROOM_TURN_TAKEN;
+	}
+	if (producers->turn_next == channel->slot + 1)
+		producers->turn_next = 0; /* not passed over any more */
+	tail = tail_now(channel);	  /* after the probe, which may have closed a message */
+	used = tail - head_now(channel);
+	if (used > capacity)
+		return -CHANNEL_EDAMAGED;
+	channel->room_tail = tail;
+	channel->room_bytes = capacity - used;
+	if (channel->room_bytes >= bytes)
+		return ROOM_FREE;
+	atomic_store(&producers->turn, channel->slot + 1);
+	channel->waited_head = tail + bytes - capacity;
+	return ROOM_NONE;
+}
+
+/*
+ * Would it take more than a moment? The turn's holder waits for room itself, or is inside a
+ * message longer than the ring; a neighbour that just writes a block does not count.
+ */
+static bool would_block(struct channel *channel, int room)
+{
+	struct mark *mark = mark_current(channel);
+
+	return room == ROOM_NONE || mark == NULL || mark->open != 0 ||
+	       (atomic_load(&producers_of(channel)->room_wanted) & 1) != 0;
+}
+
+/* Without the mutex: sleeps until the turn may be ours. */
+static int turn_wait(struct channel *channel, const struct deadline *deadline)
+{
+	struct producers *producers = producers_of(channel);
+	uint32_t turn = atomic_load(&producers->turn);
+	int rc;
+
+	condition_wait(condition_turn(channel), channel->slot, turn_ready, channel,
+		       deadline_slice_ns(deadline, NS_PER_SEC));
+	rc = deadline_passed(deadline);
+	if (rc == deadline->expired && turn >= 1 && turn <= SLOT_COUNT) {
+		channel->report.turn_taken = true;
+		channel->report.holder = (pid_t)atomic_load(&producers->side.slots[turn - 1].pid);
+	}
+	return rc < 0 ? rc : channel_look_after(channel);
+}
+
+/* After an error: leaves without the turn, which we may have, or have been given meanwhile. */
+static void turn_leave(struct channel *channel)
+{
+	struct deadline deadline = endpoint_leave_deadline(channel);
+
+	if (!channel->inside && side_lock(channel, CHANNEL_PRODUCER, &deadline) == 0) {
+		if (turn_is_mine(channel))
+			turn_release(channel);
+		side_unlock(channel, CHANNEL_PRODUCER);
+	}
+	turn_wake(channel); /* a signal that woke us was for somebody who sends */
+}
+
 /*
  * Locks the producers' mutex when the turn is free or ours and there is room for `bytes` of
  * ring at tail. On an error nothing is held, and the turn only if we are inside a message.
@@ -192,70 +278,36 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 {
 	struct producers *producers = producers_of(channel);
 	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
-	uint64_t capacity = channel->segment.ring.capacity;
 	bool passed_over = false;
 	int rc;
 
-	rc = channel_look_after(channel);
-	if (rc == 0)
-		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
-	if (rc < 0)
-		return rc;
-	for (;;) {
-		uint32_t turn = atomic_load(&producers->turn);
-		bool mine = turn == channel->slot + 1;
-		uint64_t used = tail_now(channel) - head_now(channel);
+	channel->report.turn_taken = channel->report.lock_taken = false;
+	rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
+	while (rc == 0) {
+		int room;
 
-		if (used > capacity) {
-			rc = -CHANNEL_EDAMAGED;
-		} else if (turn != 0 && !mine) {
-			rc = side_probe(channel, CHANNEL_PRODUCER); /* its holder may be dead */
-			if (rc == 0 && atomic_load(&producers->turn) != turn)
-				continue;
-		} else if (capacity - used >= bytes) {
-			return 0;
-		} else {
-			atomic_store(&producers->turn, channel->slot + 1);
-		}
-
-		if (rc == 0 && channel->options.nonblock && !channel->inside)
-			rc = -EAGAIN;
-		if (rc < 0) {
-			if (!channel->inside && turn_is_mine(channel))
-				turn_release(channel);
-			side_unlock(channel, CHANNEL_PRODUCER);
-			break;
-		}
-		if (turn_is_mine(channel)) {
-			channel->waited_head = tail_now(channel) + bytes - capacity;
-			side_unlock(channel, CHANNEL_PRODUCER);
-			rc = room_wait(channel, &deadline);
-		} else {
-			if (passed_over && producers->turn_next == 0)
-				producers->turn_next = channel->slot + 1;
-			side_unlock(channel, CHANNEL_PRODUCER);
-			condition_wait(condition_turn(channel), channel->slot, turn_ready, channel,
-				       deadline_slice_ns(&deadline, NS_PER_SEC));
-			passed_over = true;
-			rc = deadline_passed(&deadline);
-			if (rc == 0)
-				rc = channel_look_after(channel);
-		}
-		if (rc < 0) { /* leave without the turn, which we may have been given meanwhile */
-			struct deadline leave = endpoint_leave_deadline(channel);
-
-			if (!channel->inside && side_lock(channel, CHANNEL_PRODUCER, &leave) == 0) {
-				if (turn_is_mine(channel))
-					turn_release(channel);
-				side_unlock(channel, CHANNEL_PRODUCER);
-			}
-			break;
-		}
 		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
 		if (rc < 0)
 			break;
+		room = room_look(channel, bytes);
+		if (room == ROOM_FREE)
+			return 0;
+		if (room < 0)
+			rc = room;
+		else if (channel->options.nonblock && !channel->inside &&
+			 would_block(channel, room))
+			rc = -EAGAIN;
+		else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
+			producers->turn_next = channel->slot + 1;
+		side_unlock(channel, CHANNEL_PRODUCER);
+		if (rc < 0)
+			break;
+		passed_over = room == ROOM_TURN_TAKEN;
+		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
 	}
-	turn_wake(channel); /* the signal that woke us was for somebody who sends */
+	/* Without the mutex, what we may have been given meanwhile is for detach to give back. */
+	if (turn_is_mine(channel) || !channel->report.lock_taken)
+		turn_leave(channel);
 	channel->report.error = rc;
 	return rc;
 }
@@ -324,7 +376,7 @@ int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned
 {
 	uint64_t capacity = channel->segment.ring.capacity;
 	uint64_t spare = sizeof(struct record); /* until the commit says that it is the last */
-	uint64_t free_bytes;
+	size_t payload;
 	int rc;
 
 	if (least > channel_message_max(channel))
@@ -335,11 +387,11 @@ int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned
 	if (rc < 0)
 		return rc;
 	atomic_store(&producers_of(channel)->turn, channel->slot + 1);
-	free_bytes =
-		capacity - (tail_now(channel) - head_now(channel)) - spare - sizeof(struct record);
-	*at = ring_payload(&channel->segment.ring, tail_now(channel));
 	side_unlock(channel, CHANNEL_PRODUCER);
-	*room = free_bytes < most ? (size_t)free_bytes : most;
+	/* room_lock() found at least what we asked for */
+	payload = (size_t)(channel->room_bytes - spare - sizeof(struct record));
+	*at = ring_payload(&channel->segment.ring, channel->room_tail);
+	*room = payload < most ? payload : most;
 	channel->reserved = true;
 	channel->reserved_whole = spare == 0;
 	channel->reserved_room = *room;
@@ -348,13 +400,12 @@ int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned
 
 int channel_commit(struct channel *channel, const struct channel_block *block)
 {
-	struct deadline deadline = endpoint_leave_deadline(channel);
 	int rc;
 
 	if (!channel->reserved || block->size > channel->reserved_room ||
 	    (channel->reserved_whole && (block->flags & CHANNEL_MORE) != 0))
 		return -EINVAL;
-	rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
+	rc = side_lock_finish(channel, CHANNEL_PRODUCER);
 	if (rc < 0)
 		return rc;
 	if (!turn_is_mine(channel)) { /* nobody takes it from the living */
@@ -366,7 +417,6 @@ int channel_commit(struct channel *channel, const struct channel_block *block)
 
 int channel_cancel(struct channel *channel)
 {
-	struct deadline deadline = endpoint_leave_deadline(channel);
 	int rc;
 
 	if (!channel->reserved)
@@ -374,7 +424,7 @@ int channel_cancel(struct channel *channel)
 	channel->reserved = false;
 	if (channel->inside)
 		return 0;
-	rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
+	rc = side_lock_finish(channel, CHANNEL_PRODUCER);
 	if (rc < 0)
 		return rc;
 	if (turn_is_mine(channel))
@@ -405,7 +455,8 @@ int channel_send_block(struct channel *channel, const void *bytes,
 	if (rc < 0)
 		return rc;
 	if (block->size > 0)
-		memcpy(ring_payload(&channel->segment.ring, tail_now(channel)), bytes, block->size);
+		memcpy(ring_payload(&channel->segment.ring, channel->room_tail), bytes,
+		       block->size);
 	return commit_unlock(channel, block);
 }
 
@@ -445,7 +496,8 @@ static bool ack_ready(void *context)
 {
 	struct channel *channel = context;
 
-	return !position_before(head_now(channel), channel->sent_end) || message_lost(channel);
+	return !position_before(head_now(channel), channel->sent_end) ||
+	       producer_message_lost(channel);
 }
 
 int channel_wait_acknowledged(struct channel *channel)
@@ -463,7 +515,7 @@ int channel_wait_acknowledged(struct channel *channel)
 		condition_wait(condition_ack(channel), channel->slot, ack_ready, channel,
 			       deadline_slice_ns(&deadline, NS_PER_SEC));
 	}
-	if (rc == 0 && message_lost(channel))
+	if (rc == 0 && producer_message_lost(channel))
 		rc = -CHANNEL_ELOST;
 	channel->report.error = rc;
 	return rc;

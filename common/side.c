@@ -159,6 +159,18 @@ int side_lock(struct channel *channel, enum channel_role role, const struct dead
 	}
 }
 
+int side_lock_finish(struct channel *channel, enum channel_role role)
+{
+	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	int rc = side_lock(channel, role, &deadline);
+
+	if (rc == -EINTR) {
+		deadline = endpoint_leave_deadline(channel);
+		rc = side_lock(channel, role, &deadline);
+	}
+	return rc;
+}
+
 void side_unlock(struct channel *channel, enum channel_role role)
 {
 	pthread_mutex_unlock(&locks_of(channel, role)->side.mutex);
@@ -254,12 +266,15 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->messages, 0);
 		atomic_store(&place->bytes, 0);
 		semaphore_drain(&place->wakeup);
-		/* Counted before the slot is in use: nobody sees us here and the count without us.
+		/*
+		 * In use first, counted second: a consumer that sees the count and nobody here
+		 * knows that we have been and gone (see visit_locked()), and if we die in between
+		 * we are buried like anybody else.
 		 */
+		atomic_fetch_or(&side->attached, bit);
 		if (channel->role == CHANNEL_PRODUCER)
 			atomic_store(&producers->events,
 				     events_add(atomic_load(&producers->events), EVENT_ATTACHED));
-		atomic_fetch_or(&side->attached, bit);
 		channel->slot = slot;
 		channel->slot_bit = bit;
 		channel->attached = true;

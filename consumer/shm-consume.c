@@ -38,6 +38,7 @@ struct consumer {
 	struct frame_output output;
 	uint64_t count; /* 0: no limit */
 	uint64_t received;
+	uint64_t lost;	  /* as reported */
 	uint64_t idle_ns; /* 0: for ever */
 	bool exit_empty;
 	bool follow;
@@ -123,6 +124,20 @@ static enum cli_exit status_without(int result, bool idle)
 	return cli_channel_error(&settings, consumer.channel, "receive from", result);
 }
 
+/* Says at once that a message is lost: a follower may not end for days. */
+static void tell_lost(void)
+{
+	uint64_t lost = channel_lost(consumer.channel) - consumer.lost;
+
+	if (lost == 0)
+		return;
+	consumer.lost += lost;
+	cli_error(&settings,
+		  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had died or "
+		  "left with a part",
+		  settings.channel.name, (unsigned long long)lost, lost == 1 ? "" : "s");
+}
+
 static enum cli_exit receive_messages(void)
 {
 	unsigned flags = (consumer.follow ? CHANNEL_FOLLOW : 0) |
@@ -145,9 +160,16 @@ static enum cli_exit receive_messages(void)
 				     consumer.count == 0 || left > UINT32_MAX ? UINT32_MAX
 									      : (uint32_t)left,
 				     flags, idle ? consumer.idle_ns : 0, &delivery);
+		tell_lost();
 		if (rc != CHANNEL_DELIVERED) {
-			/* An error may have come before the last delivery was acknowledged. */
-			channel_acknowledge(consumer.channel);
+			/*
+			 * An error may have come before the last delivery was acknowledged. Of a
+			 * message longer than the ring all comes again, if nothing was freed yet.
+			 */
+			if (consumer.inside)
+				channel_give_back(consumer.channel, 0);
+			else
+				channel_acknowledge(consumer.channel);
 			return status_without(rc, idle);
 		}
 		status = handle(&delivery);
@@ -171,13 +193,11 @@ static enum cli_exit attach_failed(int error)
 	return cli_channel_error(&settings, consumer.channel, "attach to", error);
 }
 
-static int consume(void *context)
+static int consume(void)
 {
 	enum cli_exit status;
-	uint64_t lost;
 	int rc;
 
-	(void)context;
 	rc = channel_attach(consumer.channel, CHANNEL_CONSUMER, &settings.channel);
 	if (rc == -CHANNEL_ETHREAD)
 		return CLI_ANOTHER_THREAD;
@@ -187,15 +207,9 @@ static int consume(void *context)
 	cli_check_size(&settings, consumer.channel);
 
 	status = receive_messages();
-	lost = channel_lost(consumer.channel);
-	if (lost > 0) {
-		cli_error(&settings,
-			  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had "
-			  "died or left with a part",
-			  settings.channel.name, (unsigned long long)lost, lost == 1 ? "" : "s");
-		if (status == CLI_DONE || status == CLI_WOULD_BLOCK)
-			status = CLI_INCOMPLETE;
-	}
+	tell_lost();
+	if (consumer.lost > 0 && (status == CLI_DONE || status == CLI_WOULD_BLOCK))
+		status = CLI_INCOMPLETE;
 	channel_detach(consumer.channel, 0);
 	return (int)status;
 }
@@ -260,7 +274,7 @@ int main(int argc, char **argv)
 	}
 	cli_signals_catch(consumer.channel);
 	cli_story(&settings, "consumer: waiting for shared memory...");
-	status = output_close(cli_run(consume, NULL));
+	status = output_close(cli_run(&settings, consume));
 	cli_story(&settings, "consumer: finishing process.");
 	cli_end(status, consumer.pipe_closed);
 }

@@ -131,14 +131,13 @@ static enum cli_exit wait_acknowledged(void)
 	return rc < 0 ? send_failed(rc) : CLI_DONE;
 }
 
-static int produce(void *context)
+static int produce(void)
 {
 	enum cli_exit status;
 	bool all_sent = false;
 	unsigned flags = 0;
 	int rc;
 
-	(void)context;
 	rc = channel_attach(producer.channel, CHANNEL_PRODUCER, &settings.channel);
 	if (rc == -CHANNEL_ETHREAD)
 		return CLI_ANOTHER_THREAD;
@@ -157,6 +156,8 @@ static int produce(void *context)
 	 */
 	if (status != CLI_DONE && !all_sent &&
 	    !(status == CLI_WOULD_BLOCK && !producer.input_read && !producer.sent))
+		flags |= CHANNEL_FAILED;
+	if (channel_interrupted(producer.channel))
 		flags |= CHANNEL_FAILED;
 	if ((status == CLI_DONE || all_sent) && producer.end)
 		flags |= CHANNEL_END;
@@ -239,7 +240,7 @@ int main(int argc, char **argv)
 	}
 	cli_signals_catch(producer.channel);
 	cli_story(&settings, "producer: preparing data...");
-	status = cli_run(produce, NULL);
+	status = cli_run(&settings, produce);
 	cli_story(&settings, "producer: finishing process.");
 	free(producer.files);
 	cli_end(status, false);

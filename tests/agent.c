@@ -18,6 +18,7 @@
  *   flock               holds the object's flock
  *   valid               ring_valid_records(): nobody else may be at work
  *   look                channel_look_after()
+ *   interrupt           channel_interrupt(), as a signal handler would
  *   die                 kill -9 itself
  *   quit
  */
@@ -273,6 +274,9 @@ static void obey(const char *line)
 	} else if (strcmp(word, "look") == 0) {
 		channel->looked_ns = 0;
 		answer(channel_look_after(channel));
+	} else if (strcmp(word, "interrupt") == 0) {
+		channel_interrupt(channel);
+		answer(0);
 	} else if (strcmp(word, "die") == 0) {
 		kill(getpid(), SIGKILL);
 	} else {

@@ -56,9 +56,11 @@ struct delivered {
 
 struct scene {
 	char name[64];
-	atomic_int done; /* the victim's operation has ended */
-	atomic_int go;	 /* for those who wait for a sign */
+	atomic_int done;     /* the victim's operation has ended */
+	atomic_int go;	     /* for those who wait for a sign */
+	atomic_int newcomer; /* a newcomer may have attached */
 	atomic_int ready[CHILDREN_MAX];
+	bool stream_ended; /* before the walk somebody detached, or the victim may do it */
 	atomic_int message_count, delivery_count;
 	atomic_int failures; /* what a child found wrong */
 	char failure[256];
@@ -278,6 +280,9 @@ static void role_consumer(int who)
 			break;
 		}
 	}
+	if (rc == CHANNEL_ENDED && !channel_incomplete(channel) && !atomic_load(&scene->newcomer) &&
+	    !scene->stream_ended)
+		fail("a clean end was seen, though nobody came to a clean end");
 	channel_detach(channel, 0);
 	channel_free(channel);
 }
@@ -491,6 +496,7 @@ struct operation {
 	void (*behind[2])(int who); /* started when the victim is prepared: they fall asleep */
 	void (*operate)(void);
 	void (*release)(int who); /* started when the operation sleeps */
+	bool clean_end;		  /* a producer leaves in good order before the newcomers come */
 	bool first_dies_twice;	  /* another victim is killed in the same operation before */
 };
 
@@ -499,9 +505,14 @@ static const struct operation operations[] = {
 	  .prepare = prepare_nothing,
 	  .operate = operate_attach_producer },
 	{ .name = "attach, existing",
+	  .clean_end = true,
 	  .before = { role_idle_producer },
 	  .prepare = prepare_nothing,
 	  .operate = operate_attach_consumer },
+	{ .name = "attach, consumer asleep",
+	  .before = { role_consumer },
+	  .prepare = prepare_nothing,
+	  .operate = operate_attach_producer },
 	{ .name = "send, consumer asleep",
 	  .before = { role_consumer },
 	  .prepare = prepare_producer,
@@ -519,34 +530,44 @@ static const struct operation operations[] = {
 	  .prepare = prepare_in_long,
 	  .operate = operate_send_piece },
 	{ .name = "receive",
+	  .clean_end = true,
 	  .before = { role_one_sender },
 	  .prepare = prepare_consumer,
 	  .operate = operate_receive },
 	{ .name = "acknowledge, producer asleep",
+	  .clean_end = true,
 	  .before = { role_filler_sender },
 	  .prepare = prepare_holder,
 	  .behind = { role_waiting_producer },
 	  .operate = operate_acknowledge },
 	{ .name = "part of a block",
+	  .clean_end = true,
 	  .before = { role_block_sender },
 	  .prepare = prepare_consumer,
 	  .operate = operate_receive_part },
 	{ .name = "give back",
+	  .clean_end = true,
 	  .before = { role_block_sender },
 	  .prepare = prepare_holder,
 	  .behind = { role_consumer },
 	  .operate = operate_give_back },
 	{ .name = "adopt an orphan",
+	  .clean_end = true,
 	  .before = { role_block_sender, role_dying_consumer },
 	  .prepare = prepare_consumer,
 	  .operate = operate_receive },
 	{ .name = "detach",
+	  .clean_end = true,
 	  .before = { role_block_sender },
 	  .prepare = prepare_holder,
 	  .behind = { role_consumer },
 	  .operate = operate_detach },
-	{ .name = "last detach, removing", .prepare = prepare_producer, .operate = operate_detach },
+	{ .name = "last detach, removing",
+	  .clean_end = true,
+	  .prepare = prepare_producer,
+	  .operate = operate_detach },
 	{ .name = "repair after a consumer",
+	  .clean_end = true,
 	  .before = { role_block_sender },
 	  .prepare = prepare_consumer,
 	  .behind = { role_dying_consumer },
@@ -588,7 +609,7 @@ static const struct shared_buffer *object_map(void)
 
 	snprintf(path, sizeof(path), "/dev/shm/shm-channel.%lu.%s", (unsigned long)geteuid(),
 		 scene->name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
 	shared = mmap(NULL, sizeof(struct shared_buffer), PROT_READ, MAP_SHARED, fd, 0);
@@ -837,6 +858,25 @@ static void remains(struct tally *tally)
 	shm_unlink(name);
 }
 
+/*
+ * Wakes the consumers that sleep, as time would: what they make of the death alone must be
+ * right before anybody comes and repairs. A few looks' time is enough; it need not be exact.
+ */
+static void survivors_nudge(void)
+{
+	struct shared_buffer *shared = (struct shared_buffer *)(uintptr_t)object_map();
+
+	if (shared == NULL)
+		return;
+	if (mprotect(shared, sizeof(*shared), PROT_READ | PROT_WRITE) == 0)
+		for (int i = 0; i < SLOT_COUNT; i++)
+			if ((atomic_load(&shared->consumers.side.attached) >> i & 1) != 0)
+				semaphore_post(&shared->consumers.side.slots[i].wakeup);
+	munmap(shared, sizeof(*shared));
+	for (int i = 0; i < 5; i++)
+		pause_briefly();
+}
+
 /* One run of an operation with a kill after `steps` instructions. False: it ended before. */
 static bool walk_point(const struct operation *operation, int steps, struct tally *tally)
 {
@@ -848,6 +888,7 @@ static bool walk_point(const struct operation *operation, int steps, struct tall
 	int who;
 
 	memset(scene, 0, sizeof(*scene));
+	scene->stream_ended = operation->clean_end;
 	snprintf(scene->name, sizeof(scene->name), "walk-%ld-%u", (long)getpid(), serial++);
 	for (int i = 0; i < 3 && operation->before[i] != NULL; i++)
 		child_settle(&run, child_start(&run, operation->before[i]));
@@ -861,12 +902,14 @@ static bool walk_point(const struct operation *operation, int steps, struct tall
 	}
 	ended = victim_step_and_kill(&run, pid, steps) < steps;
 
+	survivors_nudge();
 	since = now_ms();
 	atomic_store(&scene->go, 1);
 	who = child_start(&run, role_consumer);
 	/* It must not come when all is over, and wait for the next stream. */
 	while (!atomic_load(&scene->ready[who]) && now_ms() - since <= PROGRESS_MS)
 		pause_briefly();
+	atomic_store(&scene->newcomer, 1);
 	child_start(&run, role_newcomer_producer);
 	children_end(&run, since);
 	child_start(&run, role_sweeper);

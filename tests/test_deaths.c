@@ -354,7 +354,100 @@ Test(deaths, long_message_given_back_after_a_part_is_lost_too, .timeout = 60)
 	cr_expect(!object_exists(name));
 }
 
-/* ---- everything at random, bounded: the real loop is longer and a script ---- */
+Test(deaths, orphan_of_an_aborted_message_is_skipped, .timeout = 60)
+{
+	struct agent producer = agent_start(), victim = agent_start();
+	struct tool next;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s size=4096", name);
+	agent_expect(&victim, "ok", "attach consumer %s", name);
+	agent_expect(&producer, "ok", "piece 900 more");
+	cr_assert(strncmp(agent_ask(&victim, "receive"), "ok 1 1 900 1 F--", 16) == 0);
+	agent_kill(&victim);
+	agent_kill(&producer);
+	/* Nothing of it was acknowledged, and its end is known: no part of it is printed. */
+	cr_expect_eq(tool_run(&next, "shm-consume", "-C", name), 4);
+	expect_output(&next, "");
+	tool_free(&next);
+	cr_expect(!object_exists(name));
+}
+
+/* ---- others that do not go on, but live ---- */
+
+Test(deaths, interrupted_producer_sends_nothing_more_even_if_it_need_not_wait, .timeout = 60)
+{
+	struct agent producer = agent_start();
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&producer, "ok", "send before");
+	agent_expect(&producer, "ok", "interrupt");
+	agent_expect(&producer, "error EINTR", "send after");
+	agent_expect(&producer, "error EINTR", "sendn 50000");
+	agent_quit(&producer);
+	object_remove(name);
+}
+
+Test(deaths, acknowledging_waits_as_long_as_the_timeout_says, .timeout = 60)
+{
+	struct agent producer = agent_start(), consumer = agent_start(), holder = agent_start();
+	char name[NAME_SIZE];
+	uint64_t start;
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&producer, "ok", "send x");
+	agent_expect(&consumer, "ok", "attach consumer %s timeout=15000", name);
+	agent_expect(&holder, "ok", "attach consumer %s", name);
+	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect(&holder, "ok", "lock consumer");
+	agent_tell(&consumer, "acknowledge");
+	/* Longer than leaving may take; it must neither give up nor fail. */
+	start = test_now_ms();
+	while (test_now_ms() - start < 2000)
+		test_pause();
+	cr_expect(!agent_answered(&consumer));
+	agent_expect(&holder, "ok", "unlock consumer");
+	cr_expect_str_eq(agent_hear(&consumer), "ok");
+	agent_quit(&holder);
+	agent_quit(&producer);
+	agent_expect(&consumer, "ended", "receive");
+	agent_quit(&consumer);
+	cr_expect(!object_exists(name));
+}
+
+Test(deaths, nonblocking_send_outlasts_a_neighbour_that_just_writes_its_block, .timeout = 60)
+{
+	struct agent neighbour = agent_start(), producer = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&consumer, "ok", "attach consumer %s size=4096", name);
+	agent_expect(&neighbour, "ok", "attach producer %s", name);
+	agent_expect(&producer, "ok", "attach producer %s nonblock", name);
+	agent_expect(&neighbour, "ok", "reserve 100");
+	agent_tell(&producer, "send x");
+	WAIT_FOR(object_look(name).waiting_turn != 0 || agent_answered(&producer));
+	agent_expect(&neighbour, "ok", "commit 1");
+	cr_expect_str_eq(agent_hear(&producer), "ok");
+	/* But a ring that is full is full at once. */
+	agent_expect(&neighbour, "ok", "sendn 3900");
+	agent_expect(&producer, "error EAGAIN", "sendn 500");
+	agent_expect(&producer, "ok", "send y");
+	agent_expect(&consumer, "ok 1 1 1 1 FL- r", "receive");
+	agent_expect(&consumer, "ok 2 1 1 1 FL- x", "receive");
+	agent_ask(&consumer, "receive");
+	agent_expect(&consumer, "ok", "check");
+	agent_expect(&consumer, "ok 4 1 1 1 FL- y", "receive");
+	agent_quit(&neighbour);
+	agent_quit(&producer);
+	agent_expect(&consumer, "ended", "receive");
+	agent_quit(&consumer);
+	cr_expect(!object_exists(name));
+}
 
 Test(deaths, producer_that_fails_is_told_apart_from_one_that_ends, .timeout = 60)
 {

@@ -1,0 +1,115 @@
+/* Values that nobody would write: a named refusal, or going on. Never a hang. */
+#include "support.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Writes a value into a live object. */
+static void object_write(const char *name, size_t offset, const void *value, size_t size)
+{
+	int fd = open(object_path(name), O_RDWR | O_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(pwrite(fd, value, size, (off_t)offset), (ssize_t)size);
+	close(fd);
+}
+
+#define OFFSET(field) offsetof(struct shared_buffer, field)
+
+Test(damage, turn_of_a_producer_that_is_not_there_is_taken_back, .timeout = 60)
+{
+	struct agent producer = agent_start(), consumer = agent_start();
+	uint32_t nobody = 8, nonsense = 77;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&producer, "ok", "attach producer %s timeout=5000", name);
+	object_write(name, OFFSET(producers.turn), &nobody, sizeof(nobody));
+	agent_expect(&producer, "ok", "send x");
+	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive");
+	object_write(name, OFFSET(producers.turn), &nonsense, sizeof(nonsense));
+	agent_expect(&producer, "error DAMAGED", "send y");
+	agent_quit(&producer);
+	agent_quit(&consumer);
+	object_remove(name);
+}
+
+Test(damage, claim_of_a_consumer_that_is_not_there_is_orphaned, .timeout = 60)
+{
+	struct agent producer = agent_start(), first = agent_start(), second = agent_start();
+	uint64_t nobody = 10;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&producer, "ok", "send x");
+	agent_expect(&first, "ok", "attach consumer %s", name);
+	agent_expect(&first, "ok 1 1 1 1 FL- x", "receive");
+	object_write(name, OFFSET(consumers.claims[0].owner), &nobody, sizeof(nobody));
+	agent_expect(&second, "ok", "attach consumer %s timeout=5000", name);
+	cr_expect(strncmp(agent_ask(&second, "receive"), "ok 1 1 1 ", 9) == 0);
+	agent_quit(&first);
+	agent_quit(&producer);
+	agent_quit(&second);
+	object_remove(name);
+}
+
+/* Each of the words that the sides exchange, replaced by garbage under a waiting pair. */
+Test(damage, garbage_in_any_word_is_refused_or_survived, .timeout = 200)
+{
+	static const struct {
+		const char *field;
+		size_t offset, size;
+	} words[] = {
+		{ "tail", OFFSET(producers.tail), 8 },
+		{ "mark", OFFSET(producers.marks[0]), sizeof(struct mark) },
+		{ "other mark", OFFSET(producers.marks[1]), sizeof(struct mark) },
+		{ "turn_next", OFFSET(producers.turn_next), 4 },
+		{ "room_wanted", OFFSET(producers.room_wanted), 8 },
+		{ "waiting_turn", OFFSET(producers.waiting_turn), 8 },
+		{ "waiting_ack", OFFSET(producers.waiting_ack), 8 },
+		{ "events", OFFSET(producers.events), 8 },
+		{ "head", OFFSET(consumers.head), 8 },
+		{ "next", OFFSET(consumers.next[0]), sizeof(struct cursor) },
+		{ "other next", OFFSET(consumers.next[1]), sizeof(struct cursor) },
+		{ "next_selector", OFFSET(consumers.next_selector), 4 },
+		{ "claims_used", OFFSET(consumers.claims_used), 8 },
+		{ "claim", OFFSET(consumers.claims[0]), sizeof(struct claim) },
+		{ "waiting_data", OFFSET(consumers.waiting_data), 8 },
+		{ "waiting_piece", OFFSET(consumers.waiting_piece), 8 },
+		{ "told", OFFSET(consumers.told), 8 },
+		{ "empty_end", OFFSET(consumers.empty_end), 4 },
+	};
+	static const unsigned char fills[] = { 0x00, 0xff, 0x5a, 0x08 };
+
+	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+		for (size_t f = 0; f < sizeof(fills); f++) {
+			struct tool producer, consumer;
+			unsigned char garbage[256];
+			char name[NAME_SIZE];
+			int status;
+
+			channel_name(name);
+			cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "-s", "4K", "a",
+					      "b"),
+				     0);
+			tool_free(&producer);
+			memset(garbage, fills[f], sizeof(garbage));
+			object_write(name, words[w].offset, garbage, words[w].size);
+			producer = tool_start("shm-produce", "-C", name, "-w", "0.2", "c", NULL);
+			consumer = tool_start("shm-consume", "-C", name, "-w", "0.2", NULL);
+			status = tool_end(&producer);
+			cr_expect(status == 0 || status == 1 || status == 124,
+				  "%s, %02x: producer %d", words[w].field, fills[f], status);
+			status = tool_end(&consumer);
+			cr_expect(status == 0 || status == 1 || status == 4 || status == 124,
+				  "%s, %02x: consumer %d", words[w].field, fills[f], status);
+			tool_free(&producer);
+			tool_free(&consumer);
+			object_remove(name);
+		}
+}
