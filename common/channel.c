@@ -70,6 +70,11 @@ const struct channel_report *channel_report(const struct channel *channel)
 	return &channel->report;
 }
 
+bool channel_contains(const struct channel *channel, const void *address)
+{
+	return segment_contains(&channel->segment, address);
+}
+
 uint64_t channel_capacity(const struct channel *channel)
 {
 	return channel->attached ? channel->segment.ring.capacity : 0;
@@ -280,10 +285,11 @@ int channel_look_after(struct channel *channel)
 	if (now - channel->looked_ns < LOOK_AFTER_MS * NS_PER_MS)
 		return 0;
 	channel->looked_ns = now;
-	if (segment_removed(&channel->segment)) {
+	rc = segment_check(&channel->segment);
+	if (rc == -CHANNEL_EREMOVED)
 		channel->report.messages = messages_count(channel);
-		return -CHANNEL_EREMOVED;
-	}
+	if (rc < 0)
+		return rc;
 	/* Who finds a mutex taken knows that somebody alive, or stopped, works there. */
 	for (int role = CHANNEL_PRODUCER; rc >= 0 && role <= CHANNEL_CONSUMER; role++) {
 		rc = side_try_lock(channel, (enum channel_role)role);
@@ -368,7 +374,7 @@ void channel_detach(struct channel *channel, unsigned flags)
 		channel->attached = false;
 		return;
 	}
-	if (!segment_removed(&channel->segment) && deserted(channel))
+	if (segment_check(&channel->segment) == 0 && deserted(channel))
 		segment_remove(&channel->segment); /* a refusal leaves it, empty, to its owner */
 	segment_close(&channel->segment);
 	channel->leaving = false;

@@ -136,6 +136,12 @@ const struct channel_report *channel_report(const struct channel *channel);
 /* The cause in words, for a message of the form "cannot ...: CAUSE". Returns buffer. */
 const char *channel_explain(const struct channel *channel, int error, char *buffer, size_t size);
 
+/*
+ * Does this address lie in the channel's memory? For a SIGBUS handler: such a fault means that
+ * somebody has truncated the object. Async-signal-safe.
+ */
+bool channel_contains(const struct channel *channel, const void *address);
+
 /* Size of the ring in bytes; 0 when not attached. */
 uint64_t channel_capacity(const struct channel *channel);
 

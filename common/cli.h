@@ -131,9 +131,10 @@ void cli_check_size(const struct cli_settings *settings, const struct channel *c
 /*
  * From here on SIGINT, SIGTERM and SIGHUP interrupt the channel's waits; a signal that was
  * ignored at entry stays ignored. Once caught, a signal keeps interrupting system calls
- * until the process ends, so none that comes just before a call is missed.
+ * until the process ends, so none that comes just before a call is missed. SIGBUS from the
+ * channel's memory, which somebody has truncated, ends the process with one line and status 1.
  */
-void cli_signals_catch(struct channel *channel);
+void cli_signals_catch(const struct cli_settings *settings, struct channel *channel);
 
 /*
  * Runs `work`; if it returns CLI_ANOTHER_THREAD, runs it again in a thread with another id

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -21,6 +22,7 @@ enum { CAUGHT_COUNT = sizeof(caught_signals) / sizeof(caught_signals[0]) };
 static struct channel *_Atomic interrupted_channel;
 static atomic_int caught;
 static bool pipe_ignored;
+static char truncated[CHANNEL_NAME_MAX + 128]; /* what on_bus_error() says */
 
 static void on_signal(int number)
 {
@@ -41,11 +43,31 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-void cli_signals_catch(struct channel *channel)
+/* Nothing can be given back: the memory that would say so is gone. */
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+	struct channel *channel = atomic_load(&interrupted_channel);
+
+	(void)context;
+	if (channel != NULL && channel_contains(channel, info->si_addr)) {
+		if (write(STDERR_FILENO, truncated, strlen(truncated)) < 0)
+			_exit(CLI_FAILED);
+		_exit(CLI_FAILED);
+	}
+	signal(number, SIG_DFL); /* not ours: it comes again when we return */
+}
+
+void cli_signals_catch(const struct cli_settings *settings, struct channel *channel)
 {
 	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART */
+	struct sigaction bus = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
 	struct sigaction before;
 
+	snprintf(truncated, sizeof(truncated),
+		 "%s: channel \"%s\" is damaged: somebody has truncated its memory\n",
+		 settings->tool->name, settings->channel.name);
+	sigemptyset(&bus.sa_mask);
+	sigaction(SIGBUS, &bus, NULL);
 	sigemptyset(&action.sa_mask);
 	atomic_store(&interrupted_channel, channel);
 	for (int i = 0; i < CAUGHT_COUNT; i++) {

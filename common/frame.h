@@ -44,7 +44,8 @@ struct frame_output {
 /*
  * Writes a delivery: each message, then the delimiter; after an unterminated message only
  * if another one follows. *done: how many of its messages are out with all their bytes.
- * 0, or a negative errno from writing, or -EINTR if the channel was interrupted.
+ * 0, or a negative errno from writing, or -EINTR if the channel was interrupted, or -EBADMSG
+ * if the delivery is not what it was: the channel is damaged.
  */
 int frame_write(struct channel *channel, struct frame_output *output,
 		const struct channel_delivery *delivery, uint32_t *done);

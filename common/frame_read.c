@@ -33,6 +33,8 @@ struct reader {
 
 static int read_failed(struct reader *reader, int error)
 {
+	if (error == EFAULT) /* we read into the ring, and there is no ring any more */
+		return -CHANNEL_EDAMAGED;
 	reader->input->error = error;
 	return -EIO;
 }

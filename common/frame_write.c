@@ -39,7 +39,7 @@ static int batch_write(struct channel *channel, int fd, struct batch *batch, siz
 
 			poll(&room, 1, POLL_MS);
 		} else if (put < 0 && errno != EINTR) {
-			return -errno;
+			return errno == EFAULT ? -EBADMSG : -errno; /* the ring is gone */
 		}
 		if (put > 0) {
 			*accepted += (size_t)put;

@@ -450,11 +450,29 @@ int segment_open(struct segment *segment, const struct channel_options *options,
 	return 0;
 }
 
-bool segment_removed(const struct segment *segment)
+int segment_check(const struct segment *segment)
 {
 	struct stat status;
 
-	return fstat(segment->fd, &status) == 0 && status.st_nlink == 0;
+	if (fstat(segment->fd, &status) != 0)
+		return -errno;
+	if (status.st_nlink == 0)
+		return -CHANNEL_EREMOVED;
+	if ((uint64_t)status.st_size != segment->ring_offset + segment->ring.capacity)
+		return -CHANNEL_EDAMAGED;
+	return 0;
+}
+
+static bool within(const void *address, const void *start, uint64_t size)
+{
+	return (uintptr_t)address - (uintptr_t)start < size;
+}
+
+bool segment_contains(const struct segment *segment, const void *address)
+{
+	return segment->shared != NULL &&
+	       (within(address, segment->shared, segment->ring_offset) ||
+		within(address, segment->ring.bytes, 2 * segment->ring.capacity));
 }
 
 int segment_mode(const struct segment *segment)

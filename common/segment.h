@@ -34,8 +34,14 @@ int segment_open(struct segment *segment, const struct channel_options *options,
 int segment_lock(struct segment *segment, const struct deadline *deadline);
 void segment_unlock(struct segment *segment);
 
-/* Has the object lost its name? (removed by hand, or by systemd's RemoveIPC) */
-bool segment_removed(const struct segment *segment);
+/*
+ * Is the object what it was? -CHANNEL_EREMOVED: it has lost its name (by hand, or by systemd's
+ * RemoveIPC). -CHANNEL_EDAMAGED: somebody has changed its length.
+ */
+int segment_check(const struct segment *segment);
+
+/* Does this address lie in the mapping? Async-signal-safe. */
+bool segment_contains(const struct segment *segment, const void *address);
 
 /*
  * Unlinks the object if the name still means this one and it has no other. Caller holds

@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
 	}
-	cli_signals_catch(consumer.channel);
+	cli_signals_catch(&settings, consumer.channel);
 	cli_story(&settings, "consumer: waiting for shared memory...");
 	status = output_close(cli_run(&settings, consume));
 	cli_story(&settings, "consumer: finishing process.");

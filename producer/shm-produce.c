@@ -238,7 +238,7 @@ int main(int argc, char **argv)
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
 	}
-	cli_signals_catch(producer.channel);
+	cli_signals_catch(&settings, producer.channel);
 	cli_story(&settings, "producer: preparing data...");
 	status = cli_run(&settings, produce);
 	cli_story(&settings, "producer: finishing process.");

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +36,9 @@ enum {
 	CHILDREN_MAX = 8,
 	RING_BYTES = 4096,
 	PROGRESS_MS = 3000,
-	SLEEP_MS = 20 /* who has not stopped after so long is asleep in a system call */
+	TICK_MS = 10,
+	SLEEP_TICKS = 3, /* who has not stopped after so long is asleep in a system call */
+	WORKERS_MAX = 16
 };
 
 /* ---- what all processes of one run share ---- */
@@ -641,6 +644,26 @@ static bool child_ended(const struct child *child)
 	       info.si_pid != 0;
 }
 
+/* Ends waitpid() now and then, so that a victim that sleeps is noticed. */
+static volatile int ticks;
+
+static void on_tick(int number)
+{
+	(void)number;
+	ticks = ticks + 1;
+}
+
+static void ticks_start(void)
+{
+	const struct itimerval tick = { .it_interval = { .tv_usec = TICK_MS * 1000 },
+					.it_value = { .tv_usec = TICK_MS * 1000 } };
+	struct sigaction action = { .sa_handler = on_tick }; /* no SA_RESTART */
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &tick, NULL);
+}
+
 /* A role has come to where the operation needs it: asleep, gone, dead or idle. */
 static bool settled(const struct child *child, int who)
 {
@@ -696,7 +719,8 @@ static void children_end(struct run *run, uint64_t since)
 			run->hung = true;
 			kill(child->pid, SIGKILL);
 		}
-		waitpid(child->pid, NULL, 0);
+		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+			;
 	}
 	run->child_count = 0;
 	if (now_ms() - since > run->slowest_ms)
@@ -723,10 +747,9 @@ static pid_t victim_start(const struct operation *operation)
 		for (;;)
 			pause();
 	}
-	while (waitpid(pid, &status, 0) == pid && !WIFSTOPPED(status))
-		if (WIFEXITED(status) || WIFSIGNALED(status))
-			return -1;
-	return pid;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFSTOPPED(status) ? pid : -1;
 }
 
 /*
@@ -740,33 +763,31 @@ static int victim_step_and_kill(struct run *run, pid_t pid, int steps)
 	int step, status;
 
 	for (step = 0; step < steps && !atomic_load(&scene->done); step++) {
-		uint64_t began = now_ms();
-		int spins = 0;
+		int began = ticks;
 
 		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) != 0)
 			break;
-		while (waitpid(pid, &status, WNOHANG) == 0) {
-			if (++spins < 2000)
+		while (waitpid(pid, &status, 0) < 0) { /* a tick: it sleeps, or is not run */
+			if (ticks - began < SLEEP_TICKS)
 				continue;
-			if (now_ms() - began > SLEEP_MS && step + 1 == steps)
+			if (step + 1 == steps)
 				goto kill;
-			if (now_ms() - began > SLEEP_MS && !released &&
-			    run->operation->release != NULL) {
+			if (!released && run->operation->release != NULL) {
 				child_start(run, run->operation->release);
 				released = true;
 			}
-			if (now_ms() - began > 2 * PROGRESS_MS) {
+			if (ticks - began > 2 * PROGRESS_MS / TICK_MS) {
 				run->hung = true;
 				goto kill;
 			}
-			pause_briefly();
 		}
 		if (!WIFSTOPPED(status))
 			return step;
 	}
 kill:
 	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	return step;
 }
 
@@ -792,6 +813,7 @@ static void role_sweeper(int who)
 
 struct tally {
 	int points, hung, lost, doubled, wrong, left;
+	int last; /* the step at which the operation had ended */
 	uint64_t slowest_ms;
 	char example[320];
 };
@@ -932,25 +954,78 @@ static bool walk_point(const struct operation *operation, int steps, struct tall
 
 /* ---- the walk ---- */
 
-static bool walk(const struct operation *operation, int stride)
+/* One worker's share of the kill points: every count-th from its own first one. */
+static void work(const struct operation *operation, int stride, int worker, int count,
+		 struct tally *tally)
 {
-	struct tally tally = { 0 };
+	cpu_set_t processor;
 	int steps;
 
-	for (steps = 1; walk_point(operation, steps, &tally); steps += stride)
+	/*
+	 * On one processor with its victim: a step is then a switch between two processes,
+	 * several times cheaper than a wake across processors.
+	 */
+	CPU_ZERO(&processor);
+	CPU_SET((size_t)worker, &processor);
+	sched_setaffinity(0, sizeof(processor), &processor);
+	scene = mmap(NULL, sizeof(*scene), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	if (scene == MAP_FAILED)
+		_exit(1);
+	ticks_start();
+	for (steps = 1 + worker * stride; walk_point(operation, steps, tally);
+	     steps += count * stride)
 		;
-	printf("%-30s %7d %7d %6d %5d %8d %5d %7llu ms%s%s\n", operation->name, steps - 1,
-	       tally.points, tally.hung, tally.lost, tally.doubled, tally.wrong,
-	       (unsigned long long)tally.slowest_ms, tally.example[0] != '\0' ? "  " : "",
-	       tally.example);
+	tally->last = steps;
+	_exit(0);
+}
+
+static bool walk(const struct operation *operation, int stride, struct tally *tallies)
+{
+	struct tally sum = { 0 };
+	int workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t began = now_ms();
+
+	if (workers > WORKERS_MAX)
+		workers = WORKERS_MAX;
+	memset(tallies, 0, WORKERS_MAX * sizeof(*tallies));
+	for (int i = 0; i < workers; i++)
+		if (fork() == 0)
+			work(operation, stride, i, workers, &tallies[i]);
+	for (int i = 0; i < workers; i++) {
+		int status;
+
+		if (wait(&status) < 0 || status != 0)
+			sum.wrong++;
+	}
+	for (int i = 0; i < workers; i++) {
+		const struct tally *tally = &tallies[i];
+
+		sum.points += tally->points;
+		sum.hung += tally->hung;
+		sum.lost += tally->lost;
+		sum.doubled += tally->doubled;
+		sum.wrong += tally->wrong;
+		if (sum.last == 0 || tally->last < sum.last)
+			sum.last = tally->last;
+		if (tally->slowest_ms > sum.slowest_ms)
+			sum.slowest_ms = tally->slowest_ms;
+		if (sum.example[0] == '\0')
+			memcpy(sum.example, tally->example, sizeof(sum.example));
+	}
+	printf("%-30s %7d %7d %6d %5d %8d %6d %7llu ms %6llu s%s%s\n", operation->name,
+	       sum.last - 1, sum.points, sum.hung, sum.lost, sum.doubled, sum.wrong,
+	       (unsigned long long)sum.slowest_ms, (unsigned long long)(now_ms() - began) / 1000,
+	       sum.example[0] != '\0' ? "  " : "", sum.example);
 	fflush(stdout);
-	return tally.wrong == 0;
+	return sum.wrong == 0;
 }
 
 int main(int argc, char **argv)
 {
 	const char *only[OPERATIONS];
 	int only_count = 0, stride = 1, key;
+	struct tally *tallies;
 	bool good = true;
 
 	while ((key = getopt(argc, argv, "s:o:")) != -1) {
@@ -961,20 +1036,20 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
-	scene = mmap(NULL, sizeof(*scene), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		     0);
-	if (scene == MAP_FAILED)
+	tallies = mmap(NULL, WORKERS_MAX * sizeof(*tallies), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (tallies == MAP_FAILED)
 		return 1;
 	long_bytes_make();
-	printf("%-30s %7s %7s %6s %5s %8s %5s %10s\n", "operation", "instr.", "kills", "hung",
-	       "lost", "doubled", "wrong", "slowest");
+	printf("%-30s %7s %7s %6s %5s %8s %6s %10s %8s\n", "operation", "instr.", "kills", "hung",
+	       "lost", "doubled", "wrong", "slowest", "time");
 	for (int i = 0; i < OPERATIONS; i++) {
 		bool wanted = only_count == 0;
 
 		for (int k = 0; k < only_count; k++)
 			wanted |= strstr(operations[i].name, only[k]) != NULL;
 		if (wanted)
-			good &= walk(&operations[i], stride);
+			good &= walk(&operations[i], stride, tallies);
 	}
 	return good ? 0 : 1;
 }

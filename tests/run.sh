@@ -7,22 +7,22 @@ set -eu
 TESTS=$1
 TOOLS=$2
 shift 2
-export TOOLS
+TEST_RUN=$$
+export TOOLS TEST_RUN
 
 objects() {
-	find /dev/shm -name "shm-channel.$(id -u).test-*" 2>/dev/null | sort
+	find /dev/shm -name "shm-channel.$(id -u).test-$TEST_RUN-*" 2>/dev/null | sort
 }
 
 # What Criterion itself leaks is not ours to judge.
 LSAN_OPTIONS=suppressions=$(dirname "$0")/lsan.supp:print_suppressions=0
 export LSAN_OPTIONS
 
-before=$(objects)
 status=0
 "$TESTS/run" "$@" || status=$?
 "$TOOLS/tests/cond_wedge" || status=1
 left=$(objects)
-if [ "$left" != "$before" ]; then
+if [ -n "$left" ]; then
 	echo "left in shared memory:"
 	echo "$left"
 	status=1

@@ -32,11 +32,20 @@ void test_pause(void)
 	nanosleep(&pause, NULL);
 }
 
+/* What tests/run.sh tells. */
+static const char *setting(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	cr_assert_not_null(value, "%s is not set: run the tests through tests/run.sh", variable);
+	return value;
+}
+
 const char *channel_name(char name[NAME_SIZE])
 {
 	static unsigned count;
 
-	snprintf(name, NAME_SIZE, "test-%ld-%u", (long)getpid(), count++);
+	snprintf(name, NAME_SIZE, "test-%s-%ld-%u", setting("TEST_RUN"), (long)getpid(), count++);
 	return name;
 }
 
@@ -109,14 +118,6 @@ struct object_view object_look(const char *name)
 
 /* ---- tools as other processes ---- */
 
-static const char *folder_from(const char *variable)
-{
-	const char *folder = getenv(variable);
-
-	cr_assert_not_null(folder, "%s is not set: run the tests through tests/run.sh", variable);
-	return folder;
-}
-
 static int memory_file(void)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);
@@ -149,7 +150,7 @@ struct tool tool_start_argv(int input, int output, const char *const *argv)
 	if (strchr(argv[0], '/') != NULL || strncmp(argv[0], "shm-", 4) != 0)
 		snprintf(path, sizeof(path), "%s", argv[0]);
 	else
-		snprintf(path, sizeof(path), "%s/%s", folder_from("TOOLS"), argv[0]);
+		snprintf(path, sizeof(path), "%s/%s", setting("TOOLS"), argv[0]);
 	tool.pid = fork();
 	cr_assert_geq(tool.pid, 0);
 	if (tool.pid == 0) {
@@ -305,7 +306,7 @@ struct agent agent_start(void)
 
 	cr_assert_eq(pipe2(commands, O_CLOEXEC), 0);
 	cr_assert_eq(pipe2(answers, O_CLOEXEC), 0);
-	snprintf(path, sizeof(path), "%s/tests/agent", folder_from("TOOLS"));
+	snprintf(path, sizeof(path), "%s/tests/agent", setting("TOOLS"));
 	agent.tool = tool_start_fds(commands[0], answers[1], path, NULL);
 	close(commands[0]);
 	close(answers[1]);

@@ -132,6 +132,49 @@ Test(life, object_removed_while_in_use_is_noticed, .timeout = 60)
 	tool_free(&consumer);
 }
 
+Test(life, messages_in_a_removed_object_are_counted, .timeout = 60)
+{
+	struct agent producer = agent_start();
+	struct tool waiting;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	agent_expect(&producer, "ok", "attach producer %s size=4096", name);
+	for (int i = 0; i < 3; i++)
+		agent_expect(&producer, "ok", "sendn 1300");
+	waiting = tool_start("shm-produce", "-C", name,
+			     "this one waits for room, of which there is too little: it is much "
+			     "longer than what is left over in this ring of four pages or so. "
+			     "So it goes on for a while, and a while longer, until it does not "
+			     "fit, whatever the sizes of the headers are. ",
+			     NULL);
+	WAIT_FOR(object_look(name).room_wanted != 0);
+	object_remove(name);
+	cr_expect_eq(tool_end(&waiting), 1);
+	expect_errors_contain(&waiting, "3 messages in it cannot be delivered");
+	tool_free(&waiting);
+	agent_quit(&producer);
+}
+
+Test(life, object_truncated_under_a_tool_is_one_clear_line, .timeout = 60)
+{
+	struct tool consumer, producer;
+	char name[NAME_SIZE];
+
+	for (int i = 0; i < 2; i++) {
+		channel_name(name);
+		consumer = tool_start("shm-consume", "-C", name, NULL);
+		WAIT_FOR(object_look(name).waiting_data != 0);
+		cr_assert_eq(truncate(object_path(name), i == 0 ? 0 : 100000), 0);
+		cr_expect_eq(tool_end(&consumer), 1);
+		expect_errors_contain(&consumer, "is damaged");
+		cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "x"), i == 0 ? 0 : 1);
+		tool_free(&consumer);
+		tool_free(&producer);
+		object_remove(name);
+	}
+}
+
 Test(life, removal_takes_only_what_nobody_uses, .timeout = 60)
 {
 	struct agent a = agent_start(), b = agent_start();
