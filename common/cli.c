@@ -348,12 +348,12 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 	return getopt_long(argc, argv, shorts, longs, NULL);
 }
 
-static void option_refuse(const struct cli_settings *settings, int key, char **argv)
+static void option_refuse(const struct cli_settings *settings, int key, int argc, char **argv)
 {
-	const char *word = argv[optind - 1];
+	const char *word = argv[optind <= argc ? optind - 1 : argc - 1];
 
-	if (key == ':')
-		cli_usage_error(settings, "option \"%s\" needs an argument", word);
+	if (key == ':') /* it can only be the last word; C libraries differ in where optind is */
+		cli_usage_error(settings, "option \"%s\" needs an argument", argv[argc - 1]);
 	if (optopt > 0 && optopt < 256)
 		cli_usage_error(settings, "unknown option \"-%c\"", optopt);
 	/* Also one with an argument that takes none, and an ambiguous abbreviation. */
@@ -419,7 +419,7 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 			break;
 		case ':':
 		case '?':
-			option_refuse(settings, key, argv);
+			option_refuse(settings, key, argc, argv);
 			break;
 		default:
 			if (key == -1 && !channel_name_valid(settings->channel.name))
