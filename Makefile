@@ -59,6 +59,11 @@ programs: $(test_programs)
 tests: $(tools) $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
+ifeq ($(SAN),)
+	$(TOOLS)/tests/crash_walk -s $(QUICK_STRIDE)
+else
+	@echo 'crash walk: skipped, most instructions stepped would be the sanitizer'"'"'s own'
+endif
 $(BUILD)/tests/run: $(test_objects) $(library)
 	$(call say,$(link) -lcriterion,LD)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(library)
@@ -69,6 +74,8 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile),CC)
 
+# A sample of the crash walk runs with the tests; "make torture" is all of it.
+QUICK_STRIDE ?= 251
 # Bound before main(), so that the walk steps through our code and not the dynamic linker's.
 $(BUILD)/tests/crash_walk: LDFLAGS += -Wl,-z,now
 STRIDE ?= 1

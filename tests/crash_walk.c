@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -604,25 +605,33 @@ struct run {
 	uint64_t slowest_ms;
 };
 
-static const struct shared_buffer *object_map(void)
+static const char *object_name(void)
 {
-	static char path[128];
-	void *shared;
-	int fd;
+	static char name[128];
 
-	snprintf(path, sizeof(path), "/dev/shm/shm-channel.%lu.%s", (unsigned long)geteuid(),
-		 scene->name);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	snprintf(name, sizeof(name), "/shm-channel.%lu.%s", (unsigned long)geteuid(), scene->name);
+	return name;
+}
+
+/* The object, if it is there and made as far as its size. */
+static struct shared_buffer *object_map(void)
+{
+	struct stat status;
+	void *shared = MAP_FAILED;
+	int fd = shm_open(object_name(), O_RDWR, 0);
+
 	if (fd < 0)
 		return NULL;
-	shared = mmap(NULL, sizeof(struct shared_buffer), PROT_READ, MAP_SHARED, fd, 0);
+	if (fstat(fd, &status) == 0 && (size_t)status.st_size >= sizeof(struct shared_buffer))
+		shared = mmap(NULL, sizeof(struct shared_buffer), PROT_READ | PROT_WRITE,
+			      MAP_SHARED, fd, 0);
 	close(fd);
 	return shared == MAP_FAILED ? NULL : shared;
 }
 
 static bool somebody_waits(bool producer)
 {
-	const struct shared_buffer *shared = object_map();
+	struct shared_buffer *shared = object_map();
 	bool waits = false;
 
 	if (shared == NULL)
@@ -632,7 +641,7 @@ static bool somebody_waits(bool producer)
 	else
 		waits = (atomic_load(&shared->consumers.waiting_data) |
 			 atomic_load(&shared->consumers.waiting_piece)) != 0;
-	munmap((void *)(uintptr_t)shared, sizeof(*shared));
+	munmap(shared, sizeof(*shared));
 	return waits;
 }
 
@@ -868,16 +877,10 @@ static void account(struct tally *tally)
 /* The object has to be gone. */
 static void remains(struct tally *tally)
 {
-	char name[128];
-	const struct shared_buffer *shared = object_map();
-
-	if (shared == NULL)
+	if (shm_unlink(object_name()) != 0)
 		return;
-	munmap((void *)(uintptr_t)shared, sizeof(*shared));
 	tally->left++;
 	fail("the object was left behind");
-	snprintf(name, sizeof(name), "/shm-channel.%lu.%s", (unsigned long)geteuid(), scene->name);
-	shm_unlink(name);
 }
 
 /*
@@ -886,14 +889,13 @@ static void remains(struct tally *tally)
  */
 static void survivors_nudge(void)
 {
-	struct shared_buffer *shared = (struct shared_buffer *)(uintptr_t)object_map();
+	struct shared_buffer *shared = object_map();
 
 	if (shared == NULL)
 		return;
-	if (mprotect(shared, sizeof(*shared), PROT_READ | PROT_WRITE) == 0)
-		for (int i = 0; i < SLOT_COUNT; i++)
-			if ((atomic_load(&shared->consumers.side.attached) >> i & 1) != 0)
-				semaphore_post(&shared->consumers.side.slots[i].wakeup);
+	for (int i = 0; i < SLOT_COUNT; i++)
+		if ((atomic_load(&shared->consumers.side.attached) >> i & 1) != 0)
+			semaphore_post(&shared->consumers.side.slots[i].wakeup);
 	munmap(shared, sizeof(*shared));
 	for (int i = 0; i < 5; i++)
 		pause_briefly();
