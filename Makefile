@@ -1,6 +1,7 @@
 # make            the two tools, in build/ (V=1 shows the commands)
 # make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
 # make torture    the crash walk: kill -9 after every instruction (STRIDE=N: every Nth)
+# make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
 # make check      format and scripts
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall
 #
@@ -41,7 +42,7 @@ test_programs := $(BUILD)/tests/agent $(BUILD)/tests/cond_wedge $(BUILD)/tests/c
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch]))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh)) .ci/run
 
-.PHONY: all test tests programs torture check format install uninstall clean
+.PHONY: all test tests programs torture analyze check format install uninstall clean
 all: $(tools)
 
 $(BUILD)/shm-produce: $(BUILD)/obj/producer/shm-produce.o $(library)
@@ -85,6 +86,8 @@ torture: $(BUILD)/tests/crash_walk
 -include $(wildcard $(BUILD)/obj/*/*.d)
 
 CLANG_FORMAT ?= clang-format
+analyze:
+	scripts/analyze.sh
 check:
 	$(CLANG_FORMAT) --dry-run --Werror $(sources)
 	shellcheck $(scripts)

@@ -121,7 +121,7 @@ void channel_free(struct channel *channel);
 
 /*
  * Makes the wait that the endpoint is in, and all later ones, return -EINTR. May be called
- * from a signal handler and from other threads.
+ * from a signal handler of this thread, and from other threads while it does not detach.
  */
 void channel_interrupt(struct channel *channel);
 

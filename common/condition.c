@@ -39,19 +39,19 @@ static void cpu_relax(void)
 #endif
 }
 
-/* With one processor the waker cannot run while we spin. */
+/* With one processor the waker cannot run while we spin. Threads that ask at once find the same. */
 static bool spin_pays(void)
 {
-	static int processors;
+	static atomic_int processors;
+	int count = atomic_load_explicit(&processors, memory_order_relaxed);
 
-	if (processors == 0) {
+	if (count == 0) {
 		cpu_set_t set;
 
-		processors = 1;
-		if (sched_getaffinity(0, sizeof(set), &set) == 0)
-			processors = CPU_COUNT(&set);
+		count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+		atomic_store_explicit(&processors, count, memory_order_relaxed);
 	}
-	return processors > 1;
+	return count > 1;
 }
 
 static bool token_spin(_Atomic uint32_t *semaphore)

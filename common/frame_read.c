@@ -145,7 +145,7 @@ static int bytes_set(struct reader *reader, const unsigned char *bytes, size_t s
 {
 	int rc = bytes_allocate(reader, size);
 
-	if (rc == 0 && size > 0)
+	if (rc == 0 && size > 0 && bytes != NULL)
 		memmove(reader->bytes, bytes, size);
 	if (rc == 0)
 		reader->size = size;
@@ -387,14 +387,14 @@ static int send_last(struct reader *reader)
 static int send_step(struct reader *reader)
 {
 	struct channel *channel = reader->channel;
-	size_t ready = 0;
 
 	/* So long without a delimiter, which could begin in its last bytes. */
 	if (reader->size > channel_message_max(channel) + reader->delimiter_size)
 		return send_stream(reader);
 	if (reader->delimiter_size > 0 && !reader->no_nowait &&
 	    reader->size < channel_block_max(channel) / 2) {
-		ready = bytes_ready(reader);
+		size_t ready = bytes_ready(reader);
+
 		if (ready > 0) /* at the end of a file nobody should wait for room */
 			return send_direct(reader, ready);
 	}

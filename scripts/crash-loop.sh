@@ -42,7 +42,7 @@ nap() {
 }
 mkfifo "$scratch/never" "$scratch/hold"
 
-producers=0 consumers=0 kills=0 stops=0 rounds=0
+producers=0 consumers=0 kills=0 stops=0 rounds=0 latecomers=0
 declare -A pid_of # name -> pid of those believed to run
 
 start_producer() {
@@ -81,17 +81,25 @@ harm() {
 	fi
 }
 
-# reap NAME LIMIT_MS: waits for its end; who does not end is stuck.
+# reap NAME LIMIT_MS: waits for its end; who does not end is stuck. But a consumer that has got
+# nothing may have come when the stream was over, and waits for another: it gets an empty one.
 reap() {
-	local pid=${pid_of[$1]} status=0 until
+	local pid=${pid_of[$1]} status=0 until late
+	late=$(($(now_ms) + 3000))
 	until=$(($(now_ms) + $2))
 	while kill -0 "$pid" 2>/dev/null && [ "$(now_ms)" -lt "$until" ]; do
 		[ -r "/proc/$pid/stat" ] || break
 		case $(cut -d' ' -f3 "/proc/$pid/stat" 2>/dev/null) in Z) break ;; esac
+		if [ "$(now_ms)" -ge "$late" ] && [[ $1 = c* ]] && [ ! -s "$scratch/out.$1" ]; then
+			"$tools/shm-produce" -q -C "$channel" </dev/null
+			latecomers=$((latecomers + 1))
+			late=$until
+		fi
 		nap 2
 	done
 	if [ "$(now_ms)" -ge "$until" ]; then
-		echo "crash-loop: $1 (process $pid) does not end" >&2
+		echo "crash-loop: $1 (process $pid) does not end; its output:" >&2
+		tail -n 2 "$scratch/out.$1" >&2 || true
 		exit 1
 	fi
 	wait "$pid" || status=$?
@@ -197,4 +205,5 @@ if [ -e "/dev/shm/shm-channel.$(id -u).$channel" ]; then
 	exit 1
 fi
 echo "$rounds rounds, $kills killed, $stops stopped and continued: $delivered lines delivered," \
-	"$redelivered of them again ($backward out of order for that), 0 lost, 0 torn, 0 invented"
+	"$redelivered of them again ($backward out of order for that), 0 lost, 0 torn, 0 invented;" \
+	"$latecomers consumers came after the end"

@@ -13,7 +13,10 @@ die() {
 case "$#:${1-}" in
 1:build) needs='compiler make' ;;
 1:test) needs='compiler make criterion' ;;
-1:ci) needs='compiler make criterion sanitizers clang musl clang-format shellcheck mandoc' ;;
+1:ci)
+	needs='compiler make criterion sanitizers clang clang-sanitizers musl clang-format shellcheck mandoc'
+	needs="$needs valgrind clang-tidy cppcheck pkill"
+	;;
 *)
 	echo "usage: $0 build|test|ci" >&2
 	exit 2
@@ -45,6 +48,7 @@ has() {
 	criterion) compiles "${CC:-cc}" -lcriterion "$with_criterion" ;;
 	sanitizers) compiles "${CC:-cc}" -fsanitize=address,undefined "$plain" ;;
 	clang) compiles clang '' "$plain" ;;
+	clang-sanitizers) compiles clang -fsanitize=thread "$plain" ;;
 	musl) compiles musl-gcc '' "$plain" ;;
 	*) command -v "$1" >/dev/null ;;
 	esac
@@ -69,8 +73,12 @@ packages_of() {
 	dnf:sanitizers) echo libasan libubsan ;;
 	apt-get:musl) echo musl-tools ;;
 	dnf:musl) echo musl-gcc ;;
-	dnf:clang-format) echo clang-tools-extra ;;
-	apk:clang-format) echo clang-extra-tools ;;
+	dnf:clang-format | dnf:clang-tidy) echo clang-tools-extra ;;
+	apk:clang-format | apk:clang-tidy) echo clang-extra-tools ;;
+	apt-get:clang-sanitizers) echo libclang-rt-dev ;;
+	dnf:clang-sanitizers | apk:clang-sanitizers) echo compiler-rt ;;
+	dnf:pkill) echo procps-ng ;;
+	apt-get:pkill | apk:pkill) echo procps ;;
 	dnf:shellcheck) echo ShellCheck ;;
 	apk:sanitizers | apk:musl) ;; # there is none; what is still missing is told at the end
 	*) echo "$1" ;;
