@@ -1,6 +1,7 @@
 # make            the two tools, in build/ (V=1 shows the commands)
 # make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
 # make torture    the crash walk: kill -9 after every instruction (STRIDE=N: every Nth)
+# make fuzz       hostile contents, FUZZ_SECONDS=300 (needs clang)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
 # make check      format and scripts
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall
@@ -38,11 +39,11 @@ tools := $(BUILD)/shm-produce $(BUILD)/shm-consume
 library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
-test_programs := $(BUILD)/tests/agent $(BUILD)/tests/cond_wedge $(BUILD)/tests/crash_walk
+test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay)
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch]))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh)) .ci/run
 
-.PHONY: all test tests programs torture analyze check format install uninstall clean
+.PHONY: all test tests programs fuzz torture analyze check format install uninstall clean
 all: $(tools)
 
 $(BUILD)/shm-produce: $(BUILD)/obj/producer/shm-produce.o $(library)
@@ -60,6 +61,7 @@ programs: $(test_programs)
 tests: $(tools) $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
+	$(TOOLS)/tests/fuzz_replay tests/corpus
 ifeq ($(SAN),)
 	$(TOOLS)/tests/crash_walk -s $(QUICK_STRIDE)
 else
@@ -74,6 +76,19 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(library)
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile),CC)
+
+# Hostile contents: the saved inputs are replayed with the tests; "make fuzz" looks for new ones.
+$(BUILD)/obj/tests/fuzz_replay.o: tests/fuzz_attach.c Makefile
+	@mkdir -p $(@D) $(BUILD)/tests
+	$(call say,$(compile) -DREPLAY,CC)
+FUZZ_SECONDS ?= 300
+fuzz_sources := tests/fuzz_attach.c $(filter-out common/cli%,$(sort $(wildcard common/*.c)))
+fuzz:
+	@mkdir -p $(BUILD)/fuzz/corpus
+	clang $(filter-out $(SANFLAGS),$(required)) -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $(BUILD)/fuzz/fuzz_attach $(fuzz_sources) -lrt
+	$(BUILD)/fuzz/fuzz_attach $(BUILD)/fuzz/corpus tests/corpus -max_total_time=$(FUZZ_SECONDS) \
+		-timeout=10 -max_len=600 -artifact_prefix=$(BUILD)/fuzz/
 
 # A sample of the crash walk runs with the tests; "make torture" is all of it.
 QUICK_STRIDE ?= 251

@@ -369,7 +369,7 @@ void channel_detach(struct channel *channel, unsigned flags)
 		 * Our death will say what we cannot. Until then the mapping must stay: the kernel
 		 * finds the mutexes of the dead in their memory.
 		 */
-		segment_unlock(&channel->segment);
+		segment_abandon(&channel->segment);
 		atomic_store(&channel->wakeup, NULL);
 		channel->attached = false;
 		return;

@@ -411,6 +411,9 @@ int frame_send(struct channel *channel, struct frame_input *input)
 	int rc = 0;
 
 	input->error = 0;
+	rc = bytes_allocate(&reader, READ_CHUNK);
+	if (rc < 0)
+		return rc;
 	reader.regular = fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode);
 	/* A file known to be longer than the ring need not fill our memory first. */
 	if (reader.delimiter_size == 0 && reader.regular &&

@@ -410,6 +410,8 @@ static int receive_any(struct visit *visit)
 			return claim_next(visit);
 		rc = orphan_aborted(channel, channel->claim);
 		if (rc < 0)
+			channel->claim = NO_CLAIM; /* it is not ours */
+		if (rc < 0)
 			return rc;
 		if (rc == 0)
 			break;
@@ -488,8 +490,13 @@ static int visit_locked(struct visit *visit)
 		rc = stream_end(visit, events);
 		visit->more = held; /* our claim may have been all that another one waited for */
 	}
-	if (rc == CHANNEL_DELIVERED)
+	if (rc == CHANNEL_DELIVERED) {
 		rc = deliver(visit);
+		if (rc < 0) { /* nothing was handed out, so nothing will be acknowledged */
+			channel->delivered_end = claim_read(claim_held(channel)).begin;
+			channel->delivered_messages = 0;
+		}
+	}
 	if (rc == CHANNEL_DELIVERED || rc == -CHANNEL_EABORTED)
 		visit->more = work_left(channel);
 	if (rc != -CHANNEL_EDAMAGED)

@@ -502,6 +502,13 @@ int segment_remove(struct segment *segment)
 	return rc;
 }
 
+void segment_abandon(struct segment *segment)
+{
+	segment_unlock(segment);
+	close(segment->fd);
+	segment->fd = -1;
+}
+
 void segment_close(struct segment *segment)
 {
 	segment_unlock(segment);

@@ -52,7 +52,10 @@ int segment_remove(struct segment *segment);
 /* Permission bits of the object, or a negative errno. */
 int segment_mode(const struct segment *segment);
 
-/* Unmaps and closes, which drops the flock too. No mutex in it may be held. */
+/* Closes the descriptor, which drops the flock, but leaves the mapping until the process ends. */
+void segment_abandon(struct segment *segment);
+
+/* Unmaps and closes. No mutex in it may be held. */
 void segment_close(struct segment *segment);
 
 #endif

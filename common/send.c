@@ -442,7 +442,7 @@ int channel_send_block(struct channel *channel, const void *bytes,
 	size_t room;
 	int rc;
 
-	if (block->size > channel_message_max(channel))
+	if (bytes_needed(block->size, more) > channel->segment.ring.capacity)
 		return -EMSGSIZE;
 	if (block->size > COPY_UNDER_MUTEX_MAX) {
 		rc = channel_reserve(channel, block->size, block->size, &at, &room);
