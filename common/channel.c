@@ -469,11 +469,15 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 			 (unsigned long long)channel->segment.ring.capacity);
 		break;
 	case ENOSPC:
-		snprintf(buffer, size,
-			 "No space left in shared memory: %llu bytes are needed, %llu are free"
-			 " (a smaller --size, or more for /dev/shm; in Docker --shm-size)",
-			 (unsigned long long)report->needed_bytes,
-			 (unsigned long long)report->free_bytes);
+		if (report->needed_bytes <= report->free_bytes)
+			snprintf(buffer, size, "No space left in shared memory for another object");
+		else
+			snprintf(buffer, size,
+				 "No space left in shared memory: %llu bytes are needed, %llu are "
+				 "free"
+				 " (a smaller --size, or more for /dev/shm; in Docker --shm-size)",
+				 (unsigned long long)report->needed_bytes,
+				 (unsigned long long)report->free_bytes);
 		break;
 	case ETIMEDOUT:
 	case EAGAIN:

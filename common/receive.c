@@ -14,6 +14,7 @@ struct visit {
 	uint32_t most;
 	unsigned flags;
 	struct channel_delivery *delivery;
+	const struct deadline *deadline; /* of the whole wait: the lock is a part of it */
 	int result;
 	bool more; /* for others: wake one when unlocked */
 	bool head_moved;
@@ -516,8 +517,10 @@ static void visit_wake(struct channel *channel, bool head_moved, bool more)
 static int visit(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
-	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	struct deadline deadline = *visit->deadline;
 
+	if (channel->options.nonblock)
+		deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 	visit->more = false;
 	visit->head_moved = false;
 	visit->result = side_lock(channel, CHANNEL_CONSUMER, &deadline);
@@ -537,12 +540,14 @@ static bool visit_again(void *context)
 int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
 		    struct channel_delivery *delivery)
 {
-	struct visit look = {
-		.channel = channel, .most = most, .flags = flags, .delivery = delivery
-	};
 	struct deadline deadline =
 		deadline_after(timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
 			       -ETIMEDOUT, &channel->interrupted);
+	struct visit look = { .channel = channel,
+			      .most = most,
+			      .flags = flags,
+			      .delivery = delivery,
+			      .deadline = &deadline };
 	int rc;
 
 	rc = atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);

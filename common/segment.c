@@ -363,16 +363,27 @@ static int segment_make(struct segment *segment, const struct channel_options *o
 			const struct deadline *deadline, struct channel_report *report)
 {
 	const uint64_t making = MAGIC_MAKING;
-	ssize_t put;
+	struct stat status;
 	int rc;
 
 	segment->ring.capacity = channel_size_rounded(options->size);
+	/* What another creator began has its mode; a second name means it is no object of ours. */
+	if (fstat(segment->fd, &status) != 0)
+		return -errno;
+	if (status.st_nlink != 1)
+		return -CHANNEL_EFOREIGN;
+	if ((status.st_mode & 07777) != options->mode && fchmod(segment->fd, options->mode) != 0)
+		return -errno;
 	rc = ftruncate(segment->fd, 0) != 0 ? -errno : space_check(segment, report);
-	if (rc == 0) {
-		do {
-			put = pwrite(segment->fd, &making, sizeof(making), 0);
-		} while (put < 0 && errno == EINTR);
-		rc = put < 0 ? -errno : put != sizeof(making) ? -ENOSPC : 0;
+	/* Under a limit on the size of files the first part may fit: then the second says why. */
+	for (size_t done = 0; rc == 0 && done < sizeof(making);) {
+		ssize_t put = pwrite(segment->fd, (const char *)&making + done,
+				     sizeof(making) - done, (off_t)done);
+
+		if (put > 0)
+			done += (size_t)put;
+		else if (put == 0 || errno != EINTR)
+			rc = put == 0 ? -ENOSPC : -errno;
 	}
 	if (rc == 0)
 		rc = object_reserve(segment, deadline);
@@ -484,21 +495,38 @@ int segment_mode(const struct segment *segment)
 	return (int)(status.st_mode & 07777);
 }
 
+/* The object that the name means now. */
+static int segment_stat_name(const struct segment *segment, struct stat *status)
+{
+	char path[sizeof("/dev/shm") + SEGMENT_NAME_MAX];
+	int rc = 0;
+	int fd = shm_open(segment->name, O_RDONLY, 0);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+		snprintf(path, sizeof(path), "/dev/shm%s", segment->name);
+		return lstat(path, status) == 0 ? 0 : -errno;
+	}
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, status) != 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
 int segment_remove(struct segment *segment)
 {
 	struct stat ours, named;
-	int fd, rc = 0;
+	int rc = segment_stat_name(segment, &named);
 
-	fd = shm_open(segment->name, O_RDONLY, 0);
-	if (fd < 0)
-		return -errno;
-	if (fstat(segment->fd, &ours) != 0 || fstat(fd, &named) != 0)
+	if (rc < 0)
+		return rc;
+	if (fstat(segment->fd, &ours) != 0)
 		rc = -errno;
 	else if (ours.st_nlink != 1 || ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
 		rc = -EBUSY;
 	else if (shm_unlink(segment->name) != 0)
 		rc = -errno;
-	close(fd);
 	return rc;
 }
 

@@ -25,6 +25,17 @@ uint64_t test_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+void test_note(const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "[NOTE] %s\n", line);
+}
+
 void test_pause(void)
 {
 	struct timespec pause = { .tv_nsec = 1000000 };

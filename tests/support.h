@@ -25,6 +25,19 @@ enum { NAME_SIZE = 64, DEADLINE_S = 20 };
 		}                                                                                  \
 	} while (0)
 
+/*
+ * Says something for whoever reads the output. Not cr_log_warn(): with a warning Criterion's
+ * runner fails.
+ */
+void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Ends the test, which then neither passes nor fails, and prints why. */
+#define test_skip(reason)                                                                          \
+	do {                                                                                       \
+		test_note("skipped: %s", reason);                                                  \
+		cr_skip_test("%s", reason);                                                        \
+	} while (0)
+
 uint64_t test_now_ms(void);
 void test_pause(void); /* a millisecond, between two looks */
 

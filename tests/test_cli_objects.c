@@ -327,15 +327,15 @@ static void need_nobody(void)
 	int status;
 
 	if (geteuid() != 0) {
-		cr_log_warn("not root: other users are not tested");
-		cr_skip_test("needs root");
+		test_note("not root: other users are not tested");
+		test_skip("needs root");
 	}
 	tool = AS_NOBODY("shm-produce", "--version");
 	status = tool_end(&tool);
 	tool_free(&tool);
 	if (status != 0) {
-		cr_log_warn("the user nobody cannot run the tools: other users are not tested");
-		cr_skip_test("needs setpriv, and tools that all may run");
+		test_note("the user nobody cannot run the tools: other users are not tested");
+		test_skip("needs setpriv, and tools that all may run");
 	}
 }
 
@@ -352,8 +352,8 @@ Test(cli_objects, somebody_elses_object_under_our_name_is_refused, .timeout = 60
 	char name[NAME_SIZE];
 
 	if (geteuid() != 0) {
-		cr_log_warn("not root: another user's object is not tested");
-		cr_skip_test("needs root");
+		test_note("not root: another user's object is not tested");
+		test_skip("needs root");
 	}
 	channel_name(name);
 	put(name, "secret");
@@ -430,8 +430,8 @@ Test(cli_objects, another_users_channel_is_never_created, .timeout = 60)
 	char name[NAME_SIZE];
 
 	if (geteuid() != 0) {
-		cr_log_warn("not root: creating for another user is not tested");
-		cr_skip_test("needs root");
+		test_note("not root: creating for another user is not tested");
+		test_skip("needs root");
 	}
 	channel_name(name);
 	EXPECT(1, "No such file", "shm-produce", "-C", name, "--owner", "65534", "x");
@@ -501,8 +501,8 @@ static void need_small_memory(void)
 
 	tool_free(&tool);
 	if (status != 0) {
-		cr_log_warn("no mount namespace here: a full /dev/shm is not tested");
-		cr_skip_test("needs unshare -m");
+		test_note("no mount namespace here: a full /dev/shm is not tested");
+		test_skip("needs unshare -m");
 	}
 }
 

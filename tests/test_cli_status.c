@@ -393,8 +393,8 @@ Test(cli_status, the_first_process_of_a_container_exits_with_the_signals_number,
 	container = tool_start("unshare", "-pf", "true", NULL);
 	if (tool_end(&container) != 0) {
 		tool_free(&container);
-		cr_log_warn("no pid namespace here: a signal to pid 1 is not tested");
-		cr_skip_test("needs unshare -p");
+		test_note("no pid namespace here: a signal to pid 1 is not tested");
+		test_skip("needs unshare -p");
 	}
 	tool_free(&container);
 	channel_name(name);

@@ -534,7 +534,7 @@ Test(command_line, fails_on_an_input_without_permission, .timeout = 30)
 	char name[NAME_SIZE], one[64];
 
 	if (geteuid() == 0)
-		cr_skip_test("root may read every file");
+		test_skip("root may read every file");
 	own_default(name);
 	make_file(one, "x", 1);
 	chmod(one, 0);

@@ -300,7 +300,7 @@ Test(life, equal_thread_ids_in_two_pid_namespaces_do_not_meet, .timeout = 60)
 	int gate[2];
 
 	if (!namespaces_allowed())
-		cr_skip_test("no permission to make a pid namespace");
+		test_skip("no permission to make a pid namespace");
 	channel_name(name);
 	snprintf(path, sizeof(path), "%s/", getenv("TOOLS"));
 	cr_assert_eq(pipe2(gate, O_CLOEXEC), 0);
@@ -347,7 +347,7 @@ Test(life, first_process_of_a_namespace_ends_with_the_signal_as_status, .timeout
 	char name[NAME_SIZE], consume[1100];
 
 	if (!namespaces_allowed())
-		cr_skip_test("no permission to make a pid namespace");
+		test_skip("no permission to make a pid namespace");
 	channel_name(name);
 	snprintf(consume, sizeof(consume), "%s/shm-consume", getenv("TOOLS"));
 	consumer = tool_start("unshare", "--pid", "--fork", consume, "-C", name, NULL);
