@@ -2,6 +2,7 @@
 # make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
 # make torture    the crash walk: kill -9 after every instruction (STRIDE=N: every Nth)
 # make fuzz       hostile contents, FUZZ_SECONDS=300 (needs clang)
+# make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
 # make check      format and scripts
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall
@@ -43,7 +44,7 @@ test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_re
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch]))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh)) .ci/run
 
-.PHONY: all test tests programs fuzz torture analyze check format install uninstall clean
+.PHONY: all test tests programs fuzz torture model analyze check format install uninstall clean
 all: $(tools)
 
 $(BUILD)/shm-produce: $(BUILD)/obj/producer/shm-produce.o $(library)
@@ -101,6 +102,8 @@ torture: $(BUILD)/tests/crash_walk
 -include $(wildcard $(BUILD)/obj/*/*.d)
 
 CLANG_FORMAT ?= clang-format
+model:
+	tests/model/run.sh
 analyze:
 	scripts/analyze.sh
 check:

@@ -524,7 +524,13 @@ static int visit(struct visit *visit)
 	visit->more = false;
 	visit->head_moved = false;
 	visit->result = side_lock(channel, CHANNEL_CONSUMER, &deadline);
+	if (visit->result == -ETIMEDOUT) {
+		/* The wait is over; for the last look, a busy mutex is not a taken one. */
+		deadline = deadline_after(NS_PER_SEC, -ETIMEDOUT, &channel->interrupted);
+		visit->result = side_lock(channel, CHANNEL_CONSUMER, &deadline);
+	}
 	if (visit->result == 0) {
+		channel->report.lock_taken = false;
 		visit->result = visit_locked(visit);
 		side_unlock(channel, CHANNEL_CONSUMER);
 		visit_wake(channel, visit->head_moved, visit->more);
@@ -550,6 +556,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 			      .deadline = &deadline };
 	int rc;
 
+	channel->report.lock_taken = false;
 	rc = atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);
 	if (rc == 0)
 		rc = visit(&look);

@@ -9,6 +9,9 @@ TOOLS=$2
 shift 2
 TEST_RUN=$$
 export TOOLS TEST_RUN
+# Tests that are an endpoint themselves cannot meet tools of another C library.
+if [ "$TESTS" -ef "$TOOLS/tests" ]; then FOREIGN_TOOLS=; else FOREIGN_TOOLS=yes; fi
+export FOREIGN_TOOLS
 
 objects() {
 	find /dev/shm -name "shm-channel.$(id -u).test-$TEST_RUN-*" 2>/dev/null | sort

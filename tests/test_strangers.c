@@ -743,9 +743,9 @@ Test(strangers, equal_thread_ids_on_one_side_do_not_meet, .timeout = 60)
 		cr_expect_eq(tool_end(&consumers[i]), 0);
 		output = tool_output(&consumers[i], NULL);
 		for (char *line = strtok(output, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-			int number = atoi(line);
+			unsigned long number = strtoul(line, NULL, 10);
 
-			cr_assert(number >= 0 && number < EACH * LINES);
+			cr_assert(number < EACH * LINES);
 			seen[number]++;
 		}
 		free(output);

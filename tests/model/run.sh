@@ -1,0 +1,41 @@
+#!/bin/sh
+# run.sh: searches all states of the models as the protocol is, then shows that they have
+# teeth (teeth.sh). About five minutes, up to 2 GB of memory. Exit 1 if anything is not as
+# expected.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+failed=0
+
+command -v spin >/dev/null || {
+	echo "model: spin is not installed (Debian: apt install spin)" >&2
+	exit 1
+}
+
+holds() {
+	model=$1
+	name=$2
+	shift 2
+	"$here/check.sh" "$model" holds "$name" "$@" || failed=1
+}
+
+echo "Nobody dies, and there is no clock: no wake-up relies on a time-out"
+holds sleep.pml "sleep: two messages"
+holds sleep.pml "sleep: a long message and another" -DLONG
+holds sleep.pml "sleep: one consumer leaves its wait" -DLEAVERS=1
+holds sleep.pml "sleep: one consumer is slow" -DLONG -DSLOW
+holds sleep.pml "sleep: time-outs that come too soon" -DEARLY=1
+echo "kill -9 at any step"
+holds sleep.pml "sleep: two messages, one death" -DKILLS=1
+holds sleep.pml "sleep: one message, two deaths" -DRECORDS=1 -DKILLS=2
+holds sleep.pml "sleep: a long message and another, one death" -DLONG -DKILLS=1
+echo "Claims, slots and the end of the stream; kill -9 at any step"
+holds claim.pml "claim: two messages, nobody dies" -DKILLS=0
+holds claim.pml "claim: two messages, one is given back" -DKILLS=0 -DGIVERS=1
+holds claim.pml "claim: two messages, one death" -DKILLS=1
+holds claim.pml "claim: one message, given back, one death" -DMESSAGES=1 -DGIVERS=1 -DKILLS=1
+holds claim.pml "claim: one message, two deaths" -DMESSAGES=1 -DKILLS=2
+holds claim.pml "claim: two producers, one consumer, one death" -DPRODUCERS=2 -DCONSUMERS=1 -DMESSAGES=1 -DKILLS=1
+
+"$here/teeth.sh" || failed=1
+exit $failed
