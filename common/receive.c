@@ -410,10 +410,10 @@ static int receive_any(struct visit *visit)
 		if (channel->claim == CLAIM_NONE)
 			return claim_next(visit);
 		rc = orphan_aborted(channel, channel->claim);
-		if (rc < 0)
+		if (rc < 0) {
 			channel->claim = NO_CLAIM; /* it is not ours */
-		if (rc < 0)
 			return rc;
+		}
 		if (rc == 0)
 			break;
 	}

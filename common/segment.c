@@ -516,7 +516,7 @@ static int segment_stat_name(const struct segment *segment, struct stat *status)
 
 int segment_remove(struct segment *segment)
 {
-	struct stat ours, named;
+	struct stat ours, named = { 0 };
 	int rc = segment_stat_name(segment, &named);
 
 	if (rc < 0)

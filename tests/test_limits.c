@@ -108,7 +108,7 @@ static bool said(const struct tool *tool, const char *part)
 }
 
 /* The state letter in /proc/PID/stat. */
-static char state_of(pid_t pid)
+static int state_of(pid_t pid)
 {
 	char path[64], text[512] = "", *state;
 	int fd;
@@ -119,7 +119,7 @@ static char state_of(pid_t pid)
 	cr_assert_gt(read(fd, text, sizeof(text) - 1), 0);
 	close(fd);
 	state = strrchr(text, ')');
-	return state != NULL ? state[2] : (char)'?';
+	return state != NULL ? state[2] : '?';
 }
 
 /* The system call it is in, and its arguments; -1: none, -2: the kernel does not tell. */
