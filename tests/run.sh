@@ -10,7 +10,7 @@ shift 2
 TEST_RUN=$$
 export TOOLS TEST_RUN
 # Tests that are an endpoint themselves cannot meet tools of another C library.
-if [ "$TESTS" -ef "$TOOLS/tests" ]; then FOREIGN_TOOLS=; else FOREIGN_TOOLS=yes; fi
+if [ "$TESTS" = "$TOOLS/tests" ]; then FOREIGN_TOOLS=; else FOREIGN_TOOLS=yes; fi
 export FOREIGN_TOOLS
 
 objects() {
