@@ -93,6 +93,7 @@ fuzz:
 
 # A sample of the crash walk runs with the tests; "make torture" is all of it.
 QUICK_STRIDE ?= 251
+$(BUILD)/tests/crash_walk: $(BUILD)/obj/tests/stepper.o
 # Bound before main(), so that the walk steps through our code and not the dynamic linker's.
 $(BUILD)/tests/crash_walk: LDFLAGS += -Wl,-z,now
 STRIDE ?= 1

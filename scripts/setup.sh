@@ -15,7 +15,7 @@ case "$#:${1-}" in
 1:test) needs='compiler make criterion' ;;
 1:ci)
 	needs='compiler make criterion sanitizers clang clang-sanitizers musl clang-format shellcheck mandoc'
-	needs="$needs valgrind clang-tidy cppcheck pkill"
+	needs="$needs clang-fuzzer valgrind clang-tidy cppcheck pkill spin"
 	;;
 *)
 	echo "usage: $0 build|test|ci" >&2
@@ -40,6 +40,9 @@ plain='#include <pthread.h>
 int main(void) { return pthread_self() == 0; }'
 with_criterion='#include <criterion/criterion.h>
 Test(set_up, works) { cr_assert(1); }'
+fuzzed='#include <stddef.h>
+int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
+{ return bytes == NULL && size != 0; }'
 
 # has NEED: does it work here?
 has() {
@@ -49,6 +52,7 @@ has() {
 	sanitizers) compiles "${CC:-cc}" -fsanitize=address,undefined "$plain" ;;
 	clang) compiles clang '' "$plain" ;;
 	clang-sanitizers) compiles clang -fsanitize=thread "$plain" ;;
+	clang-fuzzer) compiles clang -fsanitize=fuzzer "$fuzzed" ;;
 	musl) compiles musl-gcc '' "$plain" ;;
 	*) command -v "$1" >/dev/null ;;
 	esac
@@ -76,6 +80,9 @@ packages_of() {
 	dnf:clang-format | dnf:clang-tidy) echo clang-tools-extra ;;
 	apk:clang-format | apk:clang-tidy) echo clang-extra-tools ;;
 	apt-get:clang-sanitizers) echo libclang-rt-dev ;;
+	apt-get:clang-fuzzer) echo libclang-rt-dev g++ ;;
+	dnf:clang-fuzzer) echo compiler-rt libstdc++-devel ;;
+	apk:clang-fuzzer) echo compiler-rt g++ ;;
 	dnf:clang-sanitizers | apk:clang-sanitizers) echo compiler-rt ;;
 	dnf:pkill) echo procps-ng ;;
 	apt-get:pkill | apk:pkill) echo procps ;;

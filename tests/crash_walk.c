@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,6 +30,7 @@
 
 #include "channel.h"
 #include "endpoint.h"
+#include "stepper.h"
 
 enum {
 	TEXT = 32,
@@ -761,43 +763,70 @@ static pid_t victim_start(const struct operation *operation)
 	return WIFSTOPPED(status) ? pid : -1;
 }
 
+/* What stepper.c has to know to let a victim go on. */
+struct victim_run {
+	struct run *run;
+	pid_t pid;
+	bool released;
+	bool dead;
+};
+
 /*
- * Lets the victim do `steps` instructions and kills it. Who sleeps in a system call is
- * killed there if that is its last step, else somebody is started who wakes it. Returns the
- * steps done; less than asked for if the operation ended.
+ * Lets the victim go on until it stops. A victim asleep in a system call stays there if
+ * that is its last step, else somebody is started who wakes it.
  */
-static int victim_step_and_kill(struct run *run, pid_t pid, int steps)
+static bool victim_resume(void *context, int request, bool last)
 {
-	bool released = false;
-	int step, status;
+	struct victim_run *victim_run = context;
+	struct run *run = victim_run->run;
+	int began = ticks;
+	int status;
 
-	for (step = 0; step < steps && !atomic_load(&scene->done); step++) {
-		int began = ticks;
-
-		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) != 0)
-			break;
-		while (waitpid(pid, &status, 0) < 0) { /* a tick: it sleeps, or is not run */
-			if (ticks - began < SLEEP_TICKS)
-				continue;
-			if (step + 1 == steps)
-				goto kill;
-			if (!released && run->operation->release != NULL) {
-				child_start(run, run->operation->release);
-				released = true;
-			}
-			if (ticks - began > 2 * PROGRESS_MS / TICK_MS) {
-				run->hung = true;
-				goto kill;
-			}
+	if (atomic_load(&scene->done) || ptrace(request, victim_run->pid, NULL, NULL) != 0)
+		return false;
+	while (waitpid(victim_run->pid, &status, 0) < 0) { /* a tick: it sleeps, or is not run */
+		if (ticks - began < SLEEP_TICKS)
+			continue;
+		if (atomic_load(&scene->done))
+			return false;
+		if (last)
+			return true;
+		if (!victim_run->released && run->operation->release != NULL) {
+			child_start(run, run->operation->release);
+			victim_run->released = true;
 		}
-		if (!WIFSTOPPED(status))
-			return step;
+		if (ticks - began > 2 * PROGRESS_MS / TICK_MS) {
+			run->hung = true;
+			return false;
+		}
 	}
-kill:
+	victim_run->dead = !WIFSTOPPED(status);
+	return !victim_run->dead;
+}
+
+enum arrival { ARRIVED, ENDED_BEFORE, WENT_ANOTHER_WAY };
+
+/*
+ * Lets the victim do `steps` instructions and kills it. NOTED_ALL of them: it notes its
+ * path until its operation has ended.
+ */
+enum { NOTED_ALL = INT_MAX };
+static enum arrival victim_step_and_kill(struct run *run, pid_t pid, int steps, struct path *path)
+{
+	struct victim_run victim_run = { .run = run, .pid = pid };
+	struct stepper stepper = { pid, victim_resume, &victim_run };
+	enum arrival arrival = ENDED_BEFORE;
+
+	if (path != NULL && steps != NOTED_ALL)
+		arrival = stepper_follow(&stepper, steps, path) ? ARRIVED : WENT_ANOTHER_WAY;
+	else if (stepper_walk(&stepper, steps, path) == steps)
+		arrival = ARRIVED;
+	if (victim_run.dead)
+		return arrival;
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return step;
+	return arrival;
 }
 
 /* Takes what is left, if the newcomers missed each other. */
@@ -901,13 +930,17 @@ static void survivors_nudge(void)
 		pause_briefly();
 }
 
-/* One run of an operation with a kill after `steps` instructions. False: it ended before. */
-static bool walk_point(const struct operation *operation, int steps, struct tally *tally)
+/*
+ * One run of an operation with a kill after `steps` instructions. With a path it runs most
+ * of the way; with NOTED_ALL it makes the path and ends unharmed.
+ */
+static enum arrival walk_point(const struct operation *operation, int steps, struct path *path,
+			       struct tally *tally)
 {
 	static unsigned serial;
 	struct run run = { .operation = operation };
 	uint64_t since;
-	bool ended;
+	enum arrival arrival;
 	pid_t pid;
 	int who;
 
@@ -921,10 +954,11 @@ static bool walk_point(const struct operation *operation, int steps, struct tall
 		child_settle(&run, child_start(&run, operation->behind[i]));
 	if (operation->first_dies_twice) {
 		/* Another one repairs first, and dies somewhere in it. */
-		victim_step_and_kill(&run, victim_start(operation), 1 + steps * 37 % 1500);
+		victim_step_and_kill(&run, victim_start(operation), 1 + steps % 1500 * 37 % 1500,
+				     NULL);
 		atomic_store(&scene->done, 0);
 	}
-	ended = victim_step_and_kill(&run, pid, steps) < steps;
+	arrival = victim_step_and_kill(&run, pid, steps, path);
 
 	survivors_nudge();
 	since = now_ms();
@@ -951,7 +985,7 @@ static bool walk_point(const struct operation *operation, int steps, struct tall
 			 scene->failure);
 	if (run.slowest_ms > tally->slowest_ms)
 		tally->slowest_ms = run.slowest_ms;
-	return !ended;
+	return arrival;
 }
 
 /* ---- the walk ---- */
@@ -960,8 +994,10 @@ static bool walk_point(const struct operation *operation, int steps, struct tall
 static void work(const struct operation *operation, int stride, int worker, int count,
 		 struct tally *tally)
 {
+	int steps = 1 + (worker - count) * stride;
+	enum arrival arrival;
 	cpu_set_t processor;
-	int steps;
+	struct path *path;
 
 	/*
 	 * On one processor with its victim: a step is then a switch between two processes,
@@ -975,9 +1011,17 @@ static void work(const struct operation *operation, int stride, int worker, int 
 	if (scene == MAP_FAILED)
 		_exit(1);
 	ticks_start();
-	for (steps = 1 + worker * stride; walk_point(operation, steps, tally);
-	     steps += count * stride)
-		;
+	path = path_new();
+	if (path == NULL)
+		_exit(1);
+	walk_point(operation, NOTED_ALL, path, tally);
+	do {
+		steps += count * stride;
+		arrival = walk_point(operation, steps, path, tally);
+		if (arrival == WENT_ANOTHER_WAY) /* then every step of the way, to be sure */
+			arrival = walk_point(operation, steps, NULL, tally);
+	} while (arrival == ARRIVED);
+	path_free(path);
 	tally->last = steps;
 	_exit(0);
 }

@@ -1,0 +1,43 @@
+/*
+ * Runs a traced process a given number of instructions and no further (ptrace).
+ *
+ * Stepping all the way there makes a walk over n instructions cost n * n / 2 steps. So the
+ * first run notes the path, and later ones run freely to a breakpoint near their goal.
+ */
+#ifndef STEPPER_H
+#define STEPPER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Lets the process go on with `request` (PTRACE_SINGLESTEP, PTRACE_CONT) and waits until it
+ * stops again. `last`: nothing is wanted of it after this one. False: it will not stop.
+ */
+typedef bool (*stepper_resume)(void *context, int request, bool last);
+
+struct stepper {
+	pid_t pid; /* stopped, and traced by the caller */
+	stepper_resume resume;
+	void *context;
+};
+
+struct path;
+
+/* An empty path, ended by path_free(); NULL if there is no memory. */
+struct path *path_new(void);
+void path_free(struct path *path);
+
+/*
+ * Steps until resume() says no, or `most` steps, and notes the path if it is not NULL.
+ * Returns the steps done.
+ */
+int stepper_walk(struct stepper *stepper, int most, struct path *path);
+
+/*
+ * Brings the process `steps` instructions far, as `path` went. The last of them is always a
+ * single step. Returns false if it did not get there: it ended, sleeps or went another way.
+ */
+bool stepper_follow(struct stepper *stepper, int steps, const struct path *path);
+
+#endif
