@@ -234,7 +234,9 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->pid = getpid();
 	channel->leaving = channel->reserved = channel->inside = channel->sent = false;
 	channel->claim = NO_CLAIM;
-	channel->piece_acknowledged = channel->incomplete = false;
+	channel->piece_acknowledged = channel->incomplete = channel->batching = false;
+	channel->settled = false;
+	channel->batch = 1;
 	channel->lost = 0;
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 
@@ -249,8 +251,10 @@ int channel_attach(struct channel *channel, enum channel_role role,
 			break;
 		deadline_sleep(&deadline, NS_PER_SEC);
 	}
-	if (rc == 0)
+	if (rc == 0) {
 		channel->report.slots_taken = false;
+		channel->known_head = atomic_load(&consumers_of(channel)->head);
+	}
 	channel->looked_ns = clock_coarse_ns();
 	channel->report.error = rc;
 	return rc;

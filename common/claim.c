@@ -1,7 +1,5 @@
 #include "claim.h"
 
-#include "ring.h"
-
 /*
  * The stores below are ordered by release: whoever gets the mutex after our death finds
  * either the old state or the new one, never a selector before its copy.
@@ -18,11 +16,6 @@ void next_write(struct consumers *consumers, struct cursor next)
 
 	consumers->next[idle] = next;
 	atomic_store_explicit(&consumers->next_selector, idle, memory_order_release);
-}
-
-struct claim_state claim_read(const struct claim *claim)
-{
-	return claim->states[atomic_load(&claim->selector) & 1];
 }
 
 void claim_write(struct claim *claim, const struct claim_state *state)
@@ -59,10 +52,18 @@ int claim_begin(struct consumers *consumers, unsigned slot, const struct claim_s
 	/* The bit first: a bit too many costs a look, a bit too few would lose the claim. */
 	atomic_store_explicit(&consumers->claims_used, used | UINT64_C(1) << index,
 			      memory_order_release);
+	atomic_store_explicit(&consumers->claims[index].done, state->begin.record,
+			      memory_order_relaxed);
 	claim_write(&consumers->claims[index], state);
 	atomic_store_explicit(&consumers->claims[index].owner, owner_word(slot + 1, 1),
 			      memory_order_release);
 	return index;
+}
+
+void claim_acknowledge(struct claim *claim, uint64_t position)
+{
+	/* The bytes were used before this store. Whoever buries us reads it under the mutex. */
+	atomic_store_explicit(&claim->done, position, memory_order_release);
 }
 
 void claim_adopt(struct consumers *consumers, int index, unsigned slot)

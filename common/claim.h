@@ -8,15 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ring.h"
 #include "shared_buffer.h"
 
 enum { CLAIM_NONE = -1 };
 
 struct cursor next_read(const struct consumers *consumers);
 void next_write(struct consumers *consumers, struct cursor next);
-
-/* The state of a claim, copied once. */
-struct claim_state claim_read(const struct claim *claim);
 
 /* Changes a claim's state with one store, its selector. */
 void claim_write(struct claim *claim, const struct claim_state *state);
@@ -27,6 +25,12 @@ uint32_t claim_attempts(const struct claim *claim);
 
 /* Begins a claim in a free entry: its index, or CLAIM_NONE if the table is full. */
 int claim_begin(struct consumers *consumers, unsigned slot, const struct claim_state *state);
+
+/*
+ * Its owner acknowledges all before the record at this position, which lies in the claim.
+ * Alone here, the mutex is not needed.
+ */
+void claim_acknowledge(struct claim *claim, uint64_t position);
 
 /* Takes over an orphan; counts the attempt. */
 void claim_adopt(struct consumers *consumers, int index, unsigned slot);

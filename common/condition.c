@@ -71,6 +71,23 @@ static bool token_spin(_Atomic uint32_t *semaphore)
 	return false;
 }
 
+bool spin_while_equal(const _Atomic uint64_t *word, uint64_t value, const atomic_int *interrupted)
+{
+	uint64_t end;
+
+	if (!spin_pays())
+		return false;
+	end = clock_now_ns() + SPIN_NS;
+	do {
+		for (int i = 0; i < SPIN_LOOK; i++) {
+			if (atomic_load_explicit(word, memory_order_relaxed) != value)
+				return true;
+			cpu_relax();
+		}
+	} while (clock_now_ns() < end && !atomic_load(interrupted));
+	return false;
+}
+
 void semaphore_post(_Atomic uint32_t *semaphore)
 {
 	int saved = errno; /* a signal handler must not change it */
@@ -132,9 +149,14 @@ static uint64_t bit_choose(uint64_t waiting)
 
 void condition_signal(struct condition condition)
 {
+	atomic_thread_fence(memory_order_seq_cst);
+	condition_signal_fenced(condition);
+}
+
+void condition_signal_fenced(struct condition condition)
+{
 	uint64_t waiting;
 
-	atomic_thread_fence(memory_order_seq_cst);
 	waiting = atomic_load_explicit(condition.waiting, memory_order_relaxed);
 	while (waiting != 0) {
 		uint64_t bit = bit_choose(waiting);

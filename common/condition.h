@@ -27,6 +27,12 @@ void semaphore_post(_Atomic uint32_t *semaphore);
  */
 bool semaphore_wait(_Atomic uint32_t *semaphore, uint64_t timeout_ns);
 
+/*
+ * Spins, if that pays, until the word is another than `value`: true if so. Ends without it
+ * after about half the time that a sleep and a wake cost, and when interrupted.
+ */
+bool spin_while_equal(const _Atomic uint64_t *word, uint64_t value, const atomic_int *interrupted);
+
 /* Takes away a token that was meant for an earlier owner. */
 void semaphore_drain(_Atomic uint32_t *semaphore);
 
@@ -48,7 +54,10 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 		    void *context, uint64_t timeout_ns);
 
 /* Call these after publishing what the waiters look at. */
-void condition_signal(struct condition condition);    /* wakes one, if any */
-void condition_broadcast(struct condition condition); /* wakes all */
+void condition_signal(struct condition condition);
+
+/* The same, if the caller has put the fence behind what it published: one for several. */
+void condition_signal_fenced(struct condition condition); /* wakes one, if any */
+void condition_broadcast(struct condition condition);	  /* wakes all */
 
 #endif

@@ -32,6 +32,7 @@ struct channel {
 	atomic_int interrupted;
 	_Atomic(_Atomic uint32_t *) wakeup; /* own semaphore while attached, for signal handlers */
 	uint64_t looked_ns;		    /* when we last looked for the dead */
+	uint64_t looked_at_ns;		    /* the time, when we last thought of it */
 	bool broadcast_due;		    /* after a repair: wake everybody once unlocked */
 
 	/* producer */
@@ -39,9 +40,11 @@ struct channel {
 	size_t reserved_room;	/* payload bytes */
 	bool reserved_whole;	/* there is no room for an aborted mark behind it */
 	bool inside;		/* of a message sent in pieces: the turn is ours */
+	bool settled;		/* nobody writes as if we were not here */
 	bool sent;		/* at least one record */
 	uint64_t open_sequence; /* of the message we are inside */
 	uint64_t sent_end;	/* tail behind our last record */
+	uint64_t known_head;	/* head when we last looked: it only grows */
 	uint64_t waited_head;	/* the head that a wait for room needs */
 	uint64_t room_tail;	/* tail, and the ring bytes free behind it, when we last ... */
 	uint64_t room_bytes;	/* ... locked for room: read once, checked, then used */
@@ -50,6 +53,11 @@ struct channel {
 	int claim;		     /* index in the claim table, or NO_CLAIM */
 	bool piece_acknowledged;     /* the claim is inside a message, with nothing in hand */
 	struct cursor delivered_end; /* up to where the claim was given to the caller */
+	bool batching;		     /* we claimed it anew, so it was never delivered before; ... */
+	uint64_t batch_end;	     /* ... it ends at this record */
+	uint32_t batch;		     /* records to claim at once */
+	uint64_t claimed_ns;	     /* when, and ... */
+	uint64_t known_tail;	     /* tail when we last looked */
 	uint32_t delivered_messages; /* how many that were */
 	uint64_t events_then;	     /* `events` when we attached */
 	uint64_t told_then;	     /* `told` when we attached */
@@ -69,10 +77,54 @@ static inline struct consumers *consumers_of(struct channel *channel)
 	return &channel->segment.shared->consumers;
 }
 
-struct condition condition_turn(struct channel *channel);  /* producers: the turn is free */
-struct condition condition_ack(struct channel *channel);   /* producers: head has moved */
-struct condition condition_data(struct channel *channel);  /* consumers: something to claim */
-struct condition condition_piece(struct channel *channel); /* consumers: the next piece */
+/* For consumers: the records before it are complete. Pairs with the release store in send.c. */
+static inline uint64_t tail_now(struct channel *channel)
+{
+	channel->known_tail = atomic_load_explicit(&channel->segment.shared->producers.tail,
+						   memory_order_acquire);
+	return channel->known_tail;
+}
+
+/* Adds to the own counters. Only their owner writes them, so no locked instruction is needed. */
+static inline void slot_count(struct slot *slot, uint64_t messages, uint64_t bytes)
+{
+	messages += atomic_load_explicit(&slot->messages, memory_order_relaxed);
+	bytes += atomic_load_explicit(&slot->bytes, memory_order_relaxed);
+	atomic_store_explicit(&slot->messages, messages, memory_order_relaxed);
+	atomic_store_explicit(&slot->bytes, bytes, memory_order_relaxed);
+}
+
+/* producers: the turn is free */
+static inline struct condition condition_turn(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+
+	return (struct condition){ &producers->waiting_turn, producers->side.slots };
+}
+
+/* producers: head has moved */
+static inline struct condition condition_ack(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+
+	return (struct condition){ &producers->waiting_ack, producers->side.slots };
+}
+
+/* consumers: something to claim */
+static inline struct condition condition_data(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	return (struct condition){ &consumers->waiting_data, consumers->side.slots };
+}
+
+/* consumers: the next piece */
+static inline struct condition condition_piece(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	return (struct condition){ &consumers->waiting_piece, consumers->side.slots };
+}
 
 /*
  * A deadline for one wait. For a lock a nonblocking endpoint waits a second, too: so long
@@ -117,6 +169,17 @@ void side_leave(struct channel *channel);
 /* Wakes everybody who waits for anything. No mutex is held. */
 void endpoint_wake_all(struct channel *channel);
 
+/* ---- send_alone.c: a producer that is alone needs no mutex ---- */
+
+/*
+ * Sends a block of whole messages if this is the only producer and there is room: 1. 0: send
+ * it as always. Errors: CHANNEL_EDAMAGED.
+ */
+int send_alone(struct channel *channel, const void *bytes, const struct channel_block *block);
+
+/* Has every producer that was alone when we attached learned that we are here? */
+bool producers_settled(struct channel *channel);
+
 /* ---- what is left of the dead: called by side.c with that side's mutex held ---- */
 
 /* send.c: closes the message that this producer left open and takes the turn back. */
@@ -130,6 +193,13 @@ int consumer_bury(struct channel *channel, unsigned slot);
 
 /* claim.c: makes next, head and the used claims consistent after a holder's death. */
 int consumers_repair(struct channel *channel);
+
+/*
+ * receive.c: for a producer that is about to sleep until head moves. A consumer moves it when
+ * its claim ends, unless it sees that somebody waits: this takes what it has acknowledged
+ * before that. Errors: those of side_lock().
+ */
+int head_catch_up(struct channel *channel, const struct deadline *deadline);
 
 /* send.c: head has moved: wakes the producers whose room or acknowledgement this is. */
 void producers_wake_for_head(struct channel *channel);

@@ -2,6 +2,7 @@
 
 #include "claim.h"
 #include "endpoint.h"
+#include "orphan.h"
 #include "stream.h"
 
 /* What a visit to the consumers' mutex came back with, beside an error and public results. */
@@ -9,12 +10,21 @@ enum { VISIT_NOTHING = 2 };
 
 #define ALL_DONE UINT32_MAX /* of the delivery in hand */
 
+/*
+ * A consumer that is alone claims as many records at once as it has lately used up within
+ * BATCH_NS, so that a slow one leaves the most to others who come. A claim keeps its room until
+ * it is acknowledged, so it takes no more than a quarter of the ring beyond its first record.
+ */
+enum { BATCH_RECORDS_MAX = 1024, BATCH_NS = 10000000 };
+
 struct visit {
 	struct channel *channel;
 	uint32_t most;
 	unsigned flags;
 	struct channel_delivery *delivery;
-	const struct deadline *deadline; /* of the whole wait: the lock is a part of it */
+	uint64_t timeout_ns;	  /* of the whole wait */
+	bool deadline_set;	  /* ... from the first time that it was asked for */
+	struct deadline deadline; /* of the whole wait: the lock is a part of it */
 	int result;
 	bool more; /* for others: wake one when unlocked */
 	bool head_moved;
@@ -25,195 +35,17 @@ static struct claim *claim_held(struct channel *channel)
 	return &consumers_of(channel)->claims[channel->claim];
 }
 
-/* ---- claims that lose their owner ---- */
-
-/*
- * A message of which a part is gone cannot be delivered again: its producer, which waits
- * until head has passed it, learns it from `lost`. Wakes that one only.
- */
-static void lost_report(struct channel *channel, const struct claim_state *state)
-{
-	struct slot *sender;
-
-	if ((state->flags & CLAIM_PART) == 0 || state->producer >= SLOT_COUNT)
-		return;
-	sender = &producers_of(channel)->side.slots[state->producer];
-	/* The slot may have a new owner, who lost a younger message: that one counts. */
-	if (position_before(atomic_load(&sender->lost), state->sequence))
-		atomic_store(&sender->lost, state->sequence);
-	semaphore_post(&sender->wakeup);
-}
-
-static void claim_forsake(struct channel *channel, int index)
-{
-	struct consumers *consumers = consumers_of(channel);
-	struct claim_state state = claim_read(&consumers->claims[index]);
-
-	lost_report(channel, &state);
-	claim_orphan(consumers, index);
-}
-
-int consumer_bury(struct channel *channel, unsigned slot)
-{
-	struct consumers *consumers = consumers_of(channel);
-
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		int index = __builtin_ctzll(used);
-
-		if (claim_owner(&consumers->claims[index]) == slot + 1)
-			claim_forsake(channel, index);
-	}
-	return 0;
-}
-
-int consumers_repair(struct channel *channel)
-{
-	struct consumers *consumers = consumers_of(channel);
-	struct cursor next = next_read(consumers);
-
-	claims_recount(consumers);
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		struct claim_state state = claim_read(&consumers->claims[__builtin_ctzll(used)]);
-
-		if (cursor_before(next, state.end)) /* it died between the claim and `next` */
-			next = state.end;
-	}
-	if (!cursor_equal(next, next_read(consumers)))
-		next_write(consumers, next);
-	if (!ring_valid_consumers(&channel->segment.ring, channel->segment.shared))
-		return -CHANNEL_EDAMAGED;
-	head_advance(consumers);
-	return 0;
-}
-
 /* ---- one visit: everything below is called with the consumers' mutex held ---- */
 
-static uint64_t tail_now(struct channel *channel)
+/* The claim is used up: was that soon enough to take more at once? */
+static void batch_learn(struct channel *channel)
 {
-	/* The records before it are complete. Pairs with the release store in send.c. */
-	return atomic_load_explicit(&producers_of(channel)->tail, memory_order_acquire);
-}
+	bool quick = channel->looked_at_ns - channel->claimed_ns < BATCH_NS;
 
-/* The next piece of a message that goes on: it must be there and belong to it. */
-static bool piece_get(struct channel *channel, uint64_t sequence, uint64_t tail,
-		      struct record *record)
-{
-	struct cursor next = next_read(consumers_of(channel));
-
-	return next.offset == 0 && next.index == 0 &&
-	       ring_get(&channel->segment.ring, next.record, tail, record) &&
-	       (record->flags & RECORD_CONTINUED) != 0 && record->sequence == sequence;
-}
-
-/* Moves the claim of a long message, and `next`, over the piece at `next`. */
-static struct claim_state claim_extend(struct channel *channel, int index,
-				       const struct record *record)
-{
-	struct consumers *consumers = consumers_of(channel);
-	struct claim *claim = &consumers->claims[index];
-	struct claim_state state = claim_read(claim);
-
-	state.begin = next_read(consumers);
-	state.end = cursor_after(state.begin.record, record);
-	if ((record->flags & RECORD_MORE) == 0)
-		state.flags &= ~(uint32_t)CLAIM_MID;
-	claim_write(claim, &state);
-	next_write(consumers, state.end);
-	return state;
-}
-
-/*
- * Moves over what is left of a message that has lost a part, as its pieces come, and ends
- * its claim at the last one.
- */
-static int lost_sweep(struct channel *channel, int index)
-{
-	struct consumers *consumers = consumers_of(channel);
-	struct claim_state state = claim_read(&consumers->claims[index]);
-	struct record record;
-
-	lost_report(channel, &state);
-	while ((state.flags & CLAIM_MID) != 0) {
-		uint64_t tail = tail_now(channel);
-
-		if (next_read(consumers).record == tail) {
-			if (!cursor_equal(state.begin, state.end)) {
-				state.begin = state.end; /* free what has come so far */
-				claim_write(&consumers->claims[index], &state);
-			}
-			return 0;
-		}
-		if (!piece_get(channel, state.sequence, tail, &record))
-			return -CHANNEL_EDAMAGED;
-		state = claim_extend(channel, index, &record);
-	}
-	claim_drop(consumers, index);
-	channel->lost++;
-	return 0;
-}
-
-/* Looks through the claims: messages that have lost a part, and owners that cannot be. */
-static int claims_sweep(struct channel *channel)
-{
-	struct consumers *consumers = consumers_of(channel);
-	uint64_t attached = atomic_load(&consumers->side.attached);
-
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		int index = __builtin_ctzll(used);
-		const struct claim *claim = &consumers->claims[index];
-		unsigned owner = claim_owner(claim);
-		int rc;
-
-		if (owner == OWNER_FREE)
-			continue;
-		if (owner != OWNER_NONE && owner > SLOT_COUNT)
-			return -CHANNEL_EDAMAGED;
-		if (owner != OWNER_NONE && (attached >> (owner - 1) & 1) != 0)
-			continue;
-		if (owner != OWNER_NONE) /* no slot is given up with a claim: this is damage */
-			claim_forsake(channel, index);
-		if ((claim_read(claim).flags & CLAIM_PART) == 0)
-			continue;
-		rc = lost_sweep(channel, index);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-/* An orphan that can be delivered again, the oldest first; CLAIM_NONE. */
-static int orphan_find(struct consumers *consumers)
-{
-	int oldest = CLAIM_NONE;
-	struct cursor begin = { 0 };
-
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		int index = __builtin_ctzll(used);
-		struct claim_state state = claim_read(&consumers->claims[index]);
-
-		if (claim_owner(&consumers->claims[index]) != OWNER_NONE ||
-		    (state.flags & CLAIM_PART) != 0)
-			continue;
-		if (oldest == CLAIM_NONE || cursor_before(state.begin, begin)) {
-			oldest = index;
-			begin = state.begin;
-		}
-	}
-	return oldest;
-}
-
-/* Is there a claim that is not ours? It may come back. */
-static bool others_hold(struct channel *channel)
-{
-	struct consumers *consumers = consumers_of(channel);
-
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		unsigned owner = claim_owner(&consumers->claims[__builtin_ctzll(used)]);
-
-		if (owner != OWNER_FREE && owner != channel->slot + 1)
-			return true;
-	}
-	return false;
+	if (!quick)
+		channel->batch = (channel->batch + 1) / 2;
+	else if (channel->batch < BATCH_RECORDS_MAX)
+		channel->batch *= 2;
 }
 
 /* Ends the delivery in hand: its bytes have been used. */
@@ -234,55 +66,45 @@ static void delivery_done(struct channel *channel)
 	} else if (cursor_equal(channel->delivered_end, state.end)) {
 		claim_drop(consumers, channel->claim);
 		channel->claim = NO_CLAIM;
+		batch_learn(channel);
 	} else {
 		state.begin = channel->delivered_end;
 		claim_write(claim_held(channel), &state);
 	}
 }
 
-/*
- * At the first piece of a message that nobody has seen a part of: if its end is here
- * already and says that it was given up, there is nothing to deliver. *after is behind it.
- */
-static int aborted_ahead(struct channel *channel, uint64_t position, uint64_t tail,
-			 struct cursor *after)
+static bool record_whole(const struct record *record)
 {
+	return (record->flags & (RECORD_MORE | RECORD_CONTINUED)) == 0;
+}
+
+/* Extends a new claim of one record by those behind it, if nobody else is there to take them. */
+static void claim_batch(struct visit *visit, const struct record *first, struct claim_state *state)
+{
+	struct channel *channel = visit->channel;
+	const struct ring *ring = &channel->segment.ring;
+	uint64_t attached = atomic_load(&consumers_of(channel)->side.attached);
+	uint64_t most = ring->capacity / 4;
+	uint32_t messages = first->messages - state->begin.index;
+	struct cursor end = state->end;
 	struct record record;
 
-	do {
-		if (!ring_get(&channel->segment.ring, position, tail, &record))
-			return -CHANNEL_EDAMAGED;
-		*after = cursor_after(position, &record);
-		if ((record.flags & RECORD_ABORTED) != 0)
-			return 1;
-		position = after->record;
-	} while ((record.flags & RECORD_MORE) != 0 && position != tail);
-	return 0;
+	channel->claimed_ns = channel->looked_at_ns;
+	channel->batching =
+		record_whole(first) && end.offset == 0 && (attached & (attached - 1)) == 0;
+	for (uint32_t records = 1; channel->batching && records < channel->batch; records++) {
+		if (end.record == channel->known_tail || end.record - state->begin.record >= most ||
+		    !ring_get(ring, end.record, channel->known_tail, &record) ||
+		    !record_whole(&record) || record.messages > visit->most - messages)
+			break;
+		messages += record.messages;
+		end = cursor_after(end.record, &record);
+	}
+	state->end = end;
+	channel->batch_end = end.record;
 }
 
-/*
- * The same for an orphan: drops it, and moves `next` over the message, if that was given up.
- * `next` first: whoever dies in between leaves an orphan of which the same is found.
- */
-static int orphan_aborted(struct channel *channel, int index)
-{
-	struct consumers *consumers = consumers_of(channel);
-	struct claim_state state = claim_read(&consumers->claims[index]);
-	struct cursor after;
-	int rc;
-
-	if ((state.flags & CLAIM_MID) == 0)
-		return 0;
-	rc = aborted_ahead(channel, state.begin.record, tail_now(channel), &after);
-	if (rc <= 0)
-		return rc;
-	if (cursor_before(next_read(consumers), after))
-		next_write(consumers, after);
-	claim_drop(consumers, index);
-	return 1;
-}
-
-/* Claims from `next`: at most `most` messages of the record there. */
+/* Claims from `next`: at most `most` messages. */
 static int claim_next(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
@@ -317,11 +139,26 @@ static int claim_next(struct visit *visit)
 	state.producer = record.producer;
 	if ((record.flags & RECORD_MORE) != 0)
 		state.flags = CLAIM_MID;
+	claim_batch(visit, &record, &state);
 	channel->claim = claim_begin(consumers, channel->slot, &state);
 	if (channel->claim == CLAIM_NONE)
 		return -CHANNEL_EDAMAGED; /* one for each slot: there must be a free one */
 	next_write(consumers, state.end);
 	return CHANNEL_DELIVERED;
+}
+
+/* What a delivery has from its record, and what is noted of it. */
+static void delivery_describe(struct channel *channel, struct channel_delivery *delivery,
+			      const struct record *record, const unsigned char *payload)
+{
+	delivery->delimiter = payload + record->size - record->delimiter_size;
+	delivery->delimiter_size = record->delimiter_size;
+	delivery->first = (record->flags & RECORD_CONTINUED) == 0;
+	delivery->last = (record->flags & RECORD_MORE) == 0;
+	delivery->unterminated = (record->flags & RECORD_UNTERMINATED) != 0;
+	channel->delivered_messages = delivery->messages;
+	slot_count(&consumers_of(channel)->side.slots[channel->slot], delivery->messages,
+		   delivery->size);
 }
 
 /* Fills in what the caller gets of the claim it holds: at most `most` messages. */
@@ -331,7 +168,6 @@ static int deliver(struct visit *visit)
 	struct channel_delivery *delivery = visit->delivery;
 	const struct ring *ring = &channel->segment.ring;
 	struct claim_state state = claim_read(claim_held(channel));
-	struct slot *slot = &consumers_of(channel)->side.slots[channel->slot];
 	struct cursor end = state.begin;
 	const unsigned char *payload = ring_payload(ring, state.begin.record);
 	struct record record;
@@ -348,8 +184,12 @@ static int deliver(struct visit *visit)
 		delivery->messages = visit->most;
 		if (!ring_skip(ring, &record, visit->most, &end))
 			return -CHANNEL_EDAMAGED;
-	} else {
+	} else if (state.end.record == state.begin.record) {
 		end = state.end;
+	} else {
+		end = cursor_after(state.begin.record, &record);
+		if (cursor_before(state.end, end))
+			return -CHANNEL_EDAMAGED;
 	}
 	limit = end.record == state.begin.record ? end.offset : record.size;
 	if (limit < state.begin.offset || limit > record.size || cursor_before(state.end, end))
@@ -358,18 +198,53 @@ static int deliver(struct visit *visit)
 	delivery->bytes = payload + state.begin.offset;
 	delivery->size = limit - state.begin.offset;
 	delivery->sequence = record.sequence + state.begin.index;
-	delivery->delimiter = payload + record.size - record.delimiter_size;
-	delivery->delimiter_size = record.delimiter_size;
 	delivery->attempts = claim_attempts(claim_held(channel));
-	delivery->first = (record.flags & RECORD_CONTINUED) == 0;
-	delivery->last = (record.flags & RECORD_MORE) == 0;
-	delivery->unterminated = (record.flags & RECORD_UNTERMINATED) != 0;
+	delivery_describe(channel, delivery, &record, payload);
 	channel->delivered_end = end;
-	channel->delivered_messages = delivery->messages;
-
-	atomic_fetch_add_explicit(&slot->messages, delivery->messages, memory_order_relaxed);
-	atomic_fetch_add_explicit(&slot->bytes, delivery->size, memory_order_relaxed);
 	return CHANNEL_DELIVERED;
+}
+
+/* Is head, or an acknowledgement, waited for? Our claim may be all that holds it back. */
+static bool head_wanted(struct channel *channel, uint64_t position)
+{
+	struct producers *producers = producers_of(channel);
+	uint64_t wanted = atomic_load(&producers->room_wanted);
+
+	return atomic_load(&producers->waiting_ack) != 0 ||
+	       ((wanted & 1) != 0 && !position_before(position, wanted & ~UINT64_C(1)));
+}
+
+/*
+ * Without the mutex: acknowledges what is in hand and delivers the next record, if our claim
+ * holds one. False: pay a visit to the mutex, that knows all cases.
+ */
+static bool receive_on(struct channel *channel, uint32_t most, struct channel_delivery *delivery)
+{
+	const struct ring *ring = &channel->segment.ring;
+	uint64_t position = channel->delivered_end.record;
+	unsigned char *payload;
+	struct record record;
+
+	if (channel->claim == NO_CLAIM || !channel->batching || position == channel->batch_end ||
+	    channel->delivered_end.offset != 0 ||
+	    !ring_get(ring, position, channel->batch_end, &record) || !record_whole(&record) ||
+	    record.messages > most)
+		return false;
+	claim_acknowledge(claim_held(channel), position);
+	/* Pairs with the fences in room_wait() and condition_wait(): we see the wish, or who has
+	 * it sees in head_catch_up() what we have done. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (head_wanted(channel, position))
+		return false;
+	payload = ring_payload(ring, position);
+	delivery->bytes = payload;
+	delivery->size = record.size;
+	delivery->messages = record.messages;
+	delivery->sequence = record.sequence;
+	delivery->attempts = 1;
+	delivery_describe(channel, delivery, &record, payload);
+	channel->delivered_end = cursor_after(position, &record);
+	return true;
 }
 
 /* We are inside a message: its next piece, if it is there. */
@@ -418,6 +293,7 @@ static int receive_any(struct visit *visit)
 			break;
 	}
 	claim_adopt(consumers, channel->claim, channel->slot);
+	channel->batching = false; /* the attempts are counted with each claim */
 	return CHANNEL_DELIVERED;
 }
 
@@ -514,21 +390,43 @@ static void visit_wake(struct channel *channel, bool head_moved, bool more)
 		condition_signal(condition_data(channel));
 }
 
+/* When the whole wait has to end. The clock is read when there is something to wait for. */
+static const struct deadline *visit_deadline(struct visit *visit)
+{
+	if (!visit->deadline_set)
+		visit->deadline =
+			deadline_after(visit->timeout_ns, -ETIMEDOUT, &visit->channel->interrupted);
+	visit->deadline_set = true;
+	return &visit->deadline;
+}
+
+static int visit_lock(struct visit *visit)
+{
+	struct channel *channel = visit->channel;
+	struct deadline deadline;
+	int rc = side_try_lock(channel, CHANNEL_CONSUMER);
+
+	if (rc != -EBUSY)
+		return rc;
+	deadline = *visit_deadline(visit);
+	if (channel->options.nonblock)
+		deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	rc = side_lock(channel, CHANNEL_CONSUMER, &deadline);
+	if (rc == -ETIMEDOUT) {
+		/* The wait is over; for the last look, a busy mutex is not a taken one. */
+		deadline = deadline_after(NS_PER_SEC, -ETIMEDOUT, &channel->interrupted);
+		rc = side_lock(channel, CHANNEL_CONSUMER, &deadline);
+	}
+	return rc;
+}
+
 static int visit(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
-	struct deadline deadline = *visit->deadline;
 
-	if (channel->options.nonblock)
-		deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 	visit->more = false;
 	visit->head_moved = false;
-	visit->result = side_lock(channel, CHANNEL_CONSUMER, &deadline);
-	if (visit->result == -ETIMEDOUT) {
-		/* The wait is over; for the last look, a busy mutex is not a taken one. */
-		deadline = deadline_after(NS_PER_SEC, -ETIMEDOUT, &channel->interrupted);
-		visit->result = side_lock(channel, CHANNEL_CONSUMER, &deadline);
-	}
+	visit->result = visit_lock(visit);
 	if (visit->result == 0) {
 		channel->report.lock_taken = false;
 		visit->result = visit_locked(visit);
@@ -538,26 +436,53 @@ static int visit(struct visit *visit)
 	return visit->result;
 }
 
+int head_catch_up(struct channel *channel, const struct deadline *deadline)
+{
+	int rc;
+
+	if (claims_in_use(consumers_of(channel)) == 0)
+		return 0;
+	rc = side_lock(channel, CHANNEL_CONSUMER, deadline);
+	if (rc < 0)
+		return rc;
+	head_advance(consumers_of(channel));
+	side_unlock(channel, CHANNEL_CONSUMER);
+	return 0;
+}
+
 static bool visit_again(void *context)
 {
 	return visit(context) != VISIT_NOTHING;
 }
 
+/*
+ * Spins a little while nothing new comes. A lone consumer looks at tail itself: a producer
+ * that is at work then need not wake it. Of several, only the one who is woken shall act.
+ */
+static bool tail_moves(struct channel *channel)
+{
+	uint64_t attached = atomic_load(&consumers_of(channel)->side.attached);
+	_Atomic uint64_t *tail = &producers_of(channel)->tail;
+
+	return (attached & (attached - 1)) == 0 &&
+	       spin_while_equal(tail, channel->known_tail, &channel->interrupted);
+}
+
 int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
 		    struct channel_delivery *delivery)
 {
-	struct deadline deadline =
-		deadline_after(timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
-			       -ETIMEDOUT, &channel->interrupted);
 	struct visit look = { .channel = channel,
 			      .most = most,
 			      .flags = flags,
-			      .delivery = delivery,
-			      .deadline = &deadline };
+			      .timeout_ns =
+				      timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
+			      .delivery = delivery };
 	int rc;
 
 	channel->report.lock_taken = false;
 	rc = atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);
+	if (rc == 0 && receive_on(channel, most, delivery))
+		return CHANNEL_DELIVERED;
 	if (rc == 0)
 		rc = visit(&look);
 	while (rc == VISIT_NOTHING) {
@@ -567,12 +492,16 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 			rc = -EAGAIN;
 			break;
 		}
-		rc = deadline_passed(&deadline);
+		rc = deadline_passed(visit_deadline(&look));
 		if (rc < 0)
 			break;
+		if (tail_moves(channel)) {
+			rc = visit(&look);
+			continue;
+		}
 		if (condition_wait(inside ? condition_piece(channel) : condition_data(channel),
 				   channel->slot, visit_again, &look,
-				   deadline_slice_ns(&deadline, NS_PER_SEC))) {
+				   deadline_slice_ns(&look.deadline, NS_PER_SEC))) {
 			rc = look.result;
 			break;
 		}
@@ -605,7 +534,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 	}
 	if (channel->claim == NO_CLAIM || (channel->piece_acknowledged && done == ALL_DONE))
 		return;
-	claim_forsake(channel, channel->claim);
+	claim_forsake(channel, channel->claim, channel->delivered_end);
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = false;
 }

@@ -4,13 +4,6 @@
 
 #include "delimiter.h"
 
-enum { RECORD_ALIGN = 8 };
-
-uint64_t ring_record_bytes(uint64_t payload)
-{
-	return (sizeof(struct record) + payload + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1);
-}
-
 uint64_t ring_message_max(uint64_t capacity)
 {
 	return capacity - sizeof(struct record);
@@ -21,36 +14,7 @@ uint64_t ring_block_max(uint64_t capacity)
 	return capacity / 4 - sizeof(struct record);
 }
 
-bool position_before(uint64_t a, uint64_t b)
-{
-	return (int64_t)(a - b) < 0;
-}
-
-static unsigned char *ring_at(const struct ring *ring, uint64_t position)
-{
-	return ring->bytes + (position & (ring->capacity - 1));
-}
-
-unsigned char *ring_payload(const struct ring *ring, uint64_t position)
-{
-	return ring_at(ring, position) + sizeof(struct record);
-}
-
-/* A multiplicative hash of the position: old bytes from the last time round do not match. */
-static uint32_t record_check(uint64_t position)
-{
-	return (uint32_t)((position * UINT64_C(0x9e3779b97f4a7c15)) >> 32) ^ UINT32_C(0x5ec04d00);
-}
-
-void ring_put(const struct ring *ring, uint64_t position, struct record header)
-{
-	header.check = record_check(position);
-	header.unused = 0;
-	memcpy(ring_at(ring, position), &header, sizeof(header));
-}
-
-/* What one record may say, taken alone. */
-static bool record_valid(const struct record *header)
+bool record_valid(const struct record *header)
 {
 	bool piece = (header->flags & (RECORD_MORE | RECORD_CONTINUED)) != 0;
 
@@ -65,32 +29,6 @@ static bool record_valid(const struct record *header)
 		return header->messages == ((header->flags & RECORD_CONTINUED) != 0 ? 0 : 1);
 	return !piece && header->messages > 0 && (header->flags & RECORD_UNTERMINATED) == 0 &&
 	       header->size / header->delimiter_size >= header->messages;
-}
-
-bool ring_get(const struct ring *ring, uint64_t position, uint64_t tail, struct record *header)
-{
-	uint64_t left = tail - position;
-
-	if (position % RECORD_ALIGN != 0 || left > ring->capacity || left < sizeof(*header))
-		return false;
-	memcpy(header, ring_at(ring, position), sizeof(*header));
-	return header->check == record_check(position) && ring_record_bytes(header->size) <= left &&
-	       record_valid(header);
-}
-
-struct cursor cursor_at(uint64_t position)
-{
-	return (struct cursor){ .record = position };
-}
-
-struct cursor cursor_after(uint64_t position, const struct record *header)
-{
-	return cursor_at(position + ring_record_bytes(header->size));
-}
-
-bool cursor_equal(struct cursor a, struct cursor b)
-{
-	return a.record == b.record && a.offset == b.offset && a.index == b.index;
 }
 
 bool cursor_before(struct cursor a, struct cursor b)
@@ -124,10 +62,41 @@ bool ring_skip(const struct ring *ring, const struct record *header, uint32_t co
 	return true;
 }
 
+struct claim_state claim_read(const struct claim *claim)
+{
+	struct claim_state state = claim->states[atomic_load(&claim->selector) & 1];
+	uint64_t done = atomic_load(&claim->done);
+
+	if (position_before(state.begin.record, done))
+		state.begin = cursor_at(done);
+	return state;
+}
+
 bool cursor_within(struct cursor cursor, uint64_t head, uint64_t tail)
 {
 	return cursor.record % RECORD_ALIGN == 0 && cursor.record - head <= tail - head &&
 	       (cursor.record != tail || (cursor.offset == 0 && cursor.index == 0));
+}
+
+enum { MARK_TRIES = 1000 }; /* more than a preempted reader needs; but nobody may hold us up */
+
+/*
+ * A lone producer may be at work without the mutex: then the mark is looked for again. What it
+ * had committed when we looked stays in its mark until it has committed the next.
+ */
+static bool tail_has_mark(const struct producers *producers, uint64_t tail)
+{
+	for (int tries = 0; tries < MARK_TRIES; tries++) {
+		uint64_t then = tail;
+
+		if (mark_position(&producers->marks[0]) == tail ||
+		    mark_position(&producers->marks[1]) == tail)
+			return true;
+		tail = atomic_load(&producers->tail);
+		if (tail == then)
+			break;
+	}
+	return false;
 }
 
 bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *shared)
@@ -138,8 +107,8 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 
 	return tail % RECORD_ALIGN == 0 && tail - head <= ring->capacity &&
 	       atomic_load(&producers->turn) <= SLOT_COUNT &&
-	       producers->marks[0].open <= SLOT_COUNT && producers->marks[1].open <= SLOT_COUNT &&
-	       (producers->marks[0].position == tail || producers->marks[1].position == tail);
+	       mark_open(&producers->marks[0]) <= SLOT_COUNT &&
+	       mark_open(&producers->marks[1]) <= SLOT_COUNT && tail_has_mark(producers, tail);
 }
 
 bool ring_valid_consumers(const struct ring *ring, const struct shared_buffer *shared)
@@ -155,15 +124,15 @@ bool ring_valid_consumers(const struct ring *ring, const struct shared_buffer *s
 		return false;
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		const struct claim *claim = &consumers->claims[i];
-		const struct claim_state *state = &claim->states[atomic_load(&claim->selector) & 1];
+		struct claim_state state = claim_read(claim);
 		uint64_t owner = atomic_load(&claim->owner) & 0xff;
 
 		if (owner == OWNER_FREE)
 			continue;
 		if ((owner > SLOT_COUNT && owner != OWNER_NONE) ||
-		    !cursor_within(state->begin, head, tail) ||
-		    !cursor_within(state->end, head, tail) ||
-		    cursor_before(state->end, state->begin) || cursor_before(next, state->end))
+		    !cursor_within(state.begin, head, tail) ||
+		    !cursor_within(state.end, head, tail) ||
+		    cursor_before(state.end, state.begin) || cursor_before(next, state.end))
 			return false;
 	}
 	return true;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "commit.h"
 #include "endpoint.h"
 #include "stream.h"
 
@@ -9,61 +10,17 @@ enum { COPY_UNDER_MUTEX_MAX = 16384 };
 
 /* ---- the parts: the producers' mutex is held ---- */
 
-static uint64_t tail_now(struct channel *channel)
-{
-	return atomic_load_explicit(&producers_of(channel)->tail, memory_order_relaxed);
-}
-
-/* The mark that counts: the one whose position is tail. NULL: damaged. */
-static struct mark *mark_current(struct channel *channel)
-{
-	struct producers *producers = producers_of(channel);
-	uint64_t tail = tail_now(channel);
-
-	if (producers->marks[0].position == tail)
-		return &producers->marks[0];
-	return producers->marks[1].position == tail ? &producers->marks[1] : NULL;
-}
-
-/*
- * Appends a record whose payload is in place (there is room for it): header, idle mark,
- * tail. The store of tail commits all of it.
- */
-static int record_commit(struct channel *channel, struct record *record)
-{
-	struct producers *producers = producers_of(channel);
-	struct mark *current = mark_current(channel);
-	struct mark *idle;
-	uint64_t tail;
-
-	if (current == NULL)
-		return -CHANNEL_EDAMAGED;
-	tail = current->position;
-	idle = current == &producers->marks[0] ? &producers->marks[1] : &producers->marks[0];
-
-	/* A message in pieces took its number with the first one. */
-	record->sequence = current->open != 0 ? current->sequence - 1 : current->sequence;
-	ring_put(&channel->segment.ring, tail, *record);
-
-	idle->position = tail + ring_record_bytes(record->size);
-	idle->sequence = current->sequence + record->messages;
-	idle->open = (record->flags & RECORD_MORE) != 0 ? record->producer + 1U : 0;
-	/* The record and the mark are visible before the tail is. Pairs with tail_now() in
-	 * receive.c. */
-	atomic_store_explicit(&producers->tail, idle->position, memory_order_release);
-	return 0;
-}
-
 /* Closes the message that `slot` left open, if it did. There is always room for that mark. */
 static int message_abort(struct channel *channel, unsigned slot)
 {
 	struct mark *current = mark_current(channel);
+	uint64_t ignored;
 	struct record aborted = { .flags = RECORD_ABORTED | RECORD_CONTINUED,
 				  .producer = (uint8_t)slot };
 
 	if (current == NULL)
 		return -CHANNEL_EDAMAGED;
-	return current->open == slot + 1 ? record_commit(channel, &aborted) : 0;
+	return mark_open(current) == slot + 1 ? record_commit(channel, aborted, &ignored) : 0;
 }
 
 /*
@@ -86,11 +43,12 @@ static void turn_release(struct channel *channel)
 	}
 }
 
-/* After a release, without the mutex: wakes one who waits for the turn if it is free. */
+/* After a release and a fence, without the mutex: wakes one who waits for the turn if it is free.
+ */
 static void turn_wake(struct channel *channel)
 {
 	if (atomic_load(&producers_of(channel)->turn) == 0)
-		condition_signal(condition_turn(channel));
+		condition_signal_fenced(condition_turn(channel));
 }
 
 int producer_bury(struct channel *channel, unsigned slot)
@@ -115,7 +73,7 @@ static bool turn_ready(void *context)
 	struct channel *channel = context;
 	uint32_t turn = atomic_load(&producers_of(channel)->turn);
 
-	return turn == 0 || turn == channel->slot + 1;
+	return (turn == 0 || turn == channel->slot + 1) && producers_settled(channel);
 }
 
 static uint64_t head_now(struct channel *channel)
@@ -142,7 +100,8 @@ static int room_wait(struct channel *channel, const struct deadline *deadline)
 		atomic_store(&producers->room_wanted, channel->waited_head | 1);
 		/* Pairs with the fence in producers_wake_for_head(). */
 		atomic_thread_fence(memory_order_seq_cst);
-		if (!position_before(head_now(channel), channel->waited_head))
+		rc = head_catch_up(channel, deadline);
+		if (rc < 0 || !position_before(head_now(channel), channel->waited_head))
 			break;
 		if (channel->inside && producer_message_lost(channel)) {
 			rc = -CHANNEL_ELOST;
@@ -184,7 +143,7 @@ void producers_wake_for_head(struct channel *channel)
 	condition_broadcast(condition_ack(channel));
 }
 
-/* What room_look() found. */
+/* What room_look() found. A producer that still writes alone counts as having the turn. */
 enum room { ROOM_FREE, ROOM_NONE, ROOM_TURN_TAKEN };
 
 /*
@@ -213,10 +172,16 @@ static int room_look(struct channel *channel, uint64_t bytes)
 		if (turn != 0 && turn != channel->slot + 1)
 			return ROOM_TURN_TAKEN;
 	}
+	if (!producers_settled(channel))
+		return ROOM_TURN_TAKEN;
 	if (producers->turn_next == channel->slot + 1)
 		producers->turn_next = 0; /* not passed over any more */
-	tail = tail_now(channel);	  /* after the probe, which may have closed a message */
-	used = tail - head_now(channel);
+	tail = tail_own(channel);	  /* after the probe, which may have closed a message */
+	used = tail - channel->known_head;
+	if (used + bytes > capacity) {
+		channel->known_head = head_now(channel);
+		used = tail - channel->known_head;
+	}
 	if (used > capacity)
 		return -CHANNEL_EDAMAGED;
 	channel->room_tail = tail;
@@ -236,7 +201,7 @@ static bool would_block(struct channel *channel, int room)
 {
 	struct mark *mark = mark_current(channel);
 
-	return room == ROOM_NONE || mark == NULL || mark->open != 0 ||
+	return room == ROOM_NONE || mark == NULL || mark_open(mark) != 0 ||
 	       (atomic_load(&producers_of(channel)->room_wanted) & 1) != 0;
 }
 
@@ -253,6 +218,8 @@ static int turn_wait(struct channel *channel, const struct deadline *deadline)
 	if (rc == deadline->expired && turn >= 1 && turn <= SLOT_COUNT) {
 		channel->report.turn_taken = true;
 		channel->report.holder = (pid_t)atomic_load(&producers->side.slots[turn - 1].pid);
+	} else if (rc == deadline->expired && !producers_settled(channel)) {
+		channel->report.turn_taken = true;
 	}
 	return rc < 0 ? rc : channel_look_after(channel);
 }
@@ -267,6 +234,7 @@ static void turn_leave(struct channel *channel)
 			turn_release(channel);
 		side_unlock(channel, CHANNEL_PRODUCER);
 	}
+	atomic_thread_fence(memory_order_seq_cst);
 	turn_wake(channel); /* a signal that woke us was for somebody who sends */
 }
 
@@ -277,12 +245,18 @@ static void turn_leave(struct channel *channel)
 static int room_lock(struct channel *channel, uint64_t bytes)
 {
 	struct producers *producers = producers_of(channel);
-	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	struct deadline deadline;
 	bool passed_over = false;
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
 	rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
+	if (rc == 0 && side_try_lock(channel, CHANNEL_PRODUCER) == 0) {
+		if (room_look(channel, bytes) == ROOM_FREE)
+			return 0;
+		side_unlock(channel, CHANNEL_PRODUCER);
+	}
+	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 	while (rc == 0) {
 		int room;
 
@@ -317,6 +291,7 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 {
 	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
 	bool was_inside = channel->inside;
+	uint64_t sequence;
 	struct record record = {
 		.size = (uint32_t)block->size,
 		.messages = block->messages,
@@ -333,10 +308,10 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 		record.messages = 0;
 	if ((block->flags & CHANNEL_MORE) != 0) /* taken before the message can be open */
 		atomic_store(&producers_of(channel)->turn, channel->slot + 1);
-	rc = record_commit(channel, &record);
+	rc = record_commit(channel, record, &sequence);
 	if (rc == 0) {
-		channel->open_sequence = record.sequence;
-		channel->sent_end = tail_now(channel);
+		channel->open_sequence = sequence;
+		channel->sent_end = tail_own(channel);
 		channel->inside = (block->flags & CHANNEL_MORE) != 0;
 		channel->sent = true;
 	}
@@ -345,11 +320,13 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 		turn_release(channel);
 	side_unlock(channel, CHANNEL_PRODUCER);
 
+	/* One fence for both: tail and turn are published. Pairs with those in condition_wait(). */
+	atomic_thread_fence(memory_order_seq_cst);
 	if (rc == 0)
-		condition_signal(was_inside ? condition_piece(channel) : condition_data(channel));
+		condition_signal_fenced(was_inside ? condition_piece(channel)
+						   : condition_data(channel));
 	turn_wake(channel);
-	atomic_fetch_add_explicit(&slot->messages, record.messages, memory_order_relaxed);
-	atomic_fetch_add_explicit(&slot->bytes, record.size, memory_order_relaxed);
+	slot_count(slot, record.messages, record.size);
 	return rc;
 }
 
@@ -382,7 +359,8 @@ int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned
 	if (least > channel_message_max(channel))
 		return -EMSGSIZE;
 	if (ring_record_bytes(least) + spare > capacity)
-		spare = 0; /* a whole message that just fits */
+		spare = 0;			 /* a whole message that just fits */
+	channel->known_head = head_now(channel); /* the caller takes all the room there is */
 	rc = room_lock(channel, ring_record_bytes(least) + spare);
 	if (rc < 0)
 		return rc;
@@ -430,6 +408,7 @@ int channel_cancel(struct channel *channel)
 	if (turn_is_mine(channel))
 		turn_release(channel);
 	side_unlock(channel, CHANNEL_PRODUCER);
+	atomic_thread_fence(memory_order_seq_cst);
 	turn_wake(channel);
 	return 0;
 }
@@ -444,6 +423,13 @@ int channel_send_block(struct channel *channel, const void *bytes,
 
 	if (bytes_needed(block->size, more) > channel->segment.ring.capacity)
 		return -EMSGSIZE;
+	if (block->size <= COPY_UNDER_MUTEX_MAX && !more) {
+		rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
+		if (rc == 0)
+			rc = send_alone(channel, bytes, block);
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+	}
 	if (block->size > COPY_UNDER_MUTEX_MAX) {
 		rc = channel_reserve(channel, block->size, block->size, &at, &room);
 		if (rc < 0)
@@ -492,28 +478,48 @@ int channel_send(struct channel *channel, const void *message, size_t size, unsi
 	return channel_send_block(channel, message, &block);
 }
 
-static bool ack_ready(void *context)
+static bool acknowledged(struct channel *channel)
 {
-	struct channel *channel = context;
-
 	return !position_before(head_now(channel), channel->sent_end) ||
 	       producer_message_lost(channel);
 }
 
+/* A wait for acknowledgements, and its result. */
+struct ack_wait {
+	struct channel *channel;
+	struct deadline deadline;
+	int result;
+};
+
+static bool ack_ready(void *context)
+{
+	struct ack_wait *wait = context;
+
+	if (acknowledged(wait->channel))
+		return true;
+	wait->result = head_catch_up(wait->channel, &wait->deadline);
+	return wait->result < 0 || acknowledged(wait->channel);
+}
+
 int channel_wait_acknowledged(struct channel *channel)
 {
-	struct deadline deadline =
-		deadline_after(channel->options.timeout_ns, -ETIMEDOUT, &channel->interrupted);
+	struct ack_wait wait = {
+		channel,
+		deadline_after(channel->options.timeout_ns, -ETIMEDOUT, &channel->interrupted), 0
+	};
 	int rc = 0;
 
-	while (channel->sent && !ack_ready(channel)) {
-		rc = deadline_passed(&deadline);
+	while (channel->sent && !acknowledged(channel)) {
+		rc = deadline_passed(&wait.deadline);
 		if (rc == 0)
 			rc = channel_look_after(channel);
 		if (rc < 0)
 			break;
-		condition_wait(condition_ack(channel), channel->slot, ack_ready, channel,
-			       deadline_slice_ns(&deadline, NS_PER_SEC));
+		condition_wait(condition_ack(channel), channel->slot, ack_ready, &wait,
+			       deadline_slice_ns(&wait.deadline, NS_PER_SEC));
+		rc = wait.result;
+		if (rc < 0)
+			break;
 	}
 	if (rc == 0 && producer_message_lost(channel))
 		rc = -CHANNEL_ELOST;

@@ -26,7 +26,7 @@ enum {
 	LAYOUT_PAGE = 4096 /* mutexes lie on pages of their own */
 };
 
-#define LAYOUT_VERSION 1u
+#define LAYOUT_VERSION 2u
 
 /* The first eight bytes of the object. Written as one word each. */
 #define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
@@ -68,6 +68,12 @@ struct slot {
 	 * slot's owner. 0: none.
 	 */
 	_Alignas(CACHE_LINE) _Atomic uint64_t lost;
+	/*
+	 * In a producer's slot: 1 while its owner appends a record without the mutex, because it
+	 * was the only one attached when it began. Written by the owner, read by producers that
+	 * have attached, and cleared by who buries it.
+	 */
+	_Atomic uint32_t writing;
 	_Atomic uint32_t tid;	   /* hints, written by the owner when it attaches ...   */
 	_Atomic uint32_t pid;	   /* ... and tid set to 0 when it detaches in good order */
 	_Atomic uint64_t messages; /* counters, written by the owner */
@@ -81,7 +87,8 @@ struct slot {
  */
 struct side {
 	_Alignas(CACHE_LINE) _Atomic uint64_t attached;
-	_Atomic uint32_t holder; /* hint: pid that last locked this side's mutex */
+	/* hint: pid that last locked this side's mutex; not on a line that the other side reads */
+	_Alignas(CACHE_LINE) _Atomic uint32_t holder;
 	struct slot slots[SLOT_COUNT];
 };
 
@@ -90,9 +97,10 @@ struct side {
  * position equals tail, so the single store of tail switches all three fields.
  */
 struct mark {
-	uint64_t position;
-	uint64_t sequence; /* number of the next message */
-	uint32_t open;	   /* slot + 1 of a producer inside a message longer than the ring */
+	/* atomic because who repairs may look at the idle mark while a lone producer fills it */
+	_Atomic uint64_t position;
+	uint64_t sequence;     /* number of the next message */
+	_Atomic uint32_t open; /* slot + 1 of a producer inside a message longer than the ring */
 };
 
 struct producers {
@@ -150,6 +158,12 @@ enum { OWNER_FREE = 0, OWNER_NONE = 0xff /* an orphan */, OWNER_ATTEMPT_SHIFT = 
  */
 struct claim {
 	_Alignas(CACHE_LINE) _Atomic uint64_t owner;
+	/*
+	 * All before this record is acknowledged. Stored by the owner alone, without the mutex:
+	 * going on in a claim that spans several records costs no lock. It counts if it is
+	 * behind the state's `begin`.
+	 */
+	_Atomic uint64_t done;
 	_Atomic uint32_t selector;
 	struct claim_state states[2];
 };

@@ -13,34 +13,6 @@
  */
 enum { LOCK_TRIES = 100 };
 
-struct condition condition_turn(struct channel *channel)
-{
-	struct producers *producers = producers_of(channel);
-
-	return (struct condition){ &producers->waiting_turn, producers->side.slots };
-}
-
-struct condition condition_ack(struct channel *channel)
-{
-	struct producers *producers = producers_of(channel);
-
-	return (struct condition){ &producers->waiting_ack, producers->side.slots };
-}
-
-struct condition condition_data(struct channel *channel)
-{
-	struct consumers *consumers = consumers_of(channel);
-
-	return (struct condition){ &consumers->waiting_data, consumers->side.slots };
-}
-
-struct condition condition_piece(struct channel *channel)
-{
-	struct consumers *consumers = consumers_of(channel);
-
-	return (struct condition){ &consumers->waiting_piece, consumers->side.slots };
-}
-
 void endpoint_wake_all(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
@@ -92,6 +64,13 @@ static int mutex_lock_for(pthread_mutex_t *mutex, uint64_t ns)
 	return lock_until(mutex, &until);
 }
 
+/* A lone endpoint of its side finds its name there. */
+static void holder_name(struct side *side, uint32_t pid)
+{
+	if (atomic_load_explicit(&side->holder, memory_order_relaxed) != pid)
+		atomic_store_explicit(&side->holder, pid, memory_order_relaxed);
+}
+
 /*
  * The one place that learns of a holder's death. Repair first, then declare the mutex
  * consistent: whoever dies in between leaves EOWNERDEAD for the next one.
@@ -105,8 +84,7 @@ static int side_locked(struct channel *channel, enum channel_role role, int erro
 		return -CHANNEL_EDAMAGED;
 	if (error != 0 && error != EOWNERDEAD)
 		return -error;
-	atomic_store_explicit(&side_of(channel, role)->holder, (uint32_t)channel->pid,
-			      memory_order_relaxed);
+	holder_name(side_of(channel, role), (uint32_t)channel->pid);
 	if (error == 0)
 		return 0;
 
@@ -195,6 +173,7 @@ static int slot_bury(struct channel *channel, enum channel_role role, unsigned s
 		rc = producer_bury(channel, slot);
 		if (rc < 0)
 			return rc;
+		atomic_store(&side->slots[slot].writing, 0);
 		atomic_fetch_and(&producers->waiting_turn, ~bit);
 		atomic_fetch_and(&producers->waiting_ack, ~bit);
 		/* May count twice if we die before the slot is free; "differs" is what matters. */

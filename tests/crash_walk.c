@@ -346,6 +346,18 @@ static void role_block_sender(int who)
 	channel_free(channel);
 }
 
+/* Single messages, so that a lone consumer claims several records at once. */
+static void role_many_sender(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+
+	for (int i = 0; i < BLOCK_COUNT; i++)
+		send_text(channel, block_texts[i]);
+	atomic_store(&scene->ready[who], 1);
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
 static void role_one_sender(int who)
 {
 	struct channel *channel = attach(CHANNEL_PRODUCER);
@@ -363,6 +375,20 @@ static void role_dying_consumer(int who)
 	struct channel_delivery delivery;
 	size_t at = 0;
 
+	if (channel_receive(channel, UINT32_MAX, 0, 0, &delivery) == CHANNEL_DELIVERED)
+		note_delivery(&delivery, &at);
+	atomic_store(&scene->ready[who], 1);
+	raise(SIGKILL);
+}
+
+/* The same with one of several that it has claimed. */
+static void role_dying_quick_consumer(int who)
+{
+	struct channel *channel = attach(CHANNEL_CONSUMER);
+	struct channel_delivery delivery;
+	size_t at = 0;
+
+	channel->batch = 4;
 	if (channel_receive(channel, UINT32_MAX, 0, 0, &delivery) == CHANNEL_DELIVERED)
 		note_delivery(&delivery, &at);
 	atomic_store(&scene->ready[who], 1);
@@ -413,6 +439,13 @@ static void victim_receive(uint32_t most)
 	if (channel_receive(victim, most, CHANNEL_DONTWAIT, 0, &victim_delivery) ==
 	    CHANNEL_DELIVERED)
 		note_delivery(&victim_delivery, &victim_at);
+}
+
+/* It has been quick so far, so it claims all there is. */
+static void prepare_quick_consumer(void)
+{
+	victim = attach(CHANNEL_CONSUMER);
+	victim->batch = 4;
 }
 
 static void prepare_holder(void)
@@ -469,6 +502,23 @@ static void operate_receive_part(void)
 	victim_receive(2);
 }
 
+static void operate_receive_several(void)
+{
+	for (int i = 0; i < BLOCK_COUNT; i++) {
+		mark_taken_over();
+		victim_receive(UINT32_MAX);
+	}
+}
+
+/* In the middle of a claim of several records. */
+static void prepare_quick_holder(void)
+{
+	prepare_quick_consumer();
+	victim_receive(UINT32_MAX);
+	mark_taken_over();
+	victim_receive(UINT32_MAX);
+}
+
 static void operate_acknowledge(void)
 {
 	mark_taken_over();
@@ -523,6 +573,10 @@ static const struct operation operations[] = {
 	  .before = { role_consumer },
 	  .prepare = prepare_producer,
 	  .operate = operate_send },
+	{ .name = "send, beside another producer",
+	  .before = { role_consumer, role_idle_producer },
+	  .prepare = prepare_producer,
+	  .operate = operate_send },
 	{ .name = "send a block",
 	  .before = { role_consumer },
 	  .prepare = prepare_producer,
@@ -540,6 +594,11 @@ static const struct operation operations[] = {
 	  .before = { role_one_sender },
 	  .prepare = prepare_consumer,
 	  .operate = operate_receive },
+	{ .name = "receive several at once",
+	  .clean_end = true,
+	  .before = { role_many_sender },
+	  .prepare = prepare_quick_consumer,
+	  .operate = operate_receive_several },
 	{ .name = "acknowledge, producer asleep",
 	  .clean_end = true,
 	  .before = { role_filler_sender },
@@ -555,6 +614,12 @@ static const struct operation operations[] = {
 	  .clean_end = true,
 	  .before = { role_block_sender },
 	  .prepare = prepare_holder,
+	  .behind = { role_consumer },
+	  .operate = operate_give_back },
+	{ .name = "give back one of several",
+	  .clean_end = true,
+	  .before = { role_many_sender },
+	  .prepare = prepare_quick_holder,
 	  .behind = { role_consumer },
 	  .operate = operate_give_back },
 	{ .name = "adopt an orphan",
@@ -577,6 +642,12 @@ static const struct operation operations[] = {
 	  .before = { role_block_sender },
 	  .prepare = prepare_consumer,
 	  .behind = { role_dying_consumer },
+	  .operate = operate_look },
+	{ .name = "repair after a quick consumer",
+	  .clean_end = true,
+	  .before = { role_many_sender },
+	  .prepare = prepare_producer, /* a second consumer, and it would claim but one */
+	  .behind = { role_dying_quick_consumer },
 	  .operate = operate_look },
 	{ .name = "repair after a producer",
 	  .before = { role_consumer },

@@ -634,6 +634,7 @@ static struct claim_state *scene_claim(struct scene *scene, int index, uint64_t 
 	unsigned selector = (unsigned)index & 1;
 
 	claim->states[selector] = (struct claim_state){ .begin = begin, .end = end };
+	atomic_store(&claim->done, begin.record);
 	claim->states[selector ^ 1].begin.record = 3; /* the idle copy may say anything */
 	atomic_store(&claim->selector, selector);
 	atomic_store(&claim->owner, owner);
@@ -780,7 +781,10 @@ Test(ring, valid_refuses_a_next_that_is_not_between_head_and_tail, .timeout = 10
 
 Test(ring, valid_refuses_a_claim_that_is_not_between_head_and_next, .timeout = 10)
 {
-	SCENE_EXPECT(true, false, scene.first->begin = cursor_at(scene.head - 8));
+	SCENE_EXPECT(true, false, {
+		scene.first->begin = cursor_at(scene.head - 8);
+		atomic_store(&shared->consumers.claims[SCENE_FIRST].done, scene.head - 8);
+	});
 	SCENE_EXPECT(true, false, scene.second->begin.record += 4);
 	SCENE_EXPECT(true, false, scene.third->end = cursor_at(scene.head + 96)); /* after next */
 	SCENE_EXPECT(true, false, scene.third->end.index = 1);
@@ -800,6 +804,30 @@ Test(ring, valid_refuses_a_claim_that_ends_before_it_begins, .timeout = 10)
 		scene.first->begin = cursor_at(scene.head + 32);
 		scene.first->end = cursor_at(scene.head);
 	});
+}
+
+Test(ring, a_claim_begins_behind_what_its_owner_has_done, .timeout = 10)
+{
+	SCENE_EXPECT(true, true, {
+		struct claim *claim = &shared->consumers.claims[SCENE_FIRST];
+
+		atomic_store(&shared->consumers.head, scene.head + 32);
+		cr_expect_not(ring_valid_consumers(&scene.ring, shared)); /* head is past it */
+		atomic_store(&claim->done, scene.head + 32);
+		cr_expect_eq(claim_read(claim).begin.record, scene.head + 32);
+	});
+	/* `done` is never behind: then the state counts, with its offset */
+	SCENE_EXPECT(true, true, {
+		struct claim *claim = &shared->consumers.claims[SCENE_THIRD];
+
+		atomic_store(&claim->done, scene.head - 800);
+		cr_expect(cursor_equal(claim_read(claim).begin, scene.third->begin));
+	});
+	/* beyond the claim's end */
+	SCENE_EXPECT(true, false,
+		     atomic_store(&shared->consumers.claims[SCENE_FIRST].done, scene.head + 64));
+	SCENE_EXPECT(true, false,
+		     atomic_store(&shared->consumers.claims[SCENE_FIRST].done, scene.head + 4));
 }
 
 Test(ring, valid_looks_at_claims_of_the_living_and_at_orphans_alone, .timeout = 10)

@@ -1,0 +1,62 @@
+/*
+ * Appending a record: what a producer may do that holds the producers' mutex, or is alone
+ * (send_alone.c). Private to common/; inline, because it is done for every message.
+ */
+#ifndef COMMIT_H
+#define COMMIT_H
+
+#include "endpoint.h"
+
+/*
+ * The lines of the ring that will be written next were last read by a consumer on another
+ * processor: asking for them this many bytes ahead spares waiting for them.
+ */
+enum { WRITE_AHEAD = 2048 };
+
+static inline uint64_t tail_own(struct channel *channel)
+{
+	return atomic_load_explicit(&producers_of(channel)->tail, memory_order_relaxed);
+}
+
+/* The mark that counts: the one whose position is tail. NULL: damaged. */
+static inline struct mark *mark_current(struct channel *channel)
+{
+	struct mark *marks = producers_of(channel)->marks;
+	uint64_t tail = tail_own(channel);
+
+	if (mark_position(&marks[0]) == tail)
+		return &marks[0];
+	return mark_position(&marks[1]) == tail ? &marks[1] : NULL;
+}
+
+/*
+ * Appends a record whose payload is in place (there is room for it): header, idle mark,
+ * tail. The store of tail commits all of it. *sequence: the number of its first message.
+ */
+static inline int record_commit(struct channel *channel, struct record record, uint64_t *sequence)
+{
+	struct producers *producers = producers_of(channel);
+	struct mark *current = mark_current(channel);
+	uint64_t tail = tail_own(channel);
+	uint64_t end = tail + ring_record_bytes(record.size);
+	struct mark *idle;
+
+	if (current == NULL || tail % RECORD_ALIGN != 0)
+		return -CHANNEL_EDAMAGED;
+	idle = current == &producers->marks[0] ? &producers->marks[1] : &producers->marks[0];
+
+	/* A message in pieces took its number with the first one. */
+	record.sequence = mark_open(current) != 0 ? current->sequence - 1 : current->sequence;
+	*sequence = record.sequence;
+	ring_put(&channel->segment.ring, tail, record);
+	for (uint64_t ahead = tail; ahead < end && ahead < tail + 256; ahead += 64)
+		__builtin_prefetch(ring_payload(&channel->segment.ring, ahead + WRITE_AHEAD), 1);
+
+	idle->sequence = current->sequence + record.messages;
+	mark_set(idle, end, (record.flags & RECORD_MORE) != 0 ? record.producer + 1U : 0);
+	/* The record and the mark are visible before the tail is. Pairs with tail_now(). */
+	atomic_store_explicit(&producers->tail, end, memory_order_release);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,247 @@
+#include "orphan.h"
+
+#include "claim.h"
+#include "endpoint.h"
+
+/*
+ * A message of which a part is gone cannot be delivered again: its producer, which waits
+ * until head has passed it, learns it from `lost`. Wakes that one only.
+ */
+static void lost_report(struct channel *channel, const struct claim_state *state)
+{
+	struct slot *sender;
+
+	if ((state->flags & CLAIM_PART) == 0 || state->producer >= SLOT_COUNT)
+		return;
+	sender = &producers_of(channel)->side.slots[state->producer];
+	/* The slot may have a new owner, who lost a younger message: that one counts. */
+	if (position_before(atomic_load(&sender->lost), state->sequence))
+		atomic_store(&sender->lost, state->sequence);
+	semaphore_post(&sender->wakeup);
+}
+
+/*
+ * `next` first: if we die in between, it is below a claim's end, and the repair raises it
+ * again.
+ */
+static void claim_shorten(struct consumers *consumers, int index, struct claim_state *state,
+			  struct cursor end)
+{
+	if (!cursor_before(state->begin, end) || !cursor_before(end, state->end) ||
+	    !cursor_equal(next_read(consumers), state->end))
+		return;
+	next_write(consumers, end);
+	state->end = end;
+	claim_write(&consumers->claims[index], state);
+}
+
+void claim_forsake(struct channel *channel, int index, struct cursor delivered)
+{
+	struct consumers *consumers = consumers_of(channel);
+	struct claim_state state = claim_read(&consumers->claims[index]);
+
+	lost_report(channel, &state);
+	claim_shorten(consumers, index, &state, delivered);
+	claim_orphan(consumers, index);
+}
+
+/* The same for one that is dead: no more than one record can have been delivered. */
+static void claim_forsake_first(struct channel *channel, int index)
+{
+	struct claim_state state = claim_read(&consumers_of(channel)->claims[index]);
+	struct cursor delivered = state.end;
+	struct record record;
+
+	if ((state.flags & CLAIM_MID) == 0 &&
+	    ring_get(&channel->segment.ring, state.begin.record, state.end.record, &record))
+		delivered = cursor_after(state.begin.record, &record);
+	claim_forsake(channel, index, delivered);
+}
+
+int consumer_bury(struct channel *channel, unsigned slot)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
+		int index = __builtin_ctzll(used);
+
+		if (claim_owner(&consumers->claims[index]) == slot + 1)
+			claim_forsake_first(channel, index);
+	}
+	return 0;
+}
+
+int consumers_repair(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+	struct cursor next = next_read(consumers);
+
+	claims_recount(consumers);
+	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
+		struct claim_state state = claim_read(&consumers->claims[__builtin_ctzll(used)]);
+
+		if (cursor_before(next, state.end)) /* it died between the claim and `next` */
+			next = state.end;
+	}
+	if (!cursor_equal(next, next_read(consumers)))
+		next_write(consumers, next);
+	if (!ring_valid_consumers(&channel->segment.ring, channel->segment.shared))
+		return -CHANNEL_EDAMAGED;
+	head_advance(consumers);
+	return 0;
+}
+
+/* ---- with the consumers' mutex held ---- */
+
+bool piece_get(struct channel *channel, uint64_t sequence, uint64_t tail, struct record *record)
+{
+	struct cursor next = next_read(consumers_of(channel));
+
+	return next.offset == 0 && next.index == 0 &&
+	       ring_get(&channel->segment.ring, next.record, tail, record) &&
+	       (record->flags & RECORD_CONTINUED) != 0 && record->sequence == sequence;
+}
+
+struct claim_state claim_extend(struct channel *channel, int index, const struct record *record)
+{
+	struct consumers *consumers = consumers_of(channel);
+	struct claim *claim = &consumers->claims[index];
+	struct claim_state state = claim_read(claim);
+
+	state.begin = next_read(consumers);
+	state.end = cursor_after(state.begin.record, record);
+	if ((record->flags & RECORD_MORE) == 0)
+		state.flags &= ~(uint32_t)CLAIM_MID;
+	claim_write(claim, &state);
+	next_write(consumers, state.end);
+	return state;
+}
+
+/*
+ * Moves over what is left of a message that has lost a part, as its pieces come, and ends
+ * its claim at the last one.
+ */
+static int lost_sweep(struct channel *channel, int index)
+{
+	struct consumers *consumers = consumers_of(channel);
+	struct claim_state state = claim_read(&consumers->claims[index]);
+	struct record record;
+
+	lost_report(channel, &state);
+	while ((state.flags & CLAIM_MID) != 0) {
+		uint64_t tail = tail_now(channel);
+
+		if (next_read(consumers).record == tail) {
+			if (!cursor_equal(state.begin, state.end)) {
+				state.begin = state.end; /* free what has come so far */
+				claim_write(&consumers->claims[index], &state);
+			}
+			return 0;
+		}
+		if (!piece_get(channel, state.sequence, tail, &record))
+			return -CHANNEL_EDAMAGED;
+		state = claim_extend(channel, index, &record);
+	}
+	claim_drop(consumers, index);
+	channel->lost++;
+	return 0;
+}
+
+/* Looks through the claims: messages that have lost a part, and owners that cannot be. */
+int claims_sweep(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+	uint64_t attached = atomic_load(&consumers->side.attached);
+
+	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
+		int index = __builtin_ctzll(used);
+		const struct claim *claim = &consumers->claims[index];
+		unsigned owner = claim_owner(claim);
+		int rc;
+
+		if (owner == OWNER_FREE)
+			continue;
+		if (owner != OWNER_NONE && owner > SLOT_COUNT)
+			return -CHANNEL_EDAMAGED;
+		if (owner != OWNER_NONE && (attached >> (owner - 1) & 1) != 0)
+			continue;
+		if (owner != OWNER_NONE) /* no slot is given up with a claim: this is damage */
+			claim_forsake_first(channel, index);
+		if ((claim_read(claim).flags & CLAIM_PART) == 0)
+			continue;
+		rc = lost_sweep(channel, index);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int orphan_find(struct consumers *consumers)
+{
+	int oldest = CLAIM_NONE;
+	struct cursor begin = { 0 };
+
+	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
+		int index = __builtin_ctzll(used);
+		struct claim_state state = claim_read(&consumers->claims[index]);
+
+		if (claim_owner(&consumers->claims[index]) != OWNER_NONE ||
+		    (state.flags & CLAIM_PART) != 0)
+			continue;
+		if (oldest == CLAIM_NONE || cursor_before(state.begin, begin)) {
+			oldest = index;
+			begin = state.begin;
+		}
+	}
+	return oldest;
+}
+
+bool others_hold(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
+		unsigned owner = claim_owner(&consumers->claims[__builtin_ctzll(used)]);
+
+		if (owner != OWNER_FREE && owner != channel->slot + 1)
+			return true;
+	}
+	return false;
+}
+
+int aborted_ahead(struct channel *channel, uint64_t position, uint64_t tail, struct cursor *after)
+{
+	struct record record;
+
+	do {
+		if (!ring_get(&channel->segment.ring, position, tail, &record))
+			return -CHANNEL_EDAMAGED;
+		*after = cursor_after(position, &record);
+		if ((record.flags & RECORD_ABORTED) != 0)
+			return 1;
+		position = after->record;
+	} while ((record.flags & RECORD_MORE) != 0 && position != tail);
+	return 0;
+}
+
+/*
+ * The same for an orphan: drops it, and moves `next` over the message, if that was given up.
+ * `next` first: whoever dies in between leaves an orphan of which the same is found.
+ */
+int orphan_aborted(struct channel *channel, int index)
+{
+	struct consumers *consumers = consumers_of(channel);
+	struct claim_state state = claim_read(&consumers->claims[index]);
+	struct cursor after;
+	int rc;
+
+	if ((state.flags & CLAIM_MID) == 0)
+		return 0;
+	rc = aborted_ahead(channel, state.begin.record, tail_now(channel), &after);
+	if (rc <= 0)
+		return rc;
+	if (cursor_before(next_read(consumers), after))
+		next_write(consumers, after);
+	claim_drop(consumers, index);
+	return 1;
+}

@@ -1,0 +1,87 @@
+#include <errno.h>
+#include <string.h>
+
+#include "commit.h"
+#include "endpoint.h"
+
+/*
+ * A producer that is alone needs no mutex: nobody else may write. What keeps it so is a
+ * handshake with whoever attaches (Dekker's, as in biased locking): we say that we write,
+ * then look who is attached; it attaches first, then looks whether anybody writes
+ * (producers_settled()), and sends nothing before that has ended. One of us sees the other.
+ */
+
+/* Neither at work for anybody else's message nor in the middle of one of our own. */
+static bool nobody_else(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+
+	return atomic_load(&producers->side.attached) == channel->slot_bit &&
+	       atomic_load(&producers->turn) == 0;
+}
+
+static bool room_for(struct channel *channel, uint64_t bytes)
+{
+	uint64_t capacity = channel->segment.ring.capacity;
+	uint64_t used = tail_own(channel) - channel->known_head;
+
+	if (used <= capacity && bytes <= capacity - used)
+		return true;
+	/* What lies before it is free to write. Pairs with head_advance(). */
+	channel->known_head =
+		atomic_load_explicit(&consumers_of(channel)->head, memory_order_acquire);
+	used = tail_own(channel) - channel->known_head;
+	return used <= capacity && bytes <= capacity - used;
+}
+
+int send_alone(struct channel *channel, const void *bytes, const struct channel_block *block)
+{
+	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
+	struct record record = { .size = (uint32_t)block->size,
+				 .messages = block->messages,
+				 .delimiter_size = block->delimiter_size,
+				 .producer = (uint8_t)channel->slot,
+				 .flags = (block->flags & CHANNEL_UNTERMINATED) != 0
+						  ? RECORD_UNTERMINATED
+						  : 0 };
+	int rc = 0;
+
+	if (channel->inside || channel->reserved || !nobody_else(channel))
+		return 0;
+	/* Pairs with producers_settled(). */
+	atomic_exchange(&slot->writing, 1);
+	if (nobody_else(channel) && room_for(channel, ring_record_bytes(block->size))) {
+		memcpy(ring_payload(&channel->segment.ring, tail_own(channel)), bytes, block->size);
+		rc = record_commit(channel, record, &channel->open_sequence);
+		channel->sent_end = tail_own(channel);
+		channel->sent = true;
+		rc = rc == 0 ? 1 : rc;
+	}
+	/* This is also the fence between what is published and the look at who sleeps. */
+	atomic_exchange(&slot->writing, 0);
+	condition_signal_fenced(condition_data(channel));
+	condition_signal_fenced(condition_turn(channel));
+	if (rc == 1)
+		slot_count(slot, record.messages, record.size);
+	return rc;
+}
+
+bool producers_settled(struct channel *channel)
+{
+	struct side *side = &producers_of(channel)->side;
+	uint64_t others;
+
+	if (channel->settled)
+		return true;
+	others = atomic_load(&side->attached) & ~channel->slot_bit;
+	for (; others != 0; others &= others - 1) {
+		unsigned slot = (unsigned)__builtin_ctzll(others);
+
+		if (atomic_load(&side->slots[slot].writing) != 0) {
+			channel->report.holder = (pid_t)atomic_load(&side->slots[slot].pid);
+			return false;
+		}
+	}
+	channel->settled = true;
+	return true;
+}
