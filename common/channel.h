@@ -33,6 +33,8 @@ enum {
 #define CHANNEL_SIZE_DEFAULT (UINT64_C(1) << 20)
 #define CHANNEL_SIZE_MAX     (UINT64_C(1) << 32)
 
+#define CHANNEL_SPIN_OFF UINT64_MAX
+
 /* Errors that errno has no name for; returned negative, beside negative errno values. */
 enum channel_error {
 	CHANNEL_EFOREIGN = 5000, /* the object of that name is not a channel */
@@ -60,6 +62,8 @@ struct channel_options {
 	bool never_create;	 /* -ENOENT if there is no channel */
 	bool nonblock;		 /* never wait: -EAGAIN; a lock held for a second counts */
 	uint64_t timeout_ns;	 /* longest single wait: then -ETIMEDOUT; 0: for ever */
+	uint64_t spin_ns;	 /* how long to wait awake before sleeping; 0: as long as it has */
+				 /* lately paid; CHANNEL_SPIN_OFF: never */
 	uint64_t first_position; /* tests only: where positions start, a multiple of 8 */
 };
 

@@ -183,6 +183,18 @@ uint64_t cli_seconds(const struct cli_settings *settings, const char *option, co
 	return seconds * 1e9 < 1 ? 1 : (uint64_t)(seconds * 1e9);
 }
 
+/* How long to wait awake, as channel_options has it. */
+static uint64_t parse_spin(const struct cli_settings *settings, const char *text)
+{
+	if (strcmp(text, "auto") == 0)
+		return 0;
+	if (strcmp(text, "off") == 0)
+		return CHANNEL_SPIN_OFF;
+	if (strspn(text, "0123456789.") != strlen(text))
+		cli_usage_error(settings, "bad spin \"%s\": seconds, \"auto\" or \"off\"", text);
+	return cli_seconds(settings, "spin", text);
+}
+
 uint64_t cli_count(const struct cli_settings *settings, const char *option, const char *text)
 {
 	unsigned long long count;
@@ -393,6 +405,9 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 			break;
 		case 'w':
 			settings->channel.timeout_ns = cli_seconds(settings, "timeout", optarg);
+			break;
+		case CLI_KEY_SPIN:
+			settings->channel.spin_ns = parse_spin(settings, optarg);
 			break;
 		case 'n':
 			settings->channel.nonblock = true;

@@ -23,7 +23,7 @@ enum cli_exit {
 };
 
 /* Options without a letter. The tools' own start at CLI_KEY_TOOL. */
-enum cli_key { CLI_KEY_OWNER = 256, CLI_KEY_NEW, CLI_KEY_TOOL };
+enum cli_key { CLI_KEY_OWNER = 256, CLI_KEY_NEW, CLI_KEY_SPIN, CLI_KEY_TOOL };
 
 struct cli_option {
 	int key; /* its letter, or a cli_key */
@@ -53,6 +53,9 @@ struct cli_option {
 	  "lasts this long (fractions allowed): exit 124" },                \
 	{ 'n', "nonblock", NULL,                                            \
 	  "never wait: exit 3 when full, or when empty" },                  \
+	{ CLI_KEY_SPIN, "spin", "SEC|auto|off",                             \
+	  "how long to wait awake before sleeping; auto: as\n"              \
+	  "long as that has lately paid [auto]" },                          \
 	{ 'D', "delimiter", "STR",                                          \
 	  "what ends a message on standard input or output:\n"              \
 	  "1 to 255 bytes; escapes \\n \\t \\r \\0 \\xNN \\\\; '':\n"       \

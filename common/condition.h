@@ -16,22 +16,17 @@
 #include <stdint.h>
 
 #include "shared_buffer.h"
+#include "spin.h"
 
 /* Puts one token in; wakes the owner if it sleeps. Async-signal-safe. */
 void semaphore_post(_Atomic uint32_t *semaphore);
 
 /*
- * Takes the token, sleeping for one up to timeout_ns. True if there was one. A signal, or
- * the tail of an earlier post, may end the sleep early. Only the owner of the slot waits on its
- * semaphore.
+ * Takes the token, sleeping for one up to timeout_ns; spins before that, unless `spin` is NULL.
+ * True if there was one. A signal, or the tail of an earlier post, may end the sleep early. Only
+ * the owner of the slot waits on its semaphore.
  */
-bool semaphore_wait(_Atomic uint32_t *semaphore, uint64_t timeout_ns);
-
-/*
- * Spins, if that pays, until the word is another than `value`: true if so. Ends without it
- * after about half the time that a sleep and a wake cost, and when interrupted.
- */
-bool spin_while_equal(const _Atomic uint64_t *word, uint64_t value, const atomic_int *interrupted);
+bool semaphore_wait(_Atomic uint32_t *semaphore, struct spin *spin, uint64_t timeout_ns);
 
 /* Takes away a token that was meant for an earlier owner. */
 void semaphore_drain(_Atomic uint32_t *semaphore);
@@ -51,7 +46,7 @@ struct condition {
  * itself: the one signal there was may have been for it.
  */
 bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(void *context),
-		    void *context, uint64_t timeout_ns);
+		    void *context, struct spin *spin, uint64_t timeout_ns);
 
 /* Call these after publishing what the waiters look at. */
 void condition_signal(struct condition condition);

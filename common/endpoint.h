@@ -13,6 +13,7 @@
 #include "deadline.h"
 #include "ring.h"
 #include "segment.h"
+#include "spin.h"
 
 enum { NO_CLAIM = -1 };
 
@@ -33,6 +34,7 @@ struct channel {
 	_Atomic(_Atomic uint32_t *) wakeup; /* own semaphore while attached, for signal handlers */
 	uint64_t looked_ns;		    /* when we last looked for the dead */
 	uint64_t looked_at_ns;		    /* the time, when we last thought of it */
+	struct spin spin;		    /* how long to wait awake before sleeping */
 	bool broadcast_due;		    /* after a repair: wake everybody once unlocked */
 
 	/* producer */

@@ -455,17 +455,20 @@ static bool visit_again(void *context)
 	return visit(context) != VISIT_NOTHING;
 }
 
-/*
- * Spins a little while nothing new comes. A lone consumer looks at tail itself: a producer
- * that is at work then need not wake it. Of several, only the one who is woken shall act.
- */
+/* Only the one consumer that is woken shall act; if there is but one, it need not be woken. */
+static bool alone(struct channel *channel)
+{
+	return atomic_load(&consumers_of(channel)->side.attached) == channel->slot_bit;
+}
+
+/* A lone consumer spins on tail itself: a producer that is at work then has nobody to wake. */
 static bool tail_moves(struct channel *channel)
 {
-	uint64_t attached = atomic_load(&consumers_of(channel)->side.attached);
-	_Atomic uint64_t *tail = &producers_of(channel)->tail;
+	/* What will be read when tail has moved: its payload lies behind its header. */
+	const void *next = ring_payload(&channel->segment.ring, channel->known_tail);
 
-	return (attached & (attached - 1)) == 0 &&
-	       spin_while_equal(tail, channel->known_tail, &channel->interrupted);
+	return spin_on_position(&channel->spin, &producers_of(channel)->tail, channel->known_tail,
+				next, &channel->interrupted);
 }
 
 int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
@@ -487,6 +490,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 		rc = visit(&look);
 	while (rc == VISIT_NOTHING) {
 		bool inside = channel->claim != NO_CLAIM;
+		bool spun, found;
 
 		if ((flags & CHANNEL_DONTWAIT) != 0 && !inside) {
 			rc = -EAGAIN;
@@ -495,13 +499,18 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 		rc = deadline_passed(visit_deadline(&look));
 		if (rc < 0)
 			break;
-		if (tail_moves(channel)) {
+		spun = alone(channel);
+		if (spun && tail_moves(channel)) {
 			rc = visit(&look);
 			continue;
 		}
-		if (condition_wait(inside ? condition_piece(channel) : condition_data(channel),
-				   channel->slot, visit_again, &look,
-				   deadline_slice_ns(&look.deadline, NS_PER_SEC))) {
+		found = condition_wait(inside ? condition_piece(channel) : condition_data(channel),
+				       channel->slot, visit_again, &look,
+				       spun ? NULL : &channel->spin,
+				       deadline_slice_ns(&look.deadline, NS_PER_SEC));
+		if (spun)
+			spin_learn(&channel->spin);
+		if (found) {
 			rc = look.result;
 			break;
 		}

@@ -112,7 +112,7 @@ static int room_wait(struct channel *channel, const struct deadline *deadline)
 			rc = channel_look_after(channel);
 		if (rc < 0)
 			break;
-		semaphore_wait(&producers->side.slots[channel->slot].wakeup,
+		semaphore_wait(&producers->side.slots[channel->slot].wakeup, &channel->spin,
 			       deadline_slice_ns(deadline, NS_PER_SEC));
 	}
 	atomic_store(&producers->room_wanted, 0);
@@ -212,7 +212,7 @@ static int turn_wait(struct channel *channel, const struct deadline *deadline)
 	uint32_t turn = atomic_load(&producers->turn);
 	int rc;
 
-	condition_wait(condition_turn(channel), channel->slot, turn_ready, channel,
+	condition_wait(condition_turn(channel), channel->slot, turn_ready, channel, &channel->spin,
 		       deadline_slice_ns(deadline, NS_PER_SEC));
 	rc = deadline_passed(deadline);
 	if (rc == deadline->expired && turn >= 1 && turn <= SLOT_COUNT) {
@@ -516,7 +516,7 @@ int channel_wait_acknowledged(struct channel *channel)
 		if (rc < 0)
 			break;
 		condition_wait(condition_ack(channel), channel->slot, ack_ready, &wait,
-			       deadline_slice_ns(&wait.deadline, NS_PER_SEC));
+			       &channel->spin, deadline_slice_ns(&wait.deadline, NS_PER_SEC));
 		rc = wait.result;
 		if (rc < 0)
 			break;

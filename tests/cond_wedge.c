@@ -171,7 +171,7 @@ static void scene_wait(struct scene *scene)
 	}
 	scene_unlock(scene);
 	/* The project sleeps a second at most; here only a signal counts. */
-	condition_wait(scene_condition(scene), 0, something_made, scene, 60 * NS_PER_SEC);
+	condition_wait(scene_condition(scene), 0, something_made, scene, NULL, 60 * NS_PER_SEC);
 	scene_lock(scene);
 }
 

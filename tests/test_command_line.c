@@ -133,6 +133,17 @@ Test(command_line, refuses_a_bad_timeout, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
+Test(command_line, refuses_a_bad_spin, .timeout = 60)
+{
+	static const char *const bad[] = { "", "on", "AUTO", "-1", "1ms", "1.2.3", "." };
+	char name[NAME_SIZE];
+
+	own_default(name);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		REFUSE_BOTH("spin", "--spin", bad[i]);
+	cr_assert(!object_exists(name));
+}
+
 Test(command_line, refuses_a_bad_mode, .timeout = 60)
 {
 	static const char *const bad[] = { "",	     "x",     "9",     "0800",

@@ -39,7 +39,8 @@ static void *waiter_run(void *context)
 {
 	struct waiter *waiter = context;
 
-	waiter->found = condition_wait(waiter->condition, waiter->slot, never, NULL, MINUTE_NS);
+	waiter->found =
+		condition_wait(waiter->condition, waiter->slot, never, NULL, NULL, MINUTE_NS);
 	if (waiter->passes_on)
 		condition_signal(waiter->condition);
 	atomic_store(&waiter->returned, 1);
@@ -84,7 +85,7 @@ Test(condition, a_post_before_the_wait_is_not_lost, .timeout = 30)
 	_Atomic uint32_t semaphore = 0;
 
 	semaphore_post(&semaphore);
-	cr_assert(semaphore_wait(&semaphore, MINUTE_NS));
+	cr_assert(semaphore_wait(&semaphore, NULL, MINUTE_NS));
 }
 
 Test(condition, a_semaphore_holds_one_token_only, .timeout = 30)
@@ -94,8 +95,8 @@ Test(condition, a_semaphore_holds_one_token_only, .timeout = 30)
 	for (int i = 0; i < 3; i++)
 		semaphore_post(&semaphore);
 	cr_assert_eq(semaphore, 1);
-	cr_assert(semaphore_wait(&semaphore, MINUTE_NS));
-	cr_assert_not(semaphore_wait(&semaphore, 0));
+	cr_assert(semaphore_wait(&semaphore, NULL, MINUTE_NS));
+	cr_assert_not(semaphore_wait(&semaphore, NULL, 0));
 	cr_assert_eq(semaphore, 0);
 }
 
@@ -103,13 +104,13 @@ Test(condition, a_wait_without_a_post_times_out, .timeout = 30)
 {
 	_Atomic uint32_t semaphore = 0;
 
-	cr_assert_not(semaphore_wait(&semaphore, 0));
-	cr_assert_not(semaphore_wait(&semaphore, 1));
-	cr_assert_not(semaphore_wait(&semaphore, 5 * NS_PER_MS));
+	cr_assert_not(semaphore_wait(&semaphore, NULL, 0));
+	cr_assert_not(semaphore_wait(&semaphore, NULL, 1));
+	cr_assert_not(semaphore_wait(&semaphore, NULL, 5 * NS_PER_MS));
 	cr_assert_eq(semaphore, 0);
 	/* and the time-out breaks nothing */
 	semaphore_post(&semaphore);
-	cr_assert(semaphore_wait(&semaphore, MINUTE_NS));
+	cr_assert(semaphore_wait(&semaphore, NULL, MINUTE_NS));
 }
 
 Test(condition, draining_takes_the_token_of_an_earlier_owner, .timeout = 30)
@@ -118,11 +119,11 @@ Test(condition, draining_takes_the_token_of_an_earlier_owner, .timeout = 30)
 
 	semaphore_post(&semaphore);
 	semaphore_drain(&semaphore);
-	cr_assert_not(semaphore_wait(&semaphore, NS_PER_MS));
+	cr_assert_not(semaphore_wait(&semaphore, NULL, NS_PER_MS));
 	semaphore_drain(&semaphore);
 	cr_assert_eq(semaphore, 0);
 	semaphore_post(&semaphore);
-	cr_assert(semaphore_wait(&semaphore, MINUTE_NS));
+	cr_assert(semaphore_wait(&semaphore, NULL, MINUTE_NS));
 }
 
 Test(condition, posting_keeps_errno_for_signal_handlers, .timeout = 30)
@@ -145,7 +146,7 @@ static bool token_take(_Atomic uint32_t *semaphore)
 {
 	uint64_t end = clock_now_ns() + MINUTE_NS;
 
-	while (!semaphore_wait(semaphore, MINUTE_NS))
+	while (!semaphore_wait(semaphore, NULL, MINUTE_NS))
 		if (clock_now_ns() >= end)
 			return false;
 	return true;
@@ -186,7 +187,7 @@ Test(condition, a_signal_with_nobody_waiting_does_nothing, .timeout = 30)
 	condition_broadcast(condition);
 	cr_assert_eq(tokens(), 0);
 	cr_assert_eq(waiting, 0);
-	cr_assert_not(condition_wait(condition, 0, never, NULL, NS_PER_MS));
+	cr_assert_not(condition_wait(condition, 0, never, NULL, NULL, NS_PER_MS));
 	cr_assert_eq(waiting, 0);
 	cr_assert_eq(tokens(), 0);
 }
@@ -293,7 +294,7 @@ Test(condition, the_second_look_sees_what_came_after_the_first_look, .timeout = 
 	atomic_store(&published, true);
 	condition_signal(condition); /* wakes nobody, nobody has announced itself */
 
-	cr_assert(condition_wait(condition, 7, look_announced, &announced, MINUTE_NS));
+	cr_assert(condition_wait(condition, 7, look_announced, &announced, NULL, MINUTE_NS));
 	cr_assert_eq(announced, UINT64_C(1) << 7, "looked before it announced itself");
 	cr_assert_eq(waiting, 0);
 	cr_assert_eq(tokens(), 0);
@@ -316,7 +317,7 @@ static bool look_and_be_signalled(void *context)
 
 Test(condition, a_signal_between_second_look_and_sleep_is_not_lost, .timeout = 10)
 {
-	cr_assert_not(condition_wait(condition, 7, look_too_early, NULL, MINUTE_NS));
+	cr_assert_not(condition_wait(condition, 7, look_too_early, NULL, NULL, MINUTE_NS));
 	cr_assert_eq(waiting, 0);
 	cr_assert_eq(tokens(), 0);
 }
@@ -324,22 +325,23 @@ Test(condition, a_signal_between_second_look_and_sleep_is_not_lost, .timeout = 1
 Test(condition, a_waiter_whose_bit_was_taken_leaves_no_trace, .timeout = 30)
 {
 	/* Its time is up at the moment it is signalled: the token does not outlive the wait. */
-	cr_assert_not(condition_wait(condition, 7, look_too_early, NULL, 0));
+	cr_assert_not(condition_wait(condition, 7, look_too_early, NULL, NULL, 0));
 	cr_assert_eq(waiting, 0);
 	cr_assert_eq(tokens(), 0);
 	/* Nobody took it: it withdraws its own bit, and only that. */
 	atomic_store(&waiting, UINT64_C(1) << 9);
-	cr_assert_not(condition_wait(condition, 7, never, NULL, 0));
+	cr_assert_not(condition_wait(condition, 7, never, NULL, NULL, 0));
 	cr_assert_eq(waiting, UINT64_C(1) << 9);
 }
 
 Test(condition, a_token_too_many_costs_one_turn_and_no_more, .timeout = 10)
 {
-	cr_assert(condition_wait(condition, 7, look_and_be_signalled, NULL, MINUTE_NS));
+	cr_assert(condition_wait(condition, 7, look_and_be_signalled, NULL, NULL, MINUTE_NS));
 	cr_assert_eq(slots[7].wakeup, 1);
-	cr_assert_not(condition_wait(condition, 7, never, NULL, MINUTE_NS)); /* returns at once */
+	cr_assert_not(
+		condition_wait(condition, 7, never, NULL, NULL, MINUTE_NS)); /* returns at once */
 	cr_assert_eq(tokens(), 0);
-	cr_assert_not(condition_wait(condition, 7, never, NULL, NS_PER_MS));
+	cr_assert_not(condition_wait(condition, 7, never, NULL, NULL, NS_PER_MS));
 }
 
 Test(condition, who_leaves_without_acting_passes_the_signal_on, .timeout = 50)
@@ -375,7 +377,7 @@ Test(condition, the_bit_of_the_dead_costs_one_signal_and_blocks_nobody, .timeout
 	cr_assert_eq(waiting, 0);
 	/* A new owner of that place drains it. */
 	semaphore_drain(&slots[2].wakeup);
-	cr_assert_not(condition_wait(condition, 2, never, NULL, NS_PER_MS));
+	cr_assert_not(condition_wait(condition, 2, never, NULL, NULL, NS_PER_MS));
 }
 
 /* ---- many at once ---- */
@@ -437,7 +439,7 @@ static void *work_run(void *context)
 		if (taken == WORK)
 			break;
 		if (taken == atomic_load(&work_made)) {
-			condition_wait(condition, slot, work_ready, NULL, MINUTE_NS);
+			condition_wait(condition, slot, work_ready, NULL, NULL, MINUTE_NS);
 		} else if (atomic_compare_exchange_strong(&work_taken, &taken, taken + 1)) {
 			if (taken + 1 < atomic_load(&work_made) || taken + 1 == WORK)
 				condition_signal(condition); /* more is there: wake the next */

@@ -1,0 +1,148 @@
+#include "spin.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "deadline.h"
+
+/*
+ * What comes within SPIN_MOST_NS is waited for awake: twice what sleeping costs, so that two
+ * who answer each other, and have both fallen asleep, find back: one of them spins through the
+ * other's wake-up. LOOKS: so often the word is read between two looks at the clock.
+ */
+enum {
+	SPIN_LEAST_NS = 2000,
+	SPIN_FIRST_NS = 20000,
+	SPIN_WORTH_NS = 50000,
+	SPIN_MOST_NS = 100000,
+	SPIN_FIXED_MAX_NS = 100000000, /* deadlines and the dead are not looked at meanwhile */
+	FAILURES_MAX = 6,
+	LOOKS = 64
+};
+
+void spin_init(struct spin *spin, uint64_t ns)
+{
+	*spin = (struct spin){ .fixed = ns != 0, .limit_ns = ns == 0 ? SPIN_FIRST_NS : ns };
+	if (spin->limit_ns > SPIN_FIXED_MAX_NS)
+		spin->limit_ns = SPIN_FIXED_MAX_NS;
+	if (ns == CHANNEL_SPIN_OFF)
+		spin->limit_ns = 0;
+}
+
+static void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/*
+ * With one processor the waker cannot run while we spin. How many we may run on ourselves says
+ * nothing: a pinned process may have a partner elsewhere. Threads that ask at once find the same.
+ */
+static bool several_processors(void)
+{
+	static atomic_int processors;
+	int count = atomic_load_explicit(&processors, memory_order_relaxed);
+
+	if (count == 0) {
+		count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+		atomic_store_explicit(&processors, count, memory_order_relaxed);
+	}
+	return count != 1;
+}
+
+/* Spinning went on for so long: may it still? The first time it only notes the time. */
+static bool spin_goes_on(struct spin *spin, uint64_t limit_ns)
+{
+	uint64_t now = clock_now_ns();
+
+	if (spin->began_ns == 0)
+		spin->began_ns = now;
+	return now - spin->began_ns < limit_ns;
+}
+
+static uint64_t spin_limit(struct spin *spin)
+{
+	spin->began_ns = 0;
+	if (!spin->fixed && spin->resting > 0) {
+		spin->resting--;
+		return SPIN_LEAST_NS;
+	}
+	return spin->limit_ns;
+}
+
+/* It has come while we spun. Had sleeping cost less, spin less the next time. */
+static bool spin_paid(struct spin *spin)
+{
+	spin->failures = 0;
+	if (!spin->fixed && spin->began_ns != 0 && spin->limit_ns > SPIN_WORTH_NS &&
+	    clock_now_ns() - spin->began_ns > SPIN_WORTH_NS)
+		spin->limit_ns /= 2;
+	spin->began_ns = 0;
+	return true;
+}
+
+bool spin_on_position(struct spin *spin, const _Atomic uint64_t *word, uint64_t value,
+		      const void *next, const atomic_int *interrupted)
+{
+	uint64_t limit = spin_limit(spin);
+
+	if (limit == 0)
+		return false;
+	do {
+		for (int i = 0; i < LOOKS; i++) {
+			if (atomic_load_explicit(word, memory_order_relaxed) != value)
+				return spin_paid(spin);
+			__builtin_prefetch(next);
+			cpu_relax();
+		}
+	} while (spin_goes_on(spin, limit) && !atomic_load(interrupted));
+	return false;
+}
+
+bool spin_on_token(struct spin *spin, const _Atomic uint32_t *semaphore)
+{
+	uint64_t limit = spin_limit(spin);
+
+	if (limit == 0)
+		return false;
+	do {
+		for (int i = 0; i < LOOKS; i++) {
+			if (atomic_load_explicit(semaphore, memory_order_relaxed) != 0)
+				return spin_paid(spin);
+			cpu_relax();
+		}
+	} while (spin_goes_on(spin, limit));
+	return false;
+}
+
+void spin_learn(struct spin *spin)
+{
+	uint64_t took;
+
+	if (spin->fixed || spin->began_ns == 0)
+		return;
+	if (!several_processors()) { /* asked only now: it costs more than the first spin */
+		spin->limit_ns = 0;
+		return;
+	}
+	took = clock_now_ns() - spin->began_ns;
+	spin->began_ns = 0;
+	if (took > SPIN_MOST_NS) {
+		spin->limit_ns =
+			spin->limit_ns / 2 > SPIN_LEAST_NS ? spin->limit_ns / 2 : SPIN_LEAST_NS;
+		return;
+	}
+	/*
+	 * It came soon, yet not while we spun. Next time spin through; but if that fails again
+	 * and again, whoever wakes us seems to need the processor that we spin on.
+	 */
+	if (spin->limit_ns == SPIN_MOST_NS && spin->failures < FAILURES_MAX)
+		spin->failures++;
+	spin->limit_ns = SPIN_MOST_NS;
+	spin->resting = (1U << spin->failures) - 1;
+}

@@ -1,0 +1,38 @@
+/*
+ * Waiting awake for a moment before sleeping. A sleep and a wake across processors cost some
+ * 50 µs; what comes sooner is cheaper to wait for awake. How long to try is learned from the
+ * waits before. Private to common/.
+ */
+#ifndef SPIN_H
+#define SPIN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spin {
+	bool fixed;	   /* do not learn */
+	uint64_t limit_ns; /* how long the next wait spins */
+	uint64_t began_ns; /* when this wait did; 0: the clock was not needed */
+	unsigned
+		failures; /* in a row: it slept, and woke so soon that spinning had seemed to pay */
+	unsigned resting; /* waits that spin the least only, after such failures */
+};
+
+/* 0: learns. CHANNEL_SPIN_OFF: never spins. Else it always spins for so many nanoseconds. */
+void spin_init(struct spin *spin, uint64_t ns);
+
+/*
+ * Spins until the word is another than `value`: true if so. False when that has taken too
+ * long, or *interrupted. `next` is fetched into the cache beside it: what will be read then.
+ */
+bool spin_on_position(struct spin *spin, const _Atomic uint64_t *word, uint64_t value,
+		      const void *next, const atomic_int *interrupted);
+
+/* Spins until the semaphore has a token. */
+bool spin_on_token(struct spin *spin, const _Atomic uint32_t *semaphore);
+
+/* After spinning in vain the endpoint slept, and what it waited for has come. */
+void spin_learn(struct spin *spin);
+
+#endif

@@ -1,0 +1,119 @@
+#include <criterion/criterion.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "deadline.h"
+#include "spin.h"
+#include "support.h"
+
+/* What a sleep of this length teaches. */
+static void sleep_of(struct spin *spin, uint64_t ns)
+{
+	spin->began_ns = clock_now_ns() - ns;
+	spin_learn(spin);
+}
+
+static bool in_vain(struct spin *spin)
+{
+	static _Atomic uint32_t no_token;
+
+	return !spin_on_token(spin, &no_token);
+}
+
+static void skip_on_one_processor(void)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
+		test_skip("one processor: nothing is learned, spinning never pays");
+}
+
+Test(spin, off_never_spins, .timeout = 10)
+{
+	struct spin spin;
+	_Atomic uint32_t token = 1;
+
+	spin_init(&spin, CHANNEL_SPIN_OFF);
+	cr_assert_eq(spin.limit_ns, 0);
+	cr_assert_not(spin_on_token(&spin, &token)); /* it does not even look */
+	sleep_of(&spin, 1000);
+	cr_assert_eq(spin.limit_ns, 0);
+}
+
+Test(spin, finds_what_is_there, .timeout = 10)
+{
+	struct spin spin;
+	_Atomic uint32_t token = 1;
+	_Atomic uint64_t word = 7;
+	atomic_int interrupted = 0;
+
+	spin_init(&spin, 0);
+	cr_assert(spin_on_token(&spin, &token));
+	cr_assert(spin_on_position(&spin, &word, 8, &word, &interrupted));
+	cr_assert_not(spin_on_position(&spin, &word, 7, &word, &interrupted));
+	cr_assert(in_vain(&spin));
+}
+
+Test(spin, ends_when_interrupted, .timeout = 10)
+{
+	struct spin spin;
+	_Atomic uint64_t word = 7;
+	atomic_int interrupted = 1;
+	uint64_t began = clock_now_ns();
+
+	spin_init(&spin, CHANNEL_SPIN_OFF - 1); /* as long as can be */
+	cr_assert_not(spin_on_position(&spin, &word, 7, &word, &interrupted));
+	cr_assert_lt(clock_now_ns() - began, spin.limit_ns);
+}
+
+Test(spin, a_fixed_one_does_not_learn_and_is_bounded, .timeout = 10)
+{
+	struct spin spin;
+
+	spin_init(&spin, 5000);
+	sleep_of(&spin, NS_PER_SEC);
+	sleep_of(&spin, 1000);
+	cr_assert_eq(spin.limit_ns, 5000);
+	spin_init(&spin, 3600 * NS_PER_SEC);
+	cr_assert_leq(spin.limit_ns, NS_PER_SEC / 10);
+}
+
+Test(spin, long_sleeps_teach_to_spin_less, .timeout = 10)
+{
+	struct spin spin;
+	uint64_t least;
+
+	skip_on_one_processor();
+	spin_init(&spin, 0);
+	for (int i = 0; i < 20; i++)
+		sleep_of(&spin, NS_PER_SEC);
+	least = spin.limit_ns;
+	cr_assert_gt(least, 0);
+	cr_assert_leq(least, 5000);
+	/* a wait that would soon have ended: the next is spun through */
+	sleep_of(&spin, 10000);
+	cr_assert_gt(spin.limit_ns, 10 * least);
+	cr_assert_eq(spin.resting, 0);
+}
+
+/* Who wakes us needs the processor that we spin on: the more often that fails, the rarer. */
+Test(spin, spinning_in_vain_again_and_again_becomes_rare, .timeout = 60)
+{
+	struct spin spin;
+	int tries = 0;
+
+	skip_on_one_processor();
+	spin_init(&spin, 0);
+	for (int i = 0; i < 1000; i++) {
+		tries += spin.resting == 0;
+		cr_assert(in_vain(&spin));
+		sleep_of(&spin, 10000);
+	}
+	cr_assert_lt(tries, 40);
+	spin.resting = 0;
+	{
+		_Atomic uint32_t token = 1;
+
+		cr_assert(spin_on_token(&spin, &token)); /* one success, and it tries again */
+	}
+	cr_assert_eq(spin.failures, 0);
+}
