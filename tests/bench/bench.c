@@ -42,6 +42,7 @@ static const struct known_peer {
 	{ &peer_zeromq, "zeromq", "libzmq3-dev" },
 	{ &peer_nng, "nng", "libnng-dev" },
 	{ &peer_iceoryx, "iceoryx", "libiceoryx-binding-c-dev iceoryx" },
+	{ &peer_iceoryx_busy, "iceoryx-busy", "libiceoryx-binding-c-dev iceoryx" },
 	{ &peer_boost_queue, "boost-queue", "g++ libboost-dev" },
 	{ &peer_boost_handshake, "boost-handshake", "g++ libboost-dev" },
 	{ &peer_pipe, "pipe", "" },

@@ -118,7 +118,7 @@ extern const struct peer peer_channel, peer_memcpy, peer_spin_ring, peer_futex_r
 #endif
 extern const struct peer peer_zeromq OPTIONAL, peer_nng OPTIONAL, peer_libqb OPTIONAL,
 	peer_libqb_busy OPTIONAL, peer_boost_queue OPTIONAL, peer_boost_handshake OPTIONAL,
-	peer_iceoryx OPTIONAL;
+	peer_iceoryx OPTIONAL, peer_iceoryx_busy OPTIONAL;
 
 #ifdef __cplusplus
 }
