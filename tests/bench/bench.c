@@ -18,7 +18,6 @@
 #include <gnu/libc-version.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,47 +81,6 @@ struct cell {
 		struct histogram times;
 	} results[PEERS];
 };
-
-/* ---- for everybody ---- */
-
-void die(int error, const char *format, ...)
-{
-	va_list arguments;
-
-	fputs("bench: ", stderr);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fprintf(stderr, "%s%s\n", error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
-	_exit(1);
-}
-
-uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-void *shared_new(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (memory == MAP_FAILED)
-		die(errno, "mmap");
-	return memory;
-}
-
-void *memory_new(size_t size)
-{
-	void *memory = calloc(1, size);
-
-	if (memory == NULL)
-		die(ENOMEM, "calloc");
-	return memory;
-}
 
 /* ---- one measurement ---- */
 
@@ -317,13 +275,6 @@ static void cell_round(struct cell *cell)
 
 /* ---- what came out ---- */
 
-static int compare(const void *a, const void *b)
-{
-	double first = *(const double *)a, second = *(const double *)b;
-
-	return (first > second) - (first < second);
-}
-
 static void times_print(const struct histogram *times)
 {
 	static const double parts[] = { 0.01,  0.05,  0.1,   0.2,    0.3,    0.4,     0.5,
@@ -341,25 +292,17 @@ static void result_print(const struct cell *cell, const struct known_peer *known
 			 struct result *result)
 {
 	bool latency = cell->scene == PINGPONG || cell->scene == ASLEEP;
-	unsigned flags = known->peer->flags, n = result->rounds;
+	unsigned flags = known->peer->flags;
 
 	printf("{\"scene\":\"%s\",\"size\":%zu,\"peer\":\"%s\",\"kind\":\"%s\",\"busy\":%s,"
-	       "\"unit\":\"%s\",\"failures\":%u,\"rounds\":[",
+	       "\"unit\":\"%s\",\"failures\":%u,",
 	       scene_names[cell->scene], cell->message_size, known->name,
 	       (flags & PEER_OURS) != 0	   ? "ours"
 	       : (flags & PEER_LIMIT) != 0 ? "limit"
 					   : "peer",
 	       (flags & PEER_BUSY) != 0 ? "true" : "false", latency ? "ns" : "messages/s",
 	       result->failures);
-	for (unsigned i = 0; i < n; i++)
-		printf("%s%.6g", i == 0 ? "" : ",", result->values[i]);
-	printf("]");
-	if (n > 0) {
-		qsort(result->values, n, sizeof(result->values[0]), compare);
-		printf(",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g",
-		       (result->values[(n - 1) / 2] + result->values[n / 2]) / 2, result->values[0],
-		       result->values[n - 1]);
-	}
+	values_print(result->values, result->rounds);
 	if (result->times.total > 0)
 		times_print(&result->times);
 	printf("}\n");

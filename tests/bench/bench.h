@@ -81,6 +81,9 @@ void *shared_new(size_t size);
 /* Zeroed memory. */
 void *memory_new(size_t size);
 
+/* Prints, for JSON, "rounds":[...] and, if there are any, median, min and max. Sorts them. */
+void values_print(double values[], unsigned count);
+
 static inline void cpu_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

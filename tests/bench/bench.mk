@@ -7,7 +7,8 @@
 
 CXX ?= g++
 CXXFLAGS ?= $(CFLAGS)
-bench_programs := $(BUILD)/bench/bench
+bench_programs := $(addprefix $(BUILD)/bench/,bench scale startup)
+bench_support := $(addprefix $(BUILD)/obj/tests/bench/,support.o stream.o)
 
 # What is there is only looked for if it is asked for: it takes a moment.
 ifneq ($(filter bench% $(BUILD)/bench/%,$(MAKECMDGOALS)),)
@@ -31,7 +32,7 @@ bench_plain := $(filter-out $(patsubst %,tests/bench/peer_%.c,zeromq nng libqb i
 bench_cxx := $(filter $(addprefix tests/bench/peer_,$(addsuffix .cc,$(bench_optional))),$(wildcard tests/bench/*.cc))
 bench_sources := $(sort $(bench_plain) \
 	$(filter $(addprefix tests/bench/peer_,$(addsuffix .c,$(bench_optional))),$(wildcard tests/bench/*.c)) \
-	$(addprefix tests/bench/,bench.c play.c histogram.c stream.c))
+	$(addprefix tests/bench/,bench.c play.c histogram.c))
 bench_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(bench_sources)) $(patsubst %.cc,$(BUILD)/obj/%.o,$(bench_cxx))
 
 .PHONY: bench bench-quick bench-programs
@@ -46,7 +47,13 @@ $(BUILD)/obj/tests/bench/peer_iceoryx.o: CPPFLAGS += -isystem $(bench_iceoryx)
 $(BUILD)/obj/tests/bench/%.o: tests/bench/%.cc Makefile
 	@mkdir -p $(@D)
 	$(call say,$(CXX) -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Wno-missing-field-initializers -pthread $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<,CXX)
-$(BUILD)/bench/bench: $(bench_objects) $(library)
+$(BUILD)/bench/bench: $(bench_objects) $(bench_support) $(library)
 	@mkdir -p $(@D)
 	$(call say,$(link) $(foreach peer,$(bench_optional),$(bench_libs_$(peer))),LD)
+$(BUILD)/bench/scale: $(addprefix $(BUILD)/obj/tests/bench/,scale.o peer_channel.o peer_pipe.o) $(bench_support) $(library)
+	@mkdir -p $(@D)
+	$(call say,$(link),LD)
+$(BUILD)/bench/startup: $(BUILD)/obj/tests/bench/startup.o $(bench_support)
+	@mkdir -p $(@D)
+	$(call say,$(link),LD)
 -include $(wildcard $(BUILD)/obj/tests/bench/*.d)
