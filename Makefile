@@ -43,7 +43,7 @@ library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
 test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay)
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
-scripts := $(sort $(wildcard scripts/*.sh tests/*.sh)) .ci/run
+scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 
 .PHONY: all test tests programs fuzz torture model analyze check format install uninstall clean
 all: $(tools)

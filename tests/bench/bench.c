@@ -178,7 +178,9 @@ static double value_of(const struct play *play)
 		return (double)histogram_quantile(&control->times, 0.5);
 	if (play->scene == PINGPONG)
 		return (double)control->elapsed_ns / (double)control->messages;
-	return (double)control->messages * 1e9 / (double)control->elapsed_ns;
+	return (double)control->messages * 1e9 /
+	       (double)(control->elapsed_ns > control->sending_ns ? control->elapsed_ns
+								  : control->sending_ns);
 }
 
 static void measure(const struct peer *peer, const struct cell *cell, struct result *result)

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEPTH = 256, DAEMON_STARTS_MS = 10000, LOOKS_BEFORE_SLEEP = 1000 };
+enum { DEPTH_MAX = 256, DAEMON_STARTS_MS = 10000, LOOKS_BEFORE_SLEEP = 1000 };
 
 struct ice {
 	char name[64];
@@ -122,12 +122,20 @@ static void *ice_busy_prepare(const struct setting *setting)
 	return ice;
 }
 
+/* The daemon, as it comes, has 200 chunks of 128 KiB and 10 of 4 MiB, with a header in each. */
+static uint64_t depth_for(size_t message_size)
+{
+	if (message_size >= 1 << 19)
+		return 4;
+	return message_size >= 1 << 14 ? 16 : DEPTH_MAX;
+}
+
 static void subscriber_new(struct ice *ice)
 {
 	iox_sub_options_t options;
 
 	iox_sub_options_init(&options);
-	options.queueCapacity = DEPTH;
+	options.queueCapacity = depth_for(ice->message_size);
 	options.queueFullPolicy = QueueFullPolicy_BLOCK_PRODUCER;
 	ice->subscriber =
 		iox_sub_init(&ice->subscriber_room, "bench", ice->name, "message", &options);

@@ -13,7 +13,7 @@ enum scene { ONEWAY, BATCH, INPLACE, PINGPONG, ASLEEP, SCENES };
 struct control {
 	_Atomic uint32_t partner_ready, partner_done;
 	/* Written by the process that measures, read by the driver after its end. */
-	uint64_t messages, elapsed_ns;
+	uint64_t messages, elapsed_ns, sending_ns;
 	struct histogram times;
 };
 
