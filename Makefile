@@ -5,6 +5,7 @@
 # make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
 # make check      format and scripts
+# make bench      how fast, beside others, see tests/bench/bench.mk; make bench-quick
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall
 #
 # CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
@@ -41,8 +42,8 @@ library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
 test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay)
-sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch]))
-scripts := $(sort $(wildcard scripts/*.sh tests/*.sh)) .ci/run
+sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
+scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 
 .PHONY: all test tests programs fuzz torture model analyze check format install uninstall clean
 all: $(tools)
@@ -101,6 +102,7 @@ torture: $(BUILD)/tests/crash_walk
 	$< -s $(STRIDE)
 .SECONDARY:
 -include $(wildcard $(BUILD)/obj/*/*.d)
+include tests/bench/bench.mk
 
 CLANG_FORMAT ?= clang-format
 model:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh build|test|ci: installs what is missing for that, and nothing else.
+# setup.sh build|test|ci|bench: installs what is missing for that, and nothing else.
 #
 # Whether something is there is found out by using it, not by asking the package manager.
 # When nothing is missing, nothing is installed and the network is left alone.
@@ -10,6 +10,7 @@ die() {
 	exit 1
 }
 
+optional=no
 case "$#:${1-}" in
 1:build) needs='compiler make' ;;
 1:test) needs='compiler make criterion' ;;
@@ -17,8 +18,13 @@ case "$#:${1-}" in
 	needs='compiler make criterion sanitizers clang clang-sanitizers musl clang-format shellcheck mandoc'
 	needs="$needs clang-fuzzer valgrind clang-tidy cppcheck pkill spin"
 	;;
+1:bench)
+	# Whom to compare with, and what draws and computes. The benchmark leaves out what is not there.
+	needs='compiler make c++ zeromq nng libqb boost iceoryx iox-roudi gnuplot jq pv mbuffer socat'
+	optional=yes
+	;;
 *)
-	echo "usage: $0 build|test|ci" >&2
+	echo "usage: $0 build|test|ci|bench" >&2
 	exit 2
 	;;
 esac
@@ -44,6 +50,13 @@ fuzzed='#include <stddef.h>
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
 { return bytes == NULL && size != 0; }'
 
+# includes COMPILER HEADER: can it be included?
+includes() {
+	printf '#include <%s>\n' "$2" >"$scratch/try.h"
+	# shellcheck disable=SC2086
+	$1 -E "$scratch/try.h" >/dev/null 2>&1
+}
+
 # has NEED: does it work here?
 has() {
 	case $1 in
@@ -54,6 +67,12 @@ has() {
 	clang-sanitizers) compiles clang -fsanitize=thread "$plain" ;;
 	clang-fuzzer) compiles clang -fsanitize=fuzzer "$fuzzed" ;;
 	musl) compiles musl-gcc '' "$plain" ;;
+	c++) command -v "${CXX:-g++}" >/dev/null ;;
+	zeromq) includes "${CC:-cc} -x c" zmq.h ;;
+	nng) includes "${CC:-cc} -x c" nng/nng.h ;;
+	libqb) includes "${CC:-cc} -x c" qb/qbrb.h ;;
+	boost) includes "${CXX:-g++} -x c++" boost/interprocess/ipc/message_queue.hpp ;;
+	iceoryx) [ -n "$(find /usr/include/iceoryx -name iceoryx_binding_c 2>/dev/null)" ] ;;
 	*) command -v "$1" >/dev/null ;;
 	esac
 }
@@ -84,6 +103,24 @@ packages_of() {
 	dnf:clang-fuzzer) echo compiler-rt libstdc++-devel ;;
 	apk:clang-fuzzer) echo compiler-rt g++ ;;
 	dnf:clang-sanitizers | apk:clang-sanitizers) echo compiler-rt ;;
+	apt-get:c++ | apk:c++) echo g++ ;;
+	dnf:c++) echo gcc-c++ ;;
+	apt-get:zeromq) echo libzmq3-dev ;;
+	apt-get:nng) echo libnng-dev ;;
+	apt-get:libqb) echo libqb-dev ;;
+	apt-get:boost) echo libboost-dev ;;
+	apt-get:iceoryx) echo libiceoryx-binding-c-dev ;;
+	apt-get:iox-roudi) echo iceoryx ;;
+	apt-get:gnuplot) echo gnuplot-nox ;;
+	dnf:zeromq) echo zeromq-devel ;;
+	apk:zeromq) echo zeromq-dev ;;
+	dnf:nng) echo nng-devel ;;
+	apk:nng) echo nng-dev ;;
+	dnf:libqb) echo libqb-devel ;;
+	apk:libqb) echo libqb-dev ;;
+	dnf:boost) echo boost-devel ;;
+	apk:boost) echo boost-dev ;;
+	dnf:iceoryx | dnf:iox-roudi | apk:iceoryx | apk:iox-roudi) ;; # there is none
 	dnf:pkill) echo procps-ng ;;
 	apt-get:pkill | apk:pkill) echo procps ;;
 	dnf:shellcheck) echo ShellCheck ;;
@@ -134,20 +171,35 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 echo "set-up: missing:$missing; installing with ${sudo:+$sudo }$manager: $packages"
-installed=yes
-# shellcheck disable=SC2086
-case $manager in
-apt-get)
-	as_root apt-get -qq update ||
+# install PACKAGE...: with no question asked.
+install() {
+	case $manager in
+	apt-get)
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+			-o DPkg::Lock::Timeout=120 install "$@"
+		;;
+	dnf) as_root dnf -q -y --setopt=install_weak_deps=False install "$@" ;;
+	apk) as_root apk add -q --no-cache "$@" ;;
+	esac </dev/null
+}
+
+if [ $manager = apt-get ]; then
+	as_root apt-get -qq update </dev/null ||
 		echo 'set-up: apt-get could not update every package list; trying with what is there' >&2
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-		-o DPkg::Lock::Timeout=120 install $packages || installed=no
-	;;
-dnf) as_root dnf -q -y --setopt=install_weak_deps=False install $packages || installed=no ;;
-apk) as_root apk add -q --no-cache $packages || installed=no ;;
-esac </dev/null
-[ $installed = yes ] || die "$manager could not install: $packages"
+fi
+# shellcheck disable=SC2086
+if ! install $packages; then
+	[ $optional = yes ] || die "$manager could not install: $packages"
+	# One that does not exist here shall not keep the others out.
+	for package in $packages; do
+		install "$package" || echo "set-up: $manager could not install: $package" >&2
+	done
+fi
 
 missing=$(missing)
+if [ -n "$missing" ] && [ $optional = yes ]; then
+	echo "set-up: done, without:$missing"
+	exit 0
+fi
 [ -z "$missing" ] || die "installed, but these still do not work:$missing${CC:+ (CC is \"$CC\")}"
 echo 'set-up: done'
