@@ -846,14 +846,16 @@ struct victim_run {
  * Lets the victim go on until it stops. A victim asleep in a system call stays there if
  * that is its last step, else somebody is started who wakes it.
  */
-static bool victim_resume(void *context, int request, bool last)
+static bool victim_resume(void *context, enum stepper_reach reach, bool last)
 {
 	struct victim_run *victim_run = context;
 	struct run *run = victim_run->run;
 	int began = ticks;
 	int status;
 
-	if (atomic_load(&scene->done) || ptrace(request, victim_run->pid, NULL, NULL) != 0)
+	if (atomic_load(&scene->done) ||
+	    ptrace(reach == STEPPER_ONE_STEP ? PTRACE_SINGLESTEP : PTRACE_CONT, victim_run->pid,
+		   NULL, NULL) != 0)
 		return false;
 	while (waitpid(victim_run->pid, &status, 0) < 0) { /* a tick: it sleeps, or is not run */
 		if (ticks - began < SLEEP_TICKS)

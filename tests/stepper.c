@@ -93,7 +93,7 @@ static bool run_to(struct stepper *stepper, uintptr_t at, int visit)
 	for (;;) {
 		if (!code_set(stepper->pid, at, BREAKPOINT, &code))
 			return false;
-		if (!stepper->resume(stepper->context, PTRACE_CONT, false))
+		if (!stepper->resume(stepper->context, STEPPER_TO_BREAKPOINT, false))
 			return false;
 		code_set(stepper->pid, at, code, &ignored);
 		if (instruction_get(stepper->pid) != at + 1)
@@ -101,7 +101,7 @@ static bool run_to(struct stepper *stepper, uintptr_t at, int visit)
 		ptrace(PTRACE_POKEUSER, stepper->pid, offsetof(struct user, regs.rip), at);
 		if (--visit == 0)
 			return true;
-		if (!stepper->resume(stepper->context, PTRACE_SINGLESTEP, false))
+		if (!stepper->resume(stepper->context, STEPPER_ONE_STEP, false))
 			return false;
 	}
 }
@@ -129,7 +129,7 @@ int stepper_walk(struct stepper *stepper, int most, struct path *path)
 	for (step = 0; step < most; step++) {
 		if (path != NULL)
 			path_add(path, instruction_get(stepper->pid));
-		if (!stepper->resume(stepper->context, PTRACE_SINGLESTEP, step + 1 == most))
+		if (!stepper->resume(stepper->context, STEPPER_ONE_STEP, step + 1 == most))
 			break;
 	}
 	return step;

@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+enum stepper_reach { STEPPER_ONE_STEP, STEPPER_TO_BREAKPOINT };
+
 /*
- * Lets the process go on with `request` (PTRACE_SINGLESTEP, PTRACE_CONT) and waits until it
- * stops again. `last`: nothing is wanted of it after this one. False: it will not stop.
+ * Lets the process go on, one instruction or until it stops by itself, and waits for that stop.
+ * `last`: nothing is wanted of it after this one. False: it will not stop.
  */
-typedef bool (*stepper_resume)(void *context, int request, bool last);
+typedef bool (*stepper_resume)(void *context, enum stepper_reach reach, bool last);
 
 struct stepper {
 	pid_t pid; /* stopped, and traced by the caller */

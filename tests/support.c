@@ -80,6 +80,15 @@ void object_remove(const char *name)
 	unlink(object_path(name));
 }
 
+void object_write(const char *name, size_t offset, const void *value, size_t size)
+{
+	int fd = open(object_path(name), O_RDWR | O_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(pwrite(fd, value, size, (off_t)offset), (ssize_t)size);
+	close(fd);
+}
+
 struct object_view object_look(const char *name)
 {
 	struct object_view view = { 0 };

@@ -55,6 +55,10 @@ const char *object_path(const char *name);
 /* Removes it, for tests that leave it on purpose. */
 void object_remove(const char *name);
 
+/* Writes a value into a live object, at OFFSET(producers.tail) for example. */
+void object_write(const char *name, size_t offset, const void *value, size_t size);
+#define OFFSET(field) offsetof(struct shared_buffer, field)
+
 /* What a live object says; all 0 if there is none. */
 struct object_view {
 	bool exists;

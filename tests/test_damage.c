@@ -7,18 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Writes a value into a live object. */
-static void object_write(const char *name, size_t offset, const void *value, size_t size)
-{
-	int fd = open(object_path(name), O_RDWR | O_CLOEXEC);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(pwrite(fd, value, size, (off_t)offset), (ssize_t)size);
-	close(fd);
-}
-
-#define OFFSET(field) offsetof(struct shared_buffer, field)
-
 Test(damage, turn_of_a_producer_that_is_not_there_is_taken_back, .timeout = 60)
 {
 	struct agent producer = agent_start(), consumer = agent_start();

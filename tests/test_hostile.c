@@ -13,17 +13,7 @@
 
 #include "ring.h"
 
-#define OFFSET(field) offsetof(struct shared_buffer, field)
 #define RECORD(field) (sizeof(struct shared_buffer) + offsetof(struct record, field))
-
-static void object_write(const char *name, size_t offset, const void *value, size_t size)
-{
-	int fd = open(object_path(name), O_RDWR | O_CLOEXEC);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(pwrite(fd, value, size, (off_t)offset), (ssize_t)size);
-	close(fd);
-}
 
 /* A channel of 4 KiB with one block of three lines in it. */
 static void channel_fill(char name[NAME_SIZE])
