@@ -1,4 +1,4 @@
-/* Attaching, detaching, looking after the channel; errors in words. */
+/* Attaching, detaching, looking after the channel. */
 #include "channel.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "claim.h"
 #include "endpoint.h"
+#include "group.h"
 #include "stream.h"
 
 /* Leaving takes microseconds; who cannot have a lock for that long waits for a stopped process. */
@@ -129,17 +130,39 @@ static bool holds_messages(struct channel *channel)
 {
 	return atomic_load(&producers_of(channel)->tail) !=
 		       atomic_load(&consumers_of(channel)->head) ||
-	       claims_in_use(consumers_of(channel)) != 0;
+	       groups_hold_claims(consumers_of(channel));
 }
 
-/* Has an end of stream, or a death, not been reported to any consumer? */
-static bool untold(struct channel *channel)
+/* The same for the consumers of one group. */
+static bool group_holds_messages(struct channel *channel, const struct group *group)
+{
+	return !cursor_equal(next_read(group),
+			     cursor_at(atomic_load(&producers_of(channel)->tail))) ||
+	       claims_in_use(group) != 0;
+}
+
+/* Has an end of stream, or a death, not been reported to any consumer of this group? */
+static bool group_untold(struct channel *channel, const struct group *group)
 {
 	uint64_t events = atomic_load(&producers_of(channel)->events);
-	uint64_t told = atomic_load(&consumers_of(channel)->told);
 
-	return atomic_load(&consumers_of(channel)->empty_end) != 0 ||
-	       events_differ(events, told, EVENTS_DEATHS | EVENTS_ENDS);
+	return atomic_load(&group->empty_end) != 0 ||
+	       events_differ(events, atomic_load(&group->told), EVENTS_DEATHS | EVENTS_ENDS);
+}
+
+/* Does a group wait for its consumers? Durable ones do until they are removed. */
+static bool groups_wait(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		const struct group *group = &consumers->groups[__builtin_ctz(used)];
+
+		if (group_life(group) != GROUP_FREE &&
+		    (group_durable(group) || group_untold(channel, group)))
+			return true;
+	}
+	return false;
 }
 
 /* Does what is there agree with what the options ask for? */
@@ -168,10 +191,46 @@ static int options_check(struct channel *channel)
 /* What this consumer will call news: see "End of stream" in PROTOCOL.md. */
 static void stream_remember(struct channel *channel)
 {
+	const struct group *group = group_of(channel);
+
 	channel->events_then = atomic_load(&producers_of(channel)->events);
-	channel->told_then = atomic_load(&consumers_of(channel)->told);
-	channel->seen_then = holds_messages(channel) || untold(channel) ||
+	channel->told_then = atomic_load(&group->told);
+	channel->seen_then = group_holds_messages(channel, group) || group_untold(channel, group) ||
 			     atomic_load(&producers_of(channel)->side.attached) != 0;
+}
+
+/* The consumers' mutex is held. */
+static int consumer_enter(struct channel *channel)
+{
+	const struct channel_options *options = &channel->options;
+	int rc =
+		group_enter(channel, options->group == NULL ? "" : options->group, options->newest);
+
+	if (rc < 0)
+		return rc;
+	channel->group = (unsigned)rc;
+	stream_remember(channel);
+	return side_enter(channel);
+}
+
+/* Declares the durable groups that a producer names; so either order works for all of them. */
+static int groups_declare(struct channel *channel, const struct deadline *deadline)
+{
+	const char *const *names = channel->options.groups;
+	int rc;
+
+	if (names == NULL || names[0] == NULL)
+		return 0;
+	rc = side_lock(channel, CHANNEL_CONSUMER, deadline);
+	if (rc < 0)
+		return rc;
+	for (; rc >= 0 && *names != NULL; names++) {
+		rc = group_enter(channel, *names, false);
+		if (rc >= 0)
+			group_keep(&consumers_of(channel)->groups[rc]);
+	}
+	side_unlock(channel, CHANNEL_CONSUMER);
+	return rc < 0 ? rc : 0;
 }
 
 /* Takes a slot. -EBUSY: all are taken. The flock is held, and dropped by the caller. */
@@ -185,14 +244,13 @@ static int endpoint_enter(struct channel *channel)
 	rc = sides_visit(channel);
 	if (rc == 0)
 		rc = options_check(channel);
+	if (rc == 0)
+		rc = groups_declare(channel, &deadline);
+	if (rc == 0)
+		rc = side_lock(channel, channel->role, &deadline);
 	if (rc < 0)
 		return rc;
-	if (channel->role == CHANNEL_CONSUMER)
-		stream_remember(channel);
-	rc = side_lock(channel, channel->role, &deadline);
-	if (rc < 0)
-		return rc;
-	rc = side_enter(channel);
+	rc = channel->role == CHANNEL_CONSUMER ? consumer_enter(channel) : side_enter(channel);
 	side_unlock(channel, channel->role);
 	return rc;
 }
@@ -212,17 +270,11 @@ static int attach_once(struct channel *channel, const struct deadline *deadline)
 	return 0;
 }
 
-int channel_attach(struct channel *channel, enum channel_role role,
-		   const struct channel_options *options)
+/* Takes over the options, with the defaults filled in. */
+static void channel_begin(struct channel *channel, enum channel_role role,
+			  const struct channel_options *options)
 {
-	struct deadline deadline;
-	int rc;
-
 	memset(&channel->report, 0, sizeof(channel->report));
-	if (channel->attached)
-		return -EISCONN;
-	if (!channel_name_valid(options->name))
-		return -CHANNEL_ENAME;
 	channel->role = role;
 	channel->options = *options;
 	if (channel->options.timeout_ns == 0)
@@ -232,10 +284,23 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	if (!options->mode_given)
 		channel->options.mode = 0600;
 	channel->pid = getpid();
+}
+
+int channel_attach(struct channel *channel, enum channel_role role,
+		   const struct channel_options *options)
+{
+	struct deadline deadline;
+	int rc;
+
+	if (channel->attached)
+		return -EISCONN;
+	if (!channel_name_valid(options->name))
+		return -CHANNEL_ENAME;
+	channel_begin(channel, role, options);
 	channel->leaving = channel->reserved = channel->inside = channel->sent = false;
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = channel->incomplete = channel->batching = false;
-	channel->settled = false;
+	channel->settled = channel->skipping = false;
 	spin_init(&channel->spin, options->spin_ns);
 	channel->batch = 1;
 	channel->lost = 0;
@@ -257,6 +322,78 @@ int channel_attach(struct channel *channel, enum channel_role role,
 		channel->known_head = atomic_load(&consumers_of(channel)->head);
 	}
 	channel->looked_ns = clock_coarse_ns();
+	channel->report.error = rc;
+	return rc;
+}
+
+/* Nothing is left in it and nobody is there: only then the object may go. Under flock. */
+static bool deserted(struct channel *channel)
+{
+	return sides_visit(channel) == 0 &&
+	       atomic_load(&producers_of(channel)->side.attached) == 0 &&
+	       atomic_load(&consumers_of(channel)->side.attached) == 0 &&
+	       !holds_messages(channel) && !groups_wait(channel);
+}
+
+/* ---- groups that are not wanted any more ---- */
+
+/* The consumers' mutex is held. */
+static int group_discard_named(struct channel *channel, const char *name, uint64_t *messages)
+{
+	struct consumers *consumers = consumers_of(channel);
+	int index = group_find(consumers, name);
+	struct group *group;
+	int rc;
+
+	if (index == GROUP_NONE)
+		return -CHANNEL_ENOGROUP;
+	group = &consumers->groups[index];
+	channel->report.endpoints = (unsigned)__builtin_popcountll(group_members(consumers, group));
+	if (channel->report.endpoints > 0)
+		return -CHANNEL_EINUSE;
+	rc = group_messages(channel, group, messages);
+	if (rc == 0)
+		group_discard(channel, group);
+	return rc;
+}
+
+static int group_remove_locked(struct channel *channel, const char *name, uint64_t *messages)
+{
+	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	int rc;
+
+	if (thread_id_taken(channel))
+		return -CHANNEL_ETHREAD;
+	rc = sides_visit(channel);
+	if (rc == 0)
+		rc = side_lock(channel, CHANNEL_CONSUMER, &deadline);
+	if (rc < 0)
+		return rc;
+	rc = group_discard_named(channel, name, messages);
+	side_unlock(channel, CHANNEL_CONSUMER);
+	if (rc == 0 && deserted(channel))
+		segment_remove(&channel->segment);
+	return rc;
+}
+
+int channel_group_remove(struct channel *channel, const struct channel_options *options,
+			 const char *name, uint64_t *messages)
+{
+	struct deadline deadline;
+	int rc;
+
+	if (channel->attached)
+		return -EISCONN;
+	if (!channel_name_valid(options->name))
+		return -CHANNEL_ENAME;
+	channel_begin(channel, CHANNEL_CONSUMER, options);
+	channel->options.never_create = true;
+	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	rc = segment_open(&channel->segment, &channel->options, &deadline, &channel->report);
+	if (rc == 0) {
+		rc = group_remove_locked(channel, name, messages);
+		segment_close(&channel->segment);
+	}
 	channel->report.error = rc;
 	return rc;
 }
@@ -310,13 +447,15 @@ int channel_look_after(struct channel *channel)
 
 /* ---- detaching ---- */
 
-/* Nothing is left in it and nobody is there: only then the object may go. Under flock. */
-static bool deserted(struct channel *channel)
+/* A producer leaves that has sent nothing: those who come later to a group shall know of it. */
+static void groups_note_empty_end(struct consumers *consumers)
 {
-	return sides_visit(channel) == 0 &&
-	       atomic_load(&producers_of(channel)->side.attached) == 0 &&
-	       atomic_load(&consumers_of(channel)->side.attached) == 0 &&
-	       !holds_messages(channel) && !untold(channel);
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		struct group *group = &consumers->groups[__builtin_ctz(used)];
+
+		if (group_life(group) != GROUP_FREE && group_members(consumers, group) == 0)
+			atomic_store(&group->empty_end, 1);
+	}
 }
 
 /* The producer's part of leaving, with its side's mutex held. */
@@ -347,8 +486,7 @@ static int endpoint_leave(struct channel *channel, unsigned flags)
 		rc = side_visit(channel, CHANNEL_CONSUMER);
 		if (rc < 0)
 			return rc;
-		if (atomic_load(&consumers_of(channel)->side.attached) == 0)
-			atomic_store(&consumers_of(channel)->empty_end, 1);
+		groups_note_empty_end(consumers_of(channel));
 	}
 	rc = side_lock(channel, channel->role, &deadline);
 	if (rc < 0)
@@ -383,114 +521,4 @@ void channel_detach(struct channel *channel, unsigned flags)
 		segment_remove(&channel->segment); /* a refusal leaves it, empty, to its owner */
 	segment_close(&channel->segment);
 	channel->leaving = false;
-}
-
-/* ---- errors in words ---- */
-
-static void explain_wait(const struct channel *channel, char *buffer, size_t size)
-{
-	const struct channel_report *report = &channel->report;
-	const char *side = channel->role == CHANNEL_PRODUCER ? "producers" : "consumers";
-
-	if (report->slots_taken)
-		snprintf(buffer, size, "all %d places for %s are taken", SLOT_COUNT, side);
-	else if (report->lock_taken && report->holder != 0)
-		snprintf(buffer, size, "its lock is held by process %ld", (long)report->holder);
-	else if (report->lock_taken)
-		snprintf(buffer, size, "its lock is held by another process");
-	else if (report->turn_taken)
-		snprintf(buffer, size, "another producer, process %ld, is first and does not go on",
-			 (long)report->holder);
-	else if (channel->role == CHANNEL_PRODUCER)
-		snprintf(buffer, size, "it is full and no consumer has made room");
-	else
-		snprintf(buffer, size, "no message has come");
-}
-
-static void explain_in_use(const struct channel_report *report, char *buffer, size_t size,
-			   const char *role)
-{
-	if (report->holds_messages)
-		snprintf(buffer, size, "it already holds messages (--new asks for a new channel)");
-	else
-		snprintf(buffer, size, "it already has %u %s%s (--new asks for a new channel)",
-			 report->endpoints, role, report->endpoints == 1 ? "" : "s");
-}
-
-const char *channel_explain(const struct channel *channel, int error, char *buffer, size_t size)
-{
-	const struct channel_report *report = &channel->report;
-	const char *role = channel->role == CHANNEL_PRODUCER ? "producer" : "consumer";
-
-	switch (-error) {
-	case CHANNEL_EFOREIGN:
-		snprintf(buffer, size, "the shared-memory object of that name is not a channel");
-		break;
-	case CHANNEL_EDAMAGED:
-		snprintf(buffer, size, "channel is damaged");
-		break;
-	case CHANNEL_EVERSION:
-	case CHANNEL_EABI:
-		snprintf(buffer, size, "it was made by a different build (%s; this is %s)",
-			 report->theirs, report->ours);
-		break;
-	case CHANNEL_EOWNER:
-		snprintf(buffer, size,
-			 "it belongs to user %lu; --owner names another user's channel",
-			 (unsigned long)report->owner);
-		break;
-	case CHANNEL_EMODE:
-		snprintf(buffer, size, "it exists with mode %04o, not %04o", (unsigned)report->mode,
-			 (unsigned)channel->options.mode);
-		break;
-	case CHANNEL_EINUSE:
-		explain_in_use(report, buffer, size, role);
-		break;
-	case CHANNEL_ENAME:
-		snprintf(buffer, size,
-			 "not a channel name (1 to %d letters, digits, '.', '_' or '-')",
-			 CHANNEL_NAME_MAX);
-		break;
-	case CHANNEL_EREMOVED:
-		snprintf(buffer, size,
-			 "the channel was removed while in use; %llu message%s in it cannot be "
-			 "delivered",
-			 (unsigned long long)report->messages, report->messages == 1 ? "" : "s");
-		break;
-	case CHANNEL_ETHREAD:
-		snprintf(buffer, size, "this thread's id is in use on the other side");
-		break;
-	case CHANNEL_ELOST:
-		snprintf(buffer, size,
-			 "a consumer died or left with a part of it, the rest is discarded");
-		break;
-	case CHANNEL_EABORTED:
-		snprintf(buffer, size, "its producer gave up in the middle of a message");
-		break;
-	case CHANNEL_ETOOBIG:
-		snprintf(buffer, size,
-			 "the message is larger than the ring of %llu bytes (--size, or without "
-			 "--nonblock)",
-			 (unsigned long long)channel->segment.ring.capacity);
-		break;
-	case ENOSPC:
-		if (report->needed_bytes <= report->free_bytes)
-			snprintf(buffer, size, "No space left in shared memory for another object");
-		else
-			snprintf(buffer, size,
-				 "No space left in shared memory: %llu bytes are needed, %llu are "
-				 "free"
-				 " (a smaller --size, or more for /dev/shm; in Docker --shm-size)",
-				 (unsigned long long)report->needed_bytes,
-				 (unsigned long long)report->free_bytes);
-		break;
-	case ETIMEDOUT:
-	case EAGAIN:
-		explain_wait(channel, buffer, size);
-		break;
-	default:
-		snprintf(buffer, size, "%s", strerror(-error));
-		break;
-	}
-	return buffer;
 }

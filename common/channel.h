@@ -26,6 +26,7 @@ enum channel_role { CHANNEL_PRODUCER, CHANNEL_CONSUMER };
 enum {
 	CHANNEL_NAME_MAX = 200, /* bytes: letters, digits, '.', '_', '-' */
 	SEGMENT_NAME_MAX = 240,
+	CHANNEL_GROUP_MAX = 63, /* bytes: the same characters */
 	CHANNEL_ABI_MAX = 48
 };
 
@@ -49,21 +50,33 @@ enum channel_error {
 	CHANNEL_ETHREAD,	 /* this thread's id is in use in another pid namespace */
 	CHANNEL_ELOST,		 /* a consumer died with a part of this message */
 	CHANNEL_EABORTED,	 /* the producer gave this message up after a part of it */
-	CHANNEL_ETOOBIG		 /* larger than the ring, and nonblocking */
+	CHANNEL_ETOOBIG,	 /* larger than the ring, and nonblocking */
+	CHANNEL_EGROUPS,	 /* no place for another group */
+	CHANNEL_ENOGROUP	 /* there is no such group */
 };
 
 struct channel_options {
-	const char *name;	 /* 1 to CHANNEL_NAME_MAX of the permitted characters */
-	uid_t owner;		 /* whose channel; another's is never created */
-	uint64_t size;		 /* bytes of the ring if this creates it; 0: the default */
-	mode_t mode;		 /* permission bits if this creates it, ... */
-	bool mode_given;	 /* ... and refuse an existing one that differs; else 0600 */
-	bool fresh;		 /* refuse a channel with messages or endpoints of this role */
-	bool never_create;	 /* -ENOENT if there is no channel */
-	bool nonblock;		 /* never wait: -EAGAIN; a lock held for a second counts */
-	uint64_t timeout_ns;	 /* longest single wait: then -ETIMEDOUT; 0: for ever */
-	uint64_t spin_ns;	 /* how long to wait awake before sleeping; 0: as long as it has */
-				 /* lately paid; CHANNEL_SPIN_OFF: never */
+	const char *name;    /* 1 to CHANNEL_NAME_MAX of the permitted characters */
+	uid_t owner;	     /* whose channel; another's is never created */
+	uint64_t size;	     /* bytes of the ring if this creates it; 0: the default */
+	mode_t mode;	     /* permission bits if this creates it, ... */
+	bool mode_given;     /* ... and refuse an existing one that differs; else 0600 */
+	bool fresh;	     /* refuse a channel with messages or endpoints of this role */
+	bool never_create;   /* -ENOENT if there is no channel */
+	bool nonblock;	     /* never wait: -EAGAIN; a lock held for a second counts */
+	uint64_t timeout_ns; /* longest single wait: then -ETIMEDOUT; 0: for ever */
+	uint64_t spin_ns;    /* how long to wait awake before sleeping; 0: as long as it has */
+			     /* lately paid; CHANNEL_SPIN_OFF: never */
+	/* consumer: its group, 1 to CHANNEL_GROUP_MAX bytes; NULL: the one without a name */
+	const char *group;
+	bool newest;  /* ... which, if it is new, begins with what is sent from now on */
+	bool durable; /* ... and stays when its last consumer has left */
+	const char *const *groups; /* producer: names of durable groups, ended by NULL, or NULL */
+	/*
+	 * Called about once a second in a wait for the other side, with how it would be
+	 * explained if it ended now; NULL: not.
+	 */
+	void (*waiting)(const struct channel *channel);
 	uint64_t first_position; /* tests only: where positions start, a multiple of 8 */
 };
 
@@ -81,12 +94,18 @@ struct channel_report {
 	bool slots_taken;      /* EAGAIN, ETIMEDOUT: all places of this role are taken */
 	bool lock_taken;       /* EAGAIN, ETIMEDOUT: a lock was held all the time */
 	bool turn_taken;       /* the same: another producer, `holder`, came before us */
+	bool held_by_group;    /* the same: one of several groups keeps the room: its name, ... */
+	unsigned members;      /* ... and how many consumers it has */
+	char group[CHANNEL_GROUP_MAX + 1];
 	char theirs[CHANNEL_ABI_MAX];
 	char ours[CHANNEL_ABI_MAX];
 };
 
 /* Is this a name for a channel? */
 bool channel_name_valid(const char *name);
+
+/* Is this a name for a group? */
+bool channel_group_valid(const char *name);
 
 /* The size that a ring of at least `size` bytes gets: a power of two, whole pages. */
 uint64_t channel_size_rounded(uint64_t size);
@@ -119,6 +138,15 @@ enum channel_detach_flags {
  * it leaves that to the next one, and the memory mapped until the process ends.
  */
 void channel_detach(struct channel *channel, unsigned flags);
+
+/*
+ * Removes a group that has no consumers, and what it has not acknowledged: *messages says how
+ * many messages that is. With its last group the channel goes, too, if nobody is attached. The
+ * channel must not be attached, and is not afterwards. Errors: those of channel_attach(),
+ * CHANNEL_ENOGROUP, and CHANNEL_EINUSE if the group has consumers.
+ */
+int channel_group_remove(struct channel *channel, const struct channel_options *options,
+			 const char *name, uint64_t *messages);
 
 /* Frees a channel that is not attached. */
 void channel_free(struct channel *channel);

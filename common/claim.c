@@ -5,17 +5,17 @@
  * either the old state or the new one, never a selector before its copy.
  */
 
-struct cursor next_read(const struct consumers *consumers)
+struct cursor next_read(const struct group *group)
 {
-	return consumers->next[atomic_load(&consumers->next_selector) & 1];
+	return group->next[atomic_load(&group->next_selector) & 1];
 }
 
-void next_write(struct consumers *consumers, struct cursor next)
+void next_write(struct group *group, struct cursor next)
 {
-	uint32_t idle = ~atomic_load(&consumers->next_selector) & 1;
+	uint32_t idle = ~atomic_load(&group->next_selector) & 1;
 
-	consumers->next[idle] = next;
-	atomic_store_explicit(&consumers->next_selector, idle, memory_order_release);
+	group->next[idle] = next;
+	atomic_store_explicit(&group->next_selector, idle, memory_order_release);
 }
 
 void claim_write(struct claim *claim, const struct claim_state *state)
@@ -41,21 +41,21 @@ uint32_t claim_attempts(const struct claim *claim)
 	return (uint32_t)(atomic_load(&claim->owner) >> OWNER_ATTEMPT_SHIFT);
 }
 
-int claim_begin(struct consumers *consumers, unsigned slot, const struct claim_state *state)
+int claim_begin(struct group *group, unsigned slot, const struct claim_state *state)
 {
-	uint64_t used = atomic_load(&consumers->claims_used);
+	uint64_t used = atomic_load(&group->claims_used);
 	int index;
 
 	if (used == UINT64_MAX)
 		return CLAIM_NONE;
 	index = __builtin_ctzll(~used);
 	/* The bit first: a bit too many costs a look, a bit too few would lose the claim. */
-	atomic_store_explicit(&consumers->claims_used, used | UINT64_C(1) << index,
+	atomic_store_explicit(&group->claims_used, used | UINT64_C(1) << index,
 			      memory_order_release);
-	atomic_store_explicit(&consumers->claims[index].done, state->begin.record,
+	atomic_store_explicit(&group->claims[index].done, state->begin.record,
 			      memory_order_relaxed);
-	claim_write(&consumers->claims[index], state);
-	atomic_store_explicit(&consumers->claims[index].owner, owner_word(slot + 1, 1),
+	claim_write(&group->claims[index], state);
+	atomic_store_explicit(&group->claims[index].owner, owner_word(slot + 1, 1),
 			      memory_order_release);
 	return index;
 }
@@ -66,61 +66,56 @@ void claim_acknowledge(struct claim *claim, uint64_t position)
 	atomic_store_explicit(&claim->done, position, memory_order_release);
 }
 
-void claim_adopt(struct consumers *consumers, int index, unsigned slot)
+void claim_adopt(struct group *group, int index, unsigned slot)
 {
-	struct claim *claim = &consumers->claims[index];
+	struct claim *claim = &group->claims[index];
 
 	atomic_store_explicit(&claim->owner, owner_word(slot + 1, claim_attempts(claim) + 1),
 			      memory_order_release);
 }
 
-void claim_orphan(struct consumers *consumers, int index)
+void claim_orphan(struct group *group, int index)
 {
-	struct claim *claim = &consumers->claims[index];
+	struct claim *claim = &group->claims[index];
 
 	atomic_store_explicit(&claim->owner, owner_word(OWNER_NONE, claim_attempts(claim)),
 			      memory_order_release);
 }
 
-void claim_drop(struct consumers *consumers, int index)
+void claim_drop(struct group *group, int index)
 {
-	uint64_t used = atomic_load(&consumers->claims_used);
+	uint64_t used = atomic_load(&group->claims_used);
 
-	atomic_store_explicit(&consumers->claims[index].owner, OWNER_FREE, memory_order_release);
-	atomic_store_explicit(&consumers->claims_used, used & ~(UINT64_C(1) << index),
+	atomic_store_explicit(&group->claims[index].owner, OWNER_FREE, memory_order_release);
+	atomic_store_explicit(&group->claims_used, used & ~(UINT64_C(1) << index),
 			      memory_order_release);
 }
 
-uint64_t claims_in_use(const struct consumers *consumers)
+uint64_t claims_in_use(const struct group *group)
 {
-	return atomic_load(&consumers->claims_used);
+	return atomic_load(&group->claims_used);
 }
 
-void claims_recount(struct consumers *consumers)
+void claims_recount(struct group *group)
 {
 	uint64_t used = 0;
 
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
-		if (claim_owner(&consumers->claims[i]) != OWNER_FREE)
+		if (claim_owner(&group->claims[i]) != OWNER_FREE)
 			used |= UINT64_C(1) << i;
-	atomic_store(&consumers->claims_used, used);
+	atomic_store(&group->claims_used, used);
 }
 
-bool head_advance(struct consumers *consumers)
+uint64_t claims_need(const struct group *group)
 {
-	uint64_t head = atomic_load_explicit(&consumers->head, memory_order_relaxed);
-	uint64_t needed = next_read(consumers).record;
+	uint64_t needed = next_read(group).record;
 
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		const struct claim *claim = &consumers->claims[__builtin_ctzll(used)];
+	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
+		const struct claim *claim = &group->claims[__builtin_ctzll(used)];
 		uint64_t begin = claim_read(claim).begin.record;
 
 		if (claim_owner(claim) != OWNER_FREE && position_before(begin, needed))
 			needed = begin;
 	}
-	if (!position_before(head, needed))
-		return false;
-	/* The bytes were used before this store. Pairs with the acquire load in send.c. */
-	atomic_store_explicit(&consumers->head, needed, memory_order_release);
-	return true;
+	return needed;
 }

@@ -1,5 +1,5 @@
 /*
- * The claim table and the place where the next claim begins. Every function here needs the
+ * A group's claim table and the place where its next claim begins. Every function here needs the
  * consumers' mutex. Private to common/.
  */
 #ifndef CLAIM_H
@@ -13,8 +13,8 @@
 
 enum { CLAIM_NONE = -1 };
 
-struct cursor next_read(const struct consumers *consumers);
-void next_write(struct consumers *consumers, struct cursor next);
+struct cursor next_read(const struct group *group);
+void next_write(struct group *group, struct cursor next);
 
 /* Changes a claim's state with one store, its selector. */
 void claim_write(struct claim *claim, const struct claim_state *state);
@@ -24,7 +24,7 @@ unsigned claim_owner(const struct claim *claim);
 uint32_t claim_attempts(const struct claim *claim);
 
 /* Begins a claim in a free entry: its index, or CLAIM_NONE if the table is full. */
-int claim_begin(struct consumers *consumers, unsigned slot, const struct claim_state *state);
+int claim_begin(struct group *group, unsigned slot, const struct claim_state *state);
 
 /*
  * Its owner acknowledges all before the record at this position, which lies in the claim.
@@ -33,24 +33,21 @@ int claim_begin(struct consumers *consumers, unsigned slot, const struct claim_s
 void claim_acknowledge(struct claim *claim, uint64_t position);
 
 /* Takes over an orphan; counts the attempt. */
-void claim_adopt(struct consumers *consumers, int index, unsigned slot);
+void claim_adopt(struct group *group, int index, unsigned slot);
 
 /* The claim loses its owner: the next consumer finds it. */
-void claim_orphan(struct consumers *consumers, int index);
+void claim_orphan(struct group *group, int index);
 
 /* The claim ends: nobody needs its bytes any more. */
-void claim_drop(struct consumers *consumers, int index);
+void claim_drop(struct group *group, int index);
 
 /* Which entries are in use, as a bitmap; some of them may be free after a death. */
-uint64_t claims_in_use(const struct consumers *consumers);
+uint64_t claims_in_use(const struct group *group);
 
 /* After a holder's death: rebuilds that bitmap from the entries. */
-void claims_recount(struct consumers *consumers);
+void claims_recount(struct group *group);
 
-/*
- * Moves head up to the lowest record that `next` or a claim needs; it is never lowered.
- * True if it moved.
- */
-bool head_advance(struct consumers *consumers);
+/* The lowest record that `next` or a claim of this group needs. */
+uint64_t claims_need(const struct group *group);
 
 #endif

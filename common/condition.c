@@ -92,9 +92,9 @@ void condition_signal(struct condition condition)
 
 void condition_signal_fenced(struct condition condition)
 {
-	uint64_t waiting;
+	uint64_t among = condition.among == NULL ? UINT64_MAX : atomic_load(condition.among);
+	uint64_t waiting = atomic_load_explicit(condition.waiting, memory_order_relaxed) & among;
 
-	waiting = atomic_load_explicit(condition.waiting, memory_order_relaxed);
 	while (waiting != 0) {
 		uint64_t bit = bit_choose(waiting);
 
@@ -103,7 +103,7 @@ void condition_signal_fenced(struct condition condition)
 			semaphore_post(&condition.slots[__builtin_ctzll(bit)].wakeup);
 			return;
 		}
-		waiting = atomic_load(condition.waiting);
+		waiting = atomic_load(condition.waiting) & among;
 	}
 }
 

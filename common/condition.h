@@ -35,6 +35,7 @@ void semaphore_drain(_Atomic uint32_t *semaphore);
 struct condition {
 	_Atomic uint64_t *waiting; /* bit i: the owner of slots[i] */
 	struct slot *slots;
+	const _Atomic uint64_t *among; /* a signal chooses one of these only; NULL: of all */
 };
 
 /*

@@ -52,7 +52,9 @@ struct channel {
 	uint64_t room_bytes;	/* ... locked for room: read once, checked, then used */
 
 	/* consumer */
-	int claim;		     /* index in the claim table, or NO_CLAIM */
+	unsigned group;		     /* index of the group that we are in */
+	int claim;		     /* index in the group's claim table, or NO_CLAIM */
+	bool skipping;		     /* pieces of a message that began before our group did */
 	bool piece_acknowledged;     /* the claim is inside a message, with nothing in hand */
 	struct cursor delivered_end; /* up to where the claim was given to the caller */
 	bool batching;		     /* we claimed it anew, so it was never delivered before; ... */
@@ -101,7 +103,7 @@ static inline struct condition condition_turn(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
 
-	return (struct condition){ &producers->waiting_turn, producers->side.slots };
+	return (struct condition){ &producers->waiting_turn, producers->side.slots, NULL };
 }
 
 /* producers: head has moved */
@@ -109,15 +111,22 @@ static inline struct condition condition_ack(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
 
-	return (struct condition){ &producers->waiting_ack, producers->side.slots };
+	return (struct condition){ &producers->waiting_ack, producers->side.slots, NULL };
 }
 
-/* consumers: something to claim */
-static inline struct condition condition_data(struct channel *channel)
+/* The group that this consumer is in. */
+static inline struct group *group_of(struct channel *channel)
+{
+	return &consumers_of(channel)->groups[channel->group];
+}
+
+/* consumers of a group, or all of them if it is NULL: something to claim */
+static inline struct condition condition_data(struct channel *channel, const struct group *group)
 {
 	struct consumers *consumers = consumers_of(channel);
 
-	return (struct condition){ &consumers->waiting_data, consumers->side.slots };
+	return (struct condition){ &consumers->waiting_data, consumers->side.slots,
+				   group == NULL ? NULL : &group->members };
 }
 
 /* consumers: the next piece */
@@ -125,7 +134,7 @@ static inline struct condition condition_piece(struct channel *channel)
 {
 	struct consumers *consumers = consumers_of(channel);
 
-	return (struct condition){ &consumers->waiting_piece, consumers->side.slots };
+	return (struct condition){ &consumers->waiting_piece, consumers->side.slots, NULL };
 }
 
 /*
@@ -190,10 +199,10 @@ int producer_bury(struct channel *channel, unsigned slot);
 /* send.c: has a consumer lost the message that we are inside, or wait for? */
 bool producer_message_lost(struct channel *channel);
 
-/* receive.c: orphans this consumer's claims. */
+/* orphan.c: orphans this consumer's claims. */
 int consumer_bury(struct channel *channel, unsigned slot);
 
-/* claim.c: makes next, head and the used claims consistent after a holder's death. */
+/* orphan.c: makes the groups, their claims and head consistent after a holder's death. */
 int consumers_repair(struct channel *channel);
 
 /*

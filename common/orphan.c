@@ -2,6 +2,7 @@
 
 #include "claim.h"
 #include "endpoint.h"
+#include "group.h"
 
 /*
  * A message of which a part is gone cannot be delivered again: its producer, which waits
@@ -24,70 +25,62 @@ static void lost_report(struct channel *channel, const struct claim_state *state
  * `next` first: if we die in between, it is below a claim's end, and the repair raises it
  * again.
  */
-static void claim_shorten(struct consumers *consumers, int index, struct claim_state *state,
+static void claim_shorten(struct group *group, int index, struct claim_state *state,
 			  struct cursor end)
 {
 	if (!cursor_before(state->begin, end) || !cursor_before(end, state->end) ||
-	    !cursor_equal(next_read(consumers), state->end))
+	    !cursor_equal(next_read(group), state->end))
 		return;
-	next_write(consumers, end);
+	next_write(group, end);
 	state->end = end;
-	claim_write(&consumers->claims[index], state);
+	claim_write(&group->claims[index], state);
 }
 
-void claim_forsake(struct channel *channel, int index, struct cursor delivered)
+void claim_forsake(struct channel *channel, struct group *group, int index, struct cursor delivered)
 {
-	struct consumers *consumers = consumers_of(channel);
-	struct claim_state state = claim_read(&consumers->claims[index]);
+	struct claim_state state = claim_read(&group->claims[index]);
 
 	lost_report(channel, &state);
-	claim_shorten(consumers, index, &state, delivered);
-	claim_orphan(consumers, index);
+	claim_shorten(group, index, &state, delivered);
+	claim_orphan(group, index);
 }
 
 /* The same for one that is dead: no more than one record can have been delivered. */
-static void claim_forsake_first(struct channel *channel, int index)
+static void claim_forsake_first(struct channel *channel, struct group *group, int index)
 {
-	struct claim_state state = claim_read(&consumers_of(channel)->claims[index]);
+	struct claim_state state = claim_read(&group->claims[index]);
 	struct cursor delivered = state.end;
 	struct record record;
 
 	if ((state.flags & CLAIM_MID) == 0 &&
 	    ring_get(&channel->segment.ring, state.begin.record, state.end.record, &record))
 		delivered = cursor_after(state.begin.record, &record);
-	claim_forsake(channel, index, delivered);
+	claim_forsake(channel, group, index, delivered);
 }
 
 int consumer_bury(struct channel *channel, unsigned slot)
 {
 	struct consumers *consumers = consumers_of(channel);
 
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		int index = __builtin_ctzll(used);
+	for (uint32_t groups = groups_in_use(consumers); groups != 0; groups &= groups - 1) {
+		struct group *group = &consumers->groups[__builtin_ctz(groups)];
 
-		if (claim_owner(&consumers->claims[index]) == slot + 1)
-			claim_forsake_first(channel, index);
+		for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
+			int index = __builtin_ctzll(used);
+
+			if (claim_owner(&group->claims[index]) == slot + 1)
+				claim_forsake_first(channel, group, index);
+		}
 	}
 	return 0;
 }
 
 int consumers_repair(struct channel *channel)
 {
-	struct consumers *consumers = consumers_of(channel);
-	struct cursor next = next_read(consumers);
-
-	claims_recount(consumers);
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		struct claim_state state = claim_read(&consumers->claims[__builtin_ctzll(used)]);
-
-		if (cursor_before(next, state.end)) /* it died between the claim and `next` */
-			next = state.end;
-	}
-	if (!cursor_equal(next, next_read(consumers)))
-		next_write(consumers, next);
+	groups_repair(channel);
 	if (!ring_valid_consumers(&channel->segment.ring, channel->segment.shared))
 		return -CHANNEL_EDAMAGED;
-	head_advance(consumers);
+	head_advance(consumers_of(channel));
 	return 0;
 }
 
@@ -95,7 +88,7 @@ int consumers_repair(struct channel *channel)
 
 bool piece_get(struct channel *channel, uint64_t sequence, uint64_t tail, struct record *record)
 {
-	struct cursor next = next_read(consumers_of(channel));
+	struct cursor next = next_read(group_of(channel));
 
 	return next.offset == 0 && next.index == 0 &&
 	       ring_get(&channel->segment.ring, next.record, tail, record) &&
@@ -104,16 +97,16 @@ bool piece_get(struct channel *channel, uint64_t sequence, uint64_t tail, struct
 
 struct claim_state claim_extend(struct channel *channel, int index, const struct record *record)
 {
-	struct consumers *consumers = consumers_of(channel);
-	struct claim *claim = &consumers->claims[index];
+	struct group *group = group_of(channel);
+	struct claim *claim = &group->claims[index];
 	struct claim_state state = claim_read(claim);
 
-	state.begin = next_read(consumers);
+	state.begin = next_read(group);
 	state.end = cursor_after(state.begin.record, record);
 	if ((record->flags & RECORD_MORE) == 0)
 		state.flags &= ~(uint32_t)CLAIM_MID;
 	claim_write(claim, &state);
-	next_write(consumers, state.end);
+	next_write(group, state.end);
 	return state;
 }
 
@@ -123,18 +116,18 @@ struct claim_state claim_extend(struct channel *channel, int index, const struct
  */
 static int lost_sweep(struct channel *channel, int index)
 {
-	struct consumers *consumers = consumers_of(channel);
-	struct claim_state state = claim_read(&consumers->claims[index]);
+	struct group *group = group_of(channel);
+	struct claim_state state = claim_read(&group->claims[index]);
 	struct record record;
 
 	lost_report(channel, &state);
 	while ((state.flags & CLAIM_MID) != 0) {
 		uint64_t tail = tail_now(channel);
 
-		if (next_read(consumers).record == tail) {
+		if (next_read(group).record == tail) {
 			if (!cursor_equal(state.begin, state.end)) {
 				state.begin = state.end; /* free what has come so far */
-				claim_write(&consumers->claims[index], &state);
+				claim_write(&group->claims[index], &state);
 			}
 			return 0;
 		}
@@ -142,7 +135,7 @@ static int lost_sweep(struct channel *channel, int index)
 			return -CHANNEL_EDAMAGED;
 		state = claim_extend(channel, index, &record);
 	}
-	claim_drop(consumers, index);
+	claim_drop(group, index);
 	channel->lost++;
 	return 0;
 }
@@ -150,12 +143,12 @@ static int lost_sweep(struct channel *channel, int index)
 /* Looks through the claims: messages that have lost a part, and owners that cannot be. */
 int claims_sweep(struct channel *channel)
 {
-	struct consumers *consumers = consumers_of(channel);
-	uint64_t attached = atomic_load(&consumers->side.attached);
+	struct group *group = group_of(channel);
+	uint64_t attached = atomic_load(&consumers_of(channel)->side.attached);
 
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
+	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
 		int index = __builtin_ctzll(used);
-		const struct claim *claim = &consumers->claims[index];
+		const struct claim *claim = &group->claims[index];
 		unsigned owner = claim_owner(claim);
 		int rc;
 
@@ -166,7 +159,7 @@ int claims_sweep(struct channel *channel)
 		if (owner != OWNER_NONE && (attached >> (owner - 1) & 1) != 0)
 			continue;
 		if (owner != OWNER_NONE) /* no slot is given up with a claim: this is damage */
-			claim_forsake_first(channel, index);
+			claim_forsake_first(channel, group, index);
 		if ((claim_read(claim).flags & CLAIM_PART) == 0)
 			continue;
 		rc = lost_sweep(channel, index);
@@ -176,16 +169,16 @@ int claims_sweep(struct channel *channel)
 	return 0;
 }
 
-int orphan_find(struct consumers *consumers)
+int orphan_find(struct group *group)
 {
 	int oldest = CLAIM_NONE;
 	struct cursor begin = { 0 };
 
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
+	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
 		int index = __builtin_ctzll(used);
-		struct claim_state state = claim_read(&consumers->claims[index]);
+		struct claim_state state = claim_read(&group->claims[index]);
 
-		if (claim_owner(&consumers->claims[index]) != OWNER_NONE ||
+		if (claim_owner(&group->claims[index]) != OWNER_NONE ||
 		    (state.flags & CLAIM_PART) != 0)
 			continue;
 		if (oldest == CLAIM_NONE || cursor_before(state.begin, begin)) {
@@ -198,10 +191,10 @@ int orphan_find(struct consumers *consumers)
 
 bool others_hold(struct channel *channel)
 {
-	struct consumers *consumers = consumers_of(channel);
+	struct group *group = group_of(channel);
 
-	for (uint64_t used = claims_in_use(consumers); used != 0; used &= used - 1) {
-		unsigned owner = claim_owner(&consumers->claims[__builtin_ctzll(used)]);
+	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
+		unsigned owner = claim_owner(&group->claims[__builtin_ctzll(used)]);
 
 		if (owner != OWNER_FREE && owner != channel->slot + 1)
 			return true;
@@ -230,8 +223,8 @@ int aborted_ahead(struct channel *channel, uint64_t position, uint64_t tail, str
  */
 int orphan_aborted(struct channel *channel, int index)
 {
-	struct consumers *consumers = consumers_of(channel);
-	struct claim_state state = claim_read(&consumers->claims[index]);
+	struct group *group = group_of(channel);
+	struct claim_state state = claim_read(&group->claims[index]);
 	struct cursor after;
 	int rc;
 
@@ -240,8 +233,8 @@ int orphan_aborted(struct channel *channel, int index)
 	rc = aborted_ahead(channel, state.begin.record, tail_now(channel), &after);
 	if (rc <= 0)
 		return rc;
-	if (cursor_before(next_read(consumers), after))
-		next_write(consumers, after);
-	claim_drop(consumers, index);
+	if (cursor_before(next_read(group), after))
+		next_write(group, after);
+	claim_drop(group, index);
 	return 1;
 }

@@ -17,18 +17,20 @@ struct channel;
  * acknowledged will be delivered again. The rest, if nobody has claimed behind it, is as if
  * it had never been claimed.
  */
-void claim_forsake(struct channel *channel, int index, struct cursor delivered);
+void claim_forsake(struct channel *channel, struct group *group, int index,
+		   struct cursor delivered);
 
-/* Ends what is left of messages that have lost a part; owners that cannot be are forsaken. */
+/* Those below look at our own group. Ends what is left of messages that have lost a part; owners
+ * that cannot be are forsaken. */
 int claims_sweep(struct channel *channel);
 
 /* An orphan that can be delivered again, the oldest first; CLAIM_NONE. */
-int orphan_find(struct consumers *consumers);
+int orphan_find(struct group *group);
 
 /* Drops an orphan whose producer gave its message up. 1 if it did so. */
 int orphan_aborted(struct channel *channel, int index);
 
-/* Is there a claim that is not ours? It may come back. */
+/* Does another one of our group have a claim? It may come back. */
 bool others_hold(struct channel *channel);
 
 /*

@@ -2,6 +2,7 @@
 
 #include "claim.h"
 #include "endpoint.h"
+#include "group.h"
 #include "orphan.h"
 #include "stream.h"
 
@@ -32,7 +33,13 @@ struct visit {
 
 static struct claim *claim_held(struct channel *channel)
 {
-	return &consumers_of(channel)->claims[channel->claim];
+	return &group_of(channel)->claims[channel->claim];
+}
+
+/* Is nobody else in our group? */
+static bool alone(struct channel *channel)
+{
+	return group_members(consumers_of(channel), group_of(channel)) == channel->slot_bit;
 }
 
 /* ---- one visit: everything below is called with the consumers' mutex held ---- */
@@ -51,7 +58,7 @@ static void batch_learn(struct channel *channel)
 /* Ends the delivery in hand: its bytes have been used. */
 static void delivery_done(struct channel *channel)
 {
-	struct consumers *consumers = consumers_of(channel);
+	struct group *group = group_of(channel);
 	struct claim_state state;
 
 	if (channel->claim == NO_CLAIM || channel->piece_acknowledged ||
@@ -64,7 +71,7 @@ static void delivery_done(struct channel *channel)
 		claim_write(claim_held(channel), &state);
 		channel->piece_acknowledged = true;
 	} else if (cursor_equal(channel->delivered_end, state.end)) {
-		claim_drop(consumers, channel->claim);
+		claim_drop(group, channel->claim);
 		channel->claim = NO_CLAIM;
 		batch_learn(channel);
 	} else {
@@ -83,15 +90,13 @@ static void claim_batch(struct visit *visit, const struct record *first, struct 
 {
 	struct channel *channel = visit->channel;
 	const struct ring *ring = &channel->segment.ring;
-	uint64_t attached = atomic_load(&consumers_of(channel)->side.attached);
 	uint64_t most = ring->capacity / 4;
 	uint32_t messages = first->messages - state->begin.index;
 	struct cursor end = state->end;
 	struct record record;
 
 	channel->claimed_ns = channel->looked_at_ns;
-	channel->batching =
-		record_whole(first) && end.offset == 0 && (attached & (attached - 1)) == 0;
+	channel->batching = record_whole(first) && end.offset == 0 && alone(channel);
 	for (uint32_t records = 1; channel->batching && records < channel->batch; records++) {
 		if (end.record == channel->known_tail || end.record - state->begin.record >= most ||
 		    !ring_get(ring, end.record, channel->known_tail, &record) ||
@@ -108,7 +113,7 @@ static void claim_batch(struct visit *visit, const struct record *first, struct 
 static int claim_next(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
-	struct consumers *consumers = consumers_of(channel);
+	struct group *group = group_of(channel);
 	const struct ring *ring = &channel->segment.ring;
 	struct claim_state state = { 0 };
 	struct record record;
@@ -116,13 +121,20 @@ static int claim_next(struct visit *visit)
 	int rc;
 
 	for (;;) {
-		state.begin = next_read(consumers);
+		state.begin = next_read(group);
 		if (cursor_equal(state.begin, cursor_at(tail)))
 			return VISIT_NOTHING;
 		if (!ring_get(ring, state.begin.record, tail, &record))
 			return -CHANNEL_EDAMAGED;
-		if ((record.flags & RECORD_CONTINUED) != 0) /* somebody is inside this message */
-			return others_hold(channel) ? VISIT_NOTHING : -CHANNEL_EDAMAGED;
+		if ((record.flags & RECORD_CONTINUED) != 0) {
+			if (others_hold(channel)) /* somebody is inside this message */
+				return VISIT_NOTHING;
+			/* Our group began behind this message's first piece. */
+			channel->skipping = (record.flags & RECORD_MORE) != 0;
+			next_write(group, cursor_after(state.begin.record, &record));
+			continue;
+		}
+		channel->skipping = false;
 		if ((record.flags & RECORD_MORE) == 0)
 			break;
 		rc = aborted_ahead(channel, state.begin.record, tail, &state.end);
@@ -130,7 +142,7 @@ static int claim_next(struct visit *visit)
 			return rc;
 		if (rc == 0)
 			break;
-		next_write(consumers, state.end);
+		next_write(group, state.end);
 	}
 	state.end = state.begin;
 	if (!ring_skip(ring, &record, visit->most, &state.end))
@@ -140,10 +152,10 @@ static int claim_next(struct visit *visit)
 	if ((record.flags & RECORD_MORE) != 0)
 		state.flags = CLAIM_MID;
 	claim_batch(visit, &record, &state);
-	channel->claim = claim_begin(consumers, channel->slot, &state);
+	channel->claim = claim_begin(group, channel->slot, &state);
 	if (channel->claim == CLAIM_NONE)
 		return -CHANNEL_EDAMAGED; /* one for each slot: there must be a free one */
-	next_write(consumers, state.end);
+	next_write(group, state.end);
 	return CHANNEL_DELIVERED;
 }
 
@@ -251,18 +263,18 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 static int receive_piece(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
-	struct consumers *consumers = consumers_of(channel);
+	struct group *group = group_of(channel);
 	uint64_t tail = tail_now(channel);
 	struct record record;
 
-	if (next_read(consumers).record == tail)
+	if (next_read(group).record == tail)
 		return VISIT_NOTHING;
 	if (!piece_get(channel, claim_read(claim_held(channel)).sequence, tail, &record))
 		return -CHANNEL_EDAMAGED;
 	claim_extend(channel, channel->claim, &record);
 	if ((record.flags & RECORD_ABORTED) == 0)
 		return CHANNEL_DELIVERED;
-	claim_drop(consumers, channel->claim);
+	claim_drop(group, channel->claim);
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = false;
 	return -CHANNEL_EABORTED;
@@ -271,7 +283,7 @@ static int receive_piece(struct visit *visit)
 static int receive_any(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
-	struct consumers *consumers = consumers_of(channel);
+	struct group *group = group_of(channel);
 
 	if (channel->piece_acknowledged)
 		return receive_piece(visit);
@@ -281,7 +293,7 @@ static int receive_any(struct visit *visit)
 	for (;;) {
 		int rc;
 
-		channel->claim = orphan_find(consumers);
+		channel->claim = orphan_find(group);
 		if (channel->claim == CLAIM_NONE)
 			return claim_next(visit);
 		rc = orphan_aborted(channel, channel->claim);
@@ -292,7 +304,7 @@ static int receive_any(struct visit *visit)
 		if (rc == 0)
 			break;
 	}
-	claim_adopt(consumers, channel->claim, channel->slot);
+	claim_adopt(group, channel->claim, channel->slot);
 	channel->batching = false; /* the attempts are counted with each claim */
 	return CHANNEL_DELIVERED;
 }
@@ -304,16 +316,16 @@ static int receive_any(struct visit *visit)
 static int stream_end(struct visit *visit, uint64_t events)
 {
 	struct channel *channel = visit->channel;
-	struct consumers *consumers = consumers_of(channel);
+	struct group *group = group_of(channel);
 
 	if (!channel->seen_then && !events_differ(events, channel->events_then,
 						  EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
 		return VISIT_NOTHING;
 	if (others_hold(channel))
 		return VISIT_NOTHING; /* its holder may die, and who would do its work? */
-	if (atomic_load(&consumers->told) != events)
-		atomic_store(&consumers->told, events);
-	atomic_store(&consumers->empty_end, 0);
+	if (atomic_load(&group->told) != events)
+		atomic_store(&group->told, events);
+	atomic_store(&group->empty_end, 0);
 	if ((visit->flags & CHANNEL_FOLLOW) != 0 &&
 	    !events_differ(events, channel->told_then, EVENTS_ENDS))
 		return VISIT_NOTHING;
@@ -321,16 +333,16 @@ static int stream_end(struct visit *visit, uint64_t events)
 	return CHANNEL_ENDED;
 }
 
-/* Is there work for another consumer? */
+/* Is there work for another consumer of our group? */
 static bool work_left(struct channel *channel)
 {
-	struct consumers *consumers = consumers_of(channel);
+	struct group *group = group_of(channel);
 
-	if (orphan_find(consumers) != CLAIM_NONE)
+	if (orphan_find(group) != CLAIM_NONE)
 		return true;
 	if (channel->claim != NO_CLAIM && (claim_read(claim_held(channel)).flags & CLAIM_MID) != 0)
 		return false; /* what follows are pieces of the message in our hands */
-	return !cursor_equal(next_read(consumers), cursor_at(tail_now(channel)));
+	return !cursor_equal(next_read(group), cursor_at(tail_now(channel)));
 }
 
 static int visit_locked(struct visit *visit)
@@ -387,7 +399,7 @@ static void visit_wake(struct channel *channel, bool head_moved, bool more)
 	if (head_moved)
 		producers_wake_for_head(channel);
 	if (more)
-		condition_signal(condition_data(channel));
+		condition_signal(condition_data(channel, group_of(channel)));
 }
 
 /* When the whole wait has to end. The clock is read when there is something to wait for. */
@@ -440,7 +452,7 @@ int head_catch_up(struct channel *channel, const struct deadline *deadline)
 {
 	int rc;
 
-	if (claims_in_use(consumers_of(channel)) == 0)
+	if (!groups_hold_claims(consumers_of(channel)))
 		return 0;
 	rc = side_lock(channel, CHANNEL_CONSUMER, deadline);
 	if (rc < 0)
@@ -455,13 +467,10 @@ static bool visit_again(void *context)
 	return visit(context) != VISIT_NOTHING;
 }
 
-/* Only the one consumer that is woken shall act; if there is but one, it need not be woken. */
-static bool alone(struct channel *channel)
-{
-	return atomic_load(&consumers_of(channel)->side.attached) == channel->slot_bit;
-}
-
-/* A lone consumer spins on tail itself: a producer that is at work then has nobody to wake. */
+/*
+ * A lone consumer spins on tail itself: a producer that is at work then has nobody to wake. Of
+ * several only the one that is woken shall act.
+ */
 static bool tail_moves(struct channel *channel)
 {
 	/* What will be read when tail has moved: its payload lies behind its header. */
@@ -504,10 +513,11 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 			rc = visit(&look);
 			continue;
 		}
-		found = condition_wait(inside ? condition_piece(channel) : condition_data(channel),
-				       channel->slot, visit_again, &look,
-				       spun ? NULL : &channel->spin,
-				       deadline_slice_ns(&look.deadline, NS_PER_SEC));
+		found = condition_wait(
+			inside || channel->skipping ? condition_piece(channel)
+						    : condition_data(channel, group_of(channel)),
+			channel->slot, visit_again, &look, spun ? NULL : &channel->spin,
+			deadline_slice_ns(&look.deadline, NS_PER_SEC));
 		if (spun)
 			spin_learn(&channel->spin);
 		if (found) {
@@ -519,7 +529,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 			rc = visit(&look);
 	}
 	if (rc != CHANNEL_DELIVERED) /* a signal that chose us was for somebody who acts */
-		condition_signal(condition_data(channel));
+		condition_signal(condition_data(channel, group_of(channel)));
 	channel->report.error = rc < 0 ? rc : 0;
 	return rc;
 }
@@ -543,7 +553,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 	}
 	if (channel->claim == NO_CLAIM || (channel->piece_acknowledged && done == ALL_DONE))
 		return;
-	claim_forsake(channel, channel->claim, channel->delivered_end);
+	claim_forsake(channel, group_of(channel), channel->claim, channel->delivered_end);
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = false;
 }

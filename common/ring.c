@@ -111,19 +111,14 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 	       mark_open(&producers->marks[1]) <= SLOT_COUNT && tail_has_mark(producers, tail);
 }
 
-bool ring_valid_consumers(const struct ring *ring, const struct shared_buffer *shared)
+static bool group_valid(const struct group *group, uint64_t head, uint64_t tail)
 {
-	const struct consumers *consumers = &shared->consumers;
-	uint64_t tail = atomic_load(&shared->producers.tail);
-	uint64_t head = atomic_load(&consumers->head);
-	struct cursor next = consumers->next[atomic_load(&consumers->next_selector) & 1];
+	struct cursor next = group->next[atomic_load(&group->next_selector) & 1];
 
-	if (head % RECORD_ALIGN != 0 || tail - head > ring->capacity)
-		return false;
 	if (!cursor_within(next, head, tail))
 		return false;
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
-		const struct claim *claim = &consumers->claims[i];
+		const struct claim *claim = &group->claims[i];
 		struct claim_state state = claim_read(claim);
 		uint64_t owner = atomic_load(&claim->owner) & 0xff;
 
@@ -136,6 +131,28 @@ bool ring_valid_consumers(const struct ring *ring, const struct shared_buffer *s
 			return false;
 	}
 	return true;
+}
+
+bool ring_valid_consumers(const struct ring *ring, const struct shared_buffer *shared)
+{
+	const struct consumers *consumers = &shared->consumers;
+	uint64_t tail = atomic_load(&shared->producers.tail);
+	uint64_t head = atomic_load(&consumers->head);
+	unsigned groups = 0;
+
+	if (head % RECORD_ALIGN != 0 || tail - head > ring->capacity)
+		return false;
+	for (unsigned i = 0; i < GROUP_COUNT; i++) {
+		uint32_t state = atomic_load(&consumers->groups[i].state);
+
+		if ((state & GROUP_LIFE) == GROUP_FREE)
+			continue;
+		if ((state & ~(uint32_t)GROUP_BITS) != 0 || (state & GROUP_LIFE) == GROUP_LIFE ||
+		    !group_valid(&consumers->groups[i], head, tail))
+			return false;
+		groups++;
+	}
+	return groups > 0; /* one says where the messages begin, even if nobody is in it */
 }
 
 bool ring_valid(const struct ring *ring, const struct shared_buffer *shared)

@@ -47,17 +47,27 @@ uint64_t channel_size_rounded(uint64_t size)
 	return capacity;
 }
 
-bool channel_name_valid(const char *name)
+static bool name_valid(const char *name, size_t most)
 {
 	size_t length = strlen(name);
 
-	if (length == 0 || length > CHANNEL_NAME_MAX)
+	if (length == 0 || length > most)
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (!isascii((unsigned char)name[i]) ||
 		    (!isalnum((unsigned char)name[i]) && strchr("._-", name[i]) == NULL))
 			return false;
 	return true;
+}
+
+bool channel_name_valid(const char *name)
+{
+	return name_valid(name, CHANNEL_NAME_MAX);
+}
+
+bool channel_group_valid(const char *name)
+{
+	return name_valid(name, CHANNEL_GROUP_MAX);
 }
 
 bool channel_mode_valid(unsigned long mode)
@@ -342,7 +352,10 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	shared->producers.marks[1] = (struct mark){ .position = first_position - 8, .sequence = 1 };
 	atomic_store(&shared->producers.tail, first_position);
 	atomic_store(&shared->consumers.head, first_position);
-	shared->consumers.next[0] = cursor_at(first_position);
+	/* A group that waits for nobody: the first that comes takes its place. */
+	shared->consumers.groups[0].next[0] = cursor_at(first_position);
+	atomic_store(&shared->consumers.groups[0].state, GROUP_LEFT);
+	atomic_store(&shared->consumers.groups_used, 1);
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	shared->header.layout_version = LAYOUT_VERSION;

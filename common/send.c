@@ -3,6 +3,7 @@
 
 #include "commit.h"
 #include "endpoint.h"
+#include "group.h"
 #include "stream.h"
 
 /* Up to this size a message is copied under the mutex; a longer one under the turn alone. */
@@ -89,6 +90,34 @@ bool producer_message_lost(struct channel *channel)
 	return lost != 0 && lost == channel->open_sequence;
 }
 
+/*
+ * Which of several groups keeps the room that we wait for? For the message only: read without the
+ * consumers' mutex, so it may be the one that did a moment ago.
+ */
+static void group_note(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+	uint32_t used = groups_in_use(consumers);
+	int slowest = group_slowest(consumers);
+	struct channel_report *report = &channel->report;
+
+	report->held_by_group = slowest != GROUP_NONE && (used & (used - 1)) != 0;
+	if (slowest == GROUP_NONE)
+		return;
+	group_name(&consumers->groups[slowest], report->group);
+	report->held_by_group |= report->group[0] != '\0';
+	report->members = (unsigned)__builtin_popcountll(
+		group_members(consumers, &consumers->groups[slowest]));
+}
+
+/* A second has gone by: whoever wants to know why is told. */
+static void room_explain(struct channel *channel)
+{
+	group_note(channel);
+	if (channel->options.waiting != NULL)
+		channel->options.waiting(channel);
+}
+
 /* Without the mutex, holding the turn: sleeps until head has come to channel->waited_head. */
 static int room_wait(struct channel *channel, const struct deadline *deadline)
 {
@@ -112,8 +141,9 @@ static int room_wait(struct channel *channel, const struct deadline *deadline)
 			rc = channel_look_after(channel);
 		if (rc < 0)
 			break;
-		semaphore_wait(&producers->side.slots[channel->slot].wakeup, &channel->spin,
-			       deadline_slice_ns(deadline, NS_PER_SEC));
+		if (!semaphore_wait(&producers->side.slots[channel->slot].wakeup, &channel->spin,
+				    deadline_slice_ns(deadline, NS_PER_SEC)))
+			room_explain(channel);
 	}
 	atomic_store(&producers->room_wanted, 0);
 	return rc;
@@ -250,6 +280,7 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
+	channel->report.held_by_group = false;
 	rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
 	if (rc == 0 && side_try_lock(channel, CHANNEL_PRODUCER) == 0) {
 		if (room_look(channel, bytes) == ROOM_FREE)
@@ -269,9 +300,10 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 		if (room < 0)
 			rc = room;
 		else if (channel->options.nonblock && !channel->inside &&
-			 would_block(channel, room))
+			 would_block(channel, room)) {
+			group_note(channel);
 			rc = -EAGAIN;
-		else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
+		} else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
 			producers->turn_next = channel->slot + 1;
 		side_unlock(channel, CHANNEL_PRODUCER);
 		if (rc < 0)
@@ -322,9 +354,10 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 
 	/* One fence for both: tail and turn are published. Pairs with those in condition_wait(). */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (rc == 0)
-		condition_signal_fenced(was_inside ? condition_piece(channel)
-						   : condition_data(channel));
+	if (rc == 0 && was_inside)
+		condition_broadcast(condition_piece(channel)); /* one in each group, at most */
+	else if (rc == 0)
+		groups_signal(channel);
 	turn_wake(channel);
 	slot_count(slot, record.messages, record.size);
 	return rc;

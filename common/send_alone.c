@@ -3,6 +3,7 @@
 
 #include "commit.h"
 #include "endpoint.h"
+#include "group.h"
 
 /*
  * A producer that is alone needs no mutex: nobody else may write. What keeps it so is a
@@ -59,7 +60,7 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	}
 	/* This is also the fence between what is published and the look at who sleeps. */
 	atomic_exchange(&slot->writing, 0);
-	condition_signal_fenced(condition_data(channel));
+	groups_signal(channel);
 	condition_signal_fenced(condition_turn(channel));
 	if (rc == 1)
 		slot_count(slot, record.messages, record.size);

@@ -21,12 +21,14 @@
 #endif
 
 enum {
-	SLOT_COUNT = 64,   /* endpoints of one side at a time: one bit each in a bitmap */
-	CACHE_LINE = 128,  /* two 64-byte lines: processors fetch them in pairs */
-	LAYOUT_PAGE = 4096 /* mutexes lie on pages of their own */
+	SLOT_COUNT = 64,      /* endpoints of one side at a time: one bit each in a bitmap */
+	GROUP_COUNT = 16,     /* groups of consumers */
+	GROUP_NAME_SIZE = 64, /* with its NUL */
+	CACHE_LINE = 128,     /* two 64-byte lines: processors fetch them in pairs */
+	LAYOUT_PAGE = 4096    /* mutexes lie on pages of their own */
 };
 
-#define LAYOUT_VERSION 2u
+#define LAYOUT_VERSION 3u
 
 /* The first eight bytes of the object. Written as one word each. */
 #define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
@@ -168,23 +170,54 @@ struct claim {
 	struct claim_state states[2];
 };
 
+/*
+ * What a group is, in one word: it begins, changes hands or name, and ends with one store.
+ * One that is GROUP_LEFT has no consumers and waits for none: the next group that comes takes
+ * its place, and if there are others it ends. A new channel has one such group, without a name.
+ */
+enum group_state {
+	GROUP_FREE = 0,	   /* no group */
+	GROUP_OPEN = 1,	   /* it has consumers, or had when they died */
+	GROUP_LEFT = 2,	   /* its last consumer has left in good order, or none has come yet */
+	GROUP_LIFE = 3,	   /* the bits of these three */
+	GROUP_DURABLE = 4, /* it stays without consumers until it is removed */
+	GROUP_NAME = 8,	   /* which of its two names counts */
+	GROUP_BITS = 15
+};
+
+/*
+ * Consumers that share the messages; each group sees all of them. Guarded by the consumers'
+ * mutex, and what the producers read is one atomic word each.
+ */
+struct group {
+	/*
+	 * The slots of its consumers; a bit counts while it is also set in side.attached. Read
+	 * by producers, to wake one of each group.
+	 */
+	_Alignas(CACHE_LINE) _Atomic uint64_t members;
+	/* where the next claim begins, two copies and a selector */
+	_Alignas(CACHE_LINE) struct cursor next[2];
+	_Atomic uint32_t next_selector;
+	_Atomic uint32_t state; /* enum group_state */
+	/* not trusted after a death: a superset of the claims that are not OWNER_FREE */
+	_Atomic uint64_t claims_used;
+	/* the value of events last reported at an end to one of its consumers */
+	_Atomic uint64_t told;
+	/* a stream without a message ended unseen; set under flock, cleared under the mutex */
+	_Atomic uint32_t empty_end;
+	char names[2][GROUP_NAME_SIZE];
+	struct claim claims[SLOT_COUNT];
+};
+
 struct consumers {
 	struct locks locks;
 	/* written under the consumers' mutex (release), read by producers (acquire) */
 	_Alignas(CACHE_LINE) _Atomic uint64_t head;
-	/* guarded by the consumers' mutex: where the next claim begins, two copies and a selector
-	 */
-	_Alignas(CACHE_LINE) struct cursor next[2];
-	_Atomic uint32_t next_selector;
-	/* not trusted after a death: a superset of the claims that are not OWNER_FREE */
-	_Atomic uint64_t claims_used;
-	struct claim claims[SLOT_COUNT];
+	/* not trusted after a death: a superset of the groups that are not GROUP_FREE */
+	_Alignas(CACHE_LINE) _Atomic uint32_t groups_used;
+	struct group groups[GROUP_COUNT];
 	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_data;
 	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_piece;
-	/* the value of events last reported at an end; written under the consumers' mutex */
-	_Alignas(CACHE_LINE) _Atomic uint64_t told;
-	/* a stream without a message ended unseen; set under flock, cleared under the mutex */
-	_Atomic uint32_t empty_end;
 	struct side side;
 };
 

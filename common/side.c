@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "group.h"
 #include "stream.h"
 
 /*
@@ -20,7 +21,7 @@ void endpoint_wake_all(struct channel *channel)
 
 	condition_broadcast(condition_turn(channel));
 	condition_broadcast(condition_ack(channel));
-	condition_broadcast(condition_data(channel));
+	condition_broadcast(condition_data(channel, NULL));
 	condition_broadcast(condition_piece(channel));
 	if (turn >= 1 && turn <= SLOT_COUNT)
 		semaphore_post(&producers->side.slots[turn - 1].wakeup);
@@ -245,6 +246,10 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->messages, 0);
 		atomic_store(&place->bytes, 0);
 		semaphore_drain(&place->wakeup);
+		channel->slot = slot;
+		channel->slot_bit = bit;
+		if (channel->role == CHANNEL_CONSUMER)
+			group_join(channel);
 		/*
 		 * In use first, counted second: a consumer that sees the count and nobody here
 		 * knows that we have been and gone (see visit_locked()), and if we die in between
@@ -254,8 +259,8 @@ int side_enter(struct channel *channel)
 		if (channel->role == CHANNEL_PRODUCER)
 			atomic_store(&producers->events,
 				     events_add(atomic_load(&producers->events), EVENT_ATTACHED));
-		channel->slot = slot;
-		channel->slot_bit = bit;
+		else
+			group_joined(channel);
 		channel->attached = true;
 		atomic_store(&channel->wakeup, &place->wakeup);
 		return 0;
@@ -275,9 +280,12 @@ void side_leave(struct channel *channel)
 	} else {
 		atomic_fetch_and(&consumers_of(channel)->waiting_data, ~bit);
 		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
+		group_leaving(channel);
 	}
 	atomic_store(&side->slots[channel->slot].tid, 0);
 	atomic_fetch_and(&side->attached, ~bit);
+	if (channel->role == CHANNEL_CONSUMER)
+		groups_tidy(consumers_of(channel));
 	pthread_mutex_unlock(&locks_of(channel, channel->role)->alive[channel->slot].mutex);
 	channel->attached = false;
 }

@@ -9,19 +9,32 @@
 
 #include "cli.h"
 
-enum { KEY_IDLE = CLI_KEY_TOOL };
+enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP };
 
-static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
-					     { 'c', "count", "N", "stop after N messages" },
-					     { 'e', "exit-empty", NULL,
-					       "stop when nothing is left, even if producers are\n"
-					       "still there; never creates a channel" },
-					     { 'f', "follow", NULL,
-					       "do not stop when the producers have gone" },
-					     { KEY_IDLE, "idle", "SEC",
-					       "with -f: stop, exit 0, when nothing has come for\n"
-					       "this long" },
-					     { 0 } };
+static const struct cli_option options[] = {
+	CLI_COMMON_OPTIONS,
+	{ 'c', "count", "N", "stop after N messages" },
+	{ 'e', "exit-empty", NULL,
+	  "stop when nothing is left, even if producers are\n"
+	  "still there; never creates a channel" },
+	{ 'f', "follow", NULL, "do not stop when the producers have gone" },
+	{ KEY_IDLE, "idle", "SEC",
+	  "with -f: stop, exit 0, when nothing has come for\n"
+	  "this long" },
+	{ 'g', "group", "NAME",
+	  "belong to this group: each group sees every\n"
+	  "message, the consumers of one share them" },
+	{ KEY_FROM, "from", "oldest|newest",
+	  "where a new group begins: with the oldest message\n"
+	  "that is still there, or the next one [oldest]" },
+	{ KEY_DURABLE, "durable", NULL,
+	  "the group stays, and misses nothing, when its last\n"
+	  "consumer has left" },
+	{ KEY_REMOVE_GROUP, "remove-group", "NAME",
+	  "end a group that has no consumers, with what it\n"
+	  "has not taken, and exit" },
+	{ 0 }
+};
 
 static const struct cli_tool tool = {
 	.name = "shm-consume",
@@ -36,7 +49,8 @@ static struct cli_settings settings;
 struct consumer {
 	struct channel *channel;
 	struct frame_output output;
-	uint64_t count; /* 0: no limit */
+	const char *remove_group; /* NULL: take messages */
+	uint64_t count;		  /* 0: no limit */
 	uint64_t received;
 	uint64_t lost;	  /* as reported */
 	uint64_t idle_ns; /* 0: for ever */
@@ -214,6 +228,34 @@ static int consume(void)
 	return (int)status;
 }
 
+/* --remove-group */
+static int group_remove(void)
+{
+	uint64_t messages;
+	int rc = channel_group_remove(consumer.channel, &settings.channel, consumer.remove_group,
+				      &messages);
+
+	if (rc == -CHANNEL_ETHREAD)
+		return CLI_ANOTHER_THREAD;
+	if (rc == -CHANNEL_EINUSE) {
+		unsigned members = channel_report(consumer.channel)->endpoints;
+
+		cli_error(&settings,
+			  "cannot remove group \"%s\" of channel \"%s\": it has %u consumer%s",
+			  consumer.remove_group, settings.channel.name, members,
+			  members == 1 ? "" : "s");
+		return CLI_FAILED;
+	}
+	if (rc < 0)
+		return (int)cli_channel_error(&settings, consumer.channel, "remove a group of", rc);
+	if (messages > 0)
+		cli_note(&settings,
+			 "group \"%s\": %llu message%s that it had not taken went with it",
+			 consumer.remove_group, (unsigned long long)messages,
+			 messages == 1 ? "" : "s");
+	return CLI_DONE;
+}
+
 /* A delayed error, of a network file system say, shows when it is closed. */
 static int output_close(int status)
 {
@@ -222,6 +264,24 @@ static int output_close(int status)
 		return CLI_FAILED;
 	}
 	return status;
+}
+
+/* ---- the command line ---- */
+
+static const char *group_check(const char *name)
+{
+	if (!channel_group_valid(name))
+		cli_usage_error(&settings,
+				"bad group \"%s\": 1 to %d letters, digits, '.', '_' or '-'", name,
+				CHANNEL_GROUP_MAX);
+	return name;
+}
+
+static bool from_newest(const char *where)
+{
+	if (strcmp(where, "oldest") != 0 && strcmp(where, "newest") != 0)
+		cli_usage_error(&settings, "bad --from \"%s\": oldest or newest", where);
+	return strcmp(where, "newest") == 0;
 }
 
 int main(int argc, char **argv)
@@ -240,6 +300,18 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			consumer.follow = true;
+			break;
+		case 'g':
+			settings.channel.group = group_check(argument);
+			break;
+		case KEY_FROM:
+			settings.channel.newest = from_newest(argument);
+			break;
+		case KEY_DURABLE:
+			settings.channel.durable = true;
+			break;
+		case KEY_REMOVE_GROUP: /* '' is the group without a name */
+			consumer.remove_group = *argument != '\0' ? group_check(argument) : "";
 			break;
 		case KEY_IDLE:
 			consumer.idle_ns = cli_seconds(&settings, "idle time", argument);
@@ -273,6 +345,8 @@ int main(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	cli_signals_catch(&settings, consumer.channel);
+	if (consumer.remove_group != NULL)
+		cli_end(cli_run(&settings, group_remove), false);
 	cli_story(&settings, "consumer: waiting for shared memory...");
 	status = output_close(cli_run(&settings, consume));
 	cli_story(&settings, "consumer: finishing process.");

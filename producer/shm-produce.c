@@ -9,7 +9,7 @@
 
 #include "cli.h"
 
-enum { KEY_END = CLI_KEY_TOOL };
+enum { KEY_END = CLI_KEY_TOOL, KEY_GROUPS };
 
 static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
 					     { 'i', "input", "FILE",
@@ -21,6 +21,9 @@ static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
 					     { KEY_END, "end", NULL,
 					       "after the last message end the stream, also for\n"
 					       "consumers that follow" },
+					     { KEY_GROUPS, "groups", "NAME,...",
+					       "durable groups of consumers that shall miss\n"
+					       "nothing, even if they come later" },
 					     { 0 } };
 
 static const struct cli_tool tool = {
@@ -39,6 +42,8 @@ struct producer {
 	int message_count;
 	const char **files;
 	int file_count;
+	const char **groups; /* ended by NULL; NULL: none */
+	unsigned waits;	     /* seconds of the wait that we are in */
 	bool wait_acknowledged;
 	bool end;
 	bool input_read; /* something of an input was taken and cannot be read again */
@@ -50,6 +55,7 @@ static struct producer producer;
 static void tell_sent(void)
 {
 	producer.sent = true;
+	producer.waits = 0;
 	cli_story(&settings, "producer: data ready, notifying consumer");
 }
 
@@ -180,6 +186,42 @@ static void input_add(const char *path)
 	producer.files[producer.file_count++] = path;
 }
 
+/* Takes the list apart, in place. */
+static void groups_add(char *list)
+{
+	size_t count = 0;
+
+	for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
+		const char **groups = realloc(producer.groups, (count + 2) * sizeof(*groups));
+
+		if (groups == NULL) {
+			cli_error(&settings, "out of memory");
+			exit(CLI_FAILED);
+		}
+		if (!channel_group_valid(name))
+			cli_usage_error(
+				&settings,
+				"bad group \"%s\": 1 to %d letters, digits, '.', '_' or '-'", name,
+				CHANNEL_GROUP_MAX);
+		producer.groups = groups;
+		groups[count++] = name;
+		groups[count] = NULL;
+	}
+	if (count == 0)
+		cli_usage_error(&settings, "--groups names none");
+	settings.channel.groups = producer.groups;
+}
+
+/* Two seconds without room: says whom we wait for, if there is more than one who could. */
+static void tell_waiting(const struct channel *channel)
+{
+	char cause[256];
+
+	if (++producer.waits == 2 && channel_report(channel)->held_by_group)
+		cli_note(&settings, "channel \"%s\": waiting: %s", settings.channel.name,
+			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
+}
+
 /* What can be known before anything is created or sent. */
 static void inputs_check(void)
 {
@@ -220,6 +262,9 @@ int main(int argc, char **argv)
 		case 'a':
 			producer.wait_acknowledged = true;
 			break;
+		case KEY_GROUPS:
+			groups_add(optarg);
+			break;
 		case KEY_END:
 			producer.end = true;
 			break;
@@ -238,10 +283,12 @@ int main(int argc, char **argv)
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
 	}
+	settings.channel.waiting = tell_waiting;
 	cli_signals_catch(&settings, producer.channel);
 	cli_story(&settings, "producer: preparing data...");
 	status = cli_run(&settings, produce);
 	cli_story(&settings, "producer: finishing process.");
 	free(producer.files);
+	free(producer.groups);
 	cli_end(status, false);
 }

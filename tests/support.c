@@ -122,9 +122,9 @@ struct object_view object_look(const char *name)
 		view.room_wanted = producers->room_wanted;
 		view.turn = producers->turn;
 		view.events = producers->events;
-		view.told = consumers->told;
+		view.told = consumers->groups[0].told;
 		for (int i = 0; i < SLOT_COUNT; i++) {
-			unsigned owner = (unsigned)(consumers->claims[i].owner & 0xff);
+			unsigned owner = (unsigned)(consumers->groups[0].claims[i].owner & 0xff);
 
 			view.claims += owner != OWNER_FREE;
 			view.orphans += owner == OWNER_NONE;

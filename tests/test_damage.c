@@ -37,7 +37,7 @@ Test(damage, claim_of_a_consumer_that_is_not_there_is_orphaned, .timeout = 60)
 	agent_expect(&producer, "ok", "send x");
 	agent_expect(&first, "ok", "attach consumer %s", name);
 	agent_expect(&first, "ok 1 1 1 1 FL- x", "receive");
-	object_write(name, OFFSET(consumers.claims[0].owner), &nobody, sizeof(nobody));
+	object_write(name, OFFSET(consumers.groups[0].claims[0].owner), &nobody, sizeof(nobody));
 	agent_expect(&second, "ok", "attach consumer %s timeout=5000", name);
 	cr_expect(strncmp(agent_ask(&second, "receive"), "ok 1 1 1 ", 9) == 0);
 	agent_quit(&first);
@@ -62,15 +62,15 @@ Test(damage, garbage_in_any_word_is_refused_or_survived, .timeout = 200)
 		{ "waiting_ack", OFFSET(producers.waiting_ack), 8 },
 		{ "events", OFFSET(producers.events), 8 },
 		{ "head", OFFSET(consumers.head), 8 },
-		{ "next", OFFSET(consumers.next[0]), sizeof(struct cursor) },
-		{ "other next", OFFSET(consumers.next[1]), sizeof(struct cursor) },
-		{ "next_selector", OFFSET(consumers.next_selector), 4 },
-		{ "claims_used", OFFSET(consumers.claims_used), 8 },
-		{ "claim", OFFSET(consumers.claims[0]), sizeof(struct claim) },
+		{ "next", OFFSET(consumers.groups[0].next[0]), sizeof(struct cursor) },
+		{ "other next", OFFSET(consumers.groups[0].next[1]), sizeof(struct cursor) },
+		{ "next_selector", OFFSET(consumers.groups[0].next_selector), 4 },
+		{ "claims_used", OFFSET(consumers.groups[0].claims_used), 8 },
+		{ "claim", OFFSET(consumers.groups[0].claims[0]), sizeof(struct claim) },
 		{ "waiting_data", OFFSET(consumers.waiting_data), 8 },
 		{ "waiting_piece", OFFSET(consumers.waiting_piece), 8 },
-		{ "told", OFFSET(consumers.told), 8 },
-		{ "empty_end", OFFSET(consumers.empty_end), 4 },
+		{ "told", OFFSET(consumers.groups[0].told), 8 },
+		{ "empty_end", OFFSET(consumers.groups[0].empty_end), 4 },
 	};
 	static const unsigned char fills[] = { 0x00, 0xff, 0x5a, 0x08 };
 

@@ -157,7 +157,7 @@ Test(hostile, an_orphaned_claim_on_nonsense_is_refused, .timeout = 120)
 		cr_assert_eq(strncmp(agent_ask(&consumer, "receive 2"), "ok 1 2 8 1 ", 11), 0);
 		agent_kill(&consumer);
 		for (size_t copy = 0; copy < 2; copy++)
-			object_write(name, OFFSET(consumers.claims[0].states[copy]),
+			object_write(name, OFFSET(consumers.groups[0].claims[0].states[copy]),
 				     &cases[i].state, sizeof(cases[i].state));
 		REFUSED(cases[i].what, "shm-consume", "-C", name, "-w", "1");
 		object_remove(name);
@@ -179,15 +179,15 @@ Test(hostile, a_claim_table_full_of_garbage_is_refused, .timeout = 60)
 			atomic_store(&claims[i].owner, owners[fill]);
 		}
 		channel_fill(name);
-		object_write(name, OFFSET(consumers.claims_used), &all, sizeof(all));
-		object_write(name, OFFSET(consumers.claims), claims, sizeof(claims));
+		object_write(name, OFFSET(consumers.groups[0].claims_used), &all, sizeof(all));
+		object_write(name, OFFSET(consumers.groups[0].claims), claims, sizeof(claims));
 		REFUSED("garbage", "shm-consume", "-C", name, "-w", "1");
 		REFUSED("garbage", "shm-produce", "-C", name, "-w", "1", "x");
 		object_remove(name);
 	}
 	/* no claim, but none free either */
 	channel_fill(name);
-	object_write(name, OFFSET(consumers.claims_used), &all, sizeof(all));
+	object_write(name, OFFSET(consumers.groups[0].claims_used), &all, sizeof(all));
 	REFUSED("full", "shm-consume", "-C", name, "-w", "1");
 	object_remove(name);
 }
@@ -202,7 +202,7 @@ Test(hostile, an_owner_that_cannot_be_is_noticed_by_those_who_are_there, .timeou
 	agent_expect(&holder, "ok", "attach consumer %s timeout=1000", name);
 	agent_expect(&other, "ok", "attach consumer %s timeout=1000", name);
 	cr_assert_eq(strncmp(agent_ask(&holder, "receive 1"), "ok 1 1 4 1 ", 11), 0);
-	object_write(name, OFFSET(consumers.claims[0].owner), &nobody, sizeof(nobody));
+	object_write(name, OFFSET(consumers.groups[0].claims[0].owner), &nobody, sizeof(nobody));
 	agent_expect(&other, "error DAMAGED", "receive 1");
 	agent_quit(&other);
 	agent_quit(&holder);

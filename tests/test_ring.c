@@ -630,7 +630,7 @@ enum { SCENE_FIRST = 0, SCENE_SECOND = 5, SCENE_THIRD = SLOT_COUNT - 1, SCENE_FR
 static struct claim_state *scene_claim(struct scene *scene, int index, uint64_t owner,
 				       struct cursor begin, struct cursor end)
 {
-	struct claim *claim = &scene->shared->consumers.claims[index];
+	struct claim *claim = &scene->shared->consumers.groups[0].claims[index];
 	unsigned selector = (unsigned)index & 1;
 
 	claim->states[selector] = (struct claim_state){ .begin = begin, .end = end };
@@ -660,10 +660,11 @@ static struct scene scene_new(uint64_t head)
 	scene.shared->producers.marks[1].position = scene.tail;
 	scene.shared->producers.marks[0].position = 5; /* idle: may say anything */
 	atomic_store(&consumers->head, head);
-	atomic_store(&consumers->next_selector, 1);
-	consumers->next[0] = (struct cursor){ .record = 1, .offset = 2 }; /* idle */
-	consumers->next[1] = cursor_at(head + 64);
-	scene.next = &consumers->next[1];
+	atomic_store(&consumers->groups[0].state, GROUP_OPEN);
+	atomic_store(&consumers->groups[0].next_selector, 1);
+	consumers->groups[0].next[0] = (struct cursor){ .record = 1, .offset = 2 }; /* idle */
+	consumers->groups[0].next[1] = cursor_at(head + 64);
+	scene.next = &consumers->groups[0].next[1];
 	scene.first = scene_claim(&scene, SCENE_FIRST, 1, cursor_at(head), cursor_at(head + 32));
 	scene.second = scene_claim(&scene, SCENE_SECOND, SLOT_COUNT | UINT64_C(3) << 32,
 				   cursor_at(head + 32), middle);
@@ -711,7 +712,7 @@ Test(ring, valid_accepts_what_is_in_order, .timeout = 10)
 		atomic_store(&shared->consumers.head, scene.tail);
 		*scene.next = cursor_at(scene.tail);
 		for (int i = 0; i < SLOT_COUNT; i++)
-			atomic_store(&shared->consumers.claims[i].owner, OWNER_FREE);
+			atomic_store(&shared->consumers.groups[0].claims[i].owner, OWNER_FREE);
 		cr_expect(ring_valid_records(&scene.ring, shared));
 	});
 	/* everything claimed */
@@ -719,7 +720,8 @@ Test(ring, valid_accepts_what_is_in_order, .timeout = 10)
 	/* an empty claim, as between the pieces of a long message */
 	SCENE_EXPECT(true, true, scene.first->end = scene.first->begin);
 	/* selectors count by their lowest bit */
-	SCENE_EXPECT(true, true, atomic_store(&shared->consumers.next_selector, 0xffffffff));
+	SCENE_EXPECT(true, true,
+		     atomic_store(&shared->consumers.groups[0].next_selector, 0xffffffff));
 	/* a full ring */
 	SCENE_EXPECT(true, true, {
 		atomic_store(&shared->producers.tail, scene.head + CAPACITY);
@@ -776,14 +778,14 @@ Test(ring, valid_refuses_a_next_that_is_not_between_head_and_tail, .timeout = 10
 		scene.next->index = 1;
 	});
 	/* the other copy is selected, and it is no cursor */
-	SCENE_EXPECT(true, false, atomic_store(&shared->consumers.next_selector, 0));
+	SCENE_EXPECT(true, false, atomic_store(&shared->consumers.groups[0].next_selector, 0));
 }
 
 Test(ring, valid_refuses_a_claim_that_is_not_between_head_and_next, .timeout = 10)
 {
 	SCENE_EXPECT(true, false, {
 		scene.first->begin = cursor_at(scene.head - 8);
-		atomic_store(&shared->consumers.claims[SCENE_FIRST].done, scene.head - 8);
+		atomic_store(&shared->consumers.groups[0].claims[SCENE_FIRST].done, scene.head - 8);
 	});
 	SCENE_EXPECT(true, false, scene.second->begin.record += 4);
 	SCENE_EXPECT(true, false, scene.third->end = cursor_at(scene.head + 96)); /* after next */
@@ -809,7 +811,7 @@ Test(ring, valid_refuses_a_claim_that_ends_before_it_begins, .timeout = 10)
 Test(ring, a_claim_begins_behind_what_its_owner_has_done, .timeout = 10)
 {
 	SCENE_EXPECT(true, true, {
-		struct claim *claim = &shared->consumers.claims[SCENE_FIRST];
+		struct claim *claim = &shared->consumers.groups[0].claims[SCENE_FIRST];
 
 		atomic_store(&shared->consumers.head, scene.head + 32);
 		cr_expect_not(ring_valid_consumers(&scene.ring, shared)); /* head is past it */
@@ -818,30 +820,35 @@ Test(ring, a_claim_begins_behind_what_its_owner_has_done, .timeout = 10)
 	});
 	/* `done` is never behind: then the state counts, with its offset */
 	SCENE_EXPECT(true, true, {
-		struct claim *claim = &shared->consumers.claims[SCENE_THIRD];
+		struct claim *claim = &shared->consumers.groups[0].claims[SCENE_THIRD];
 
 		atomic_store(&claim->done, scene.head - 800);
 		cr_expect(cursor_equal(claim_read(claim).begin, scene.third->begin));
 	});
 	/* beyond the claim's end */
 	SCENE_EXPECT(true, false,
-		     atomic_store(&shared->consumers.claims[SCENE_FIRST].done, scene.head + 64));
+		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FIRST].done,
+				  scene.head + 64));
 	SCENE_EXPECT(true, false,
-		     atomic_store(&shared->consumers.claims[SCENE_FIRST].done, scene.head + 4));
+		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FIRST].done,
+				  scene.head + 4));
 }
 
 Test(ring, valid_looks_at_claims_of_the_living_and_at_orphans_alone, .timeout = 10)
 {
 	/* in the scene the free one is nonsense; as soon as somebody owns it, it counts */
-	SCENE_EXPECT(true, false, atomic_store(&shared->consumers.claims[SCENE_FREE].owner, 1));
 	SCENE_EXPECT(true, false,
-		     atomic_store(&shared->consumers.claims[SCENE_FREE].owner, OWNER_NONE));
+		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FREE].owner, 1));
+	SCENE_EXPECT(
+		true, false,
+		atomic_store(&shared->consumers.groups[0].claims[SCENE_FREE].owner, OWNER_NONE));
 	/* attempts do not make an owner */
 	SCENE_EXPECT(true, true,
-		     atomic_store(&shared->consumers.claims[SCENE_FREE].owner,
+		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FREE].owner,
 				  (uint64_t)9 << OWNER_ATTEMPT_SHIFT));
 	/* the idle copy becomes the one that counts */
-	SCENE_EXPECT(true, false, atomic_store(&shared->consumers.claims[SCENE_FIRST].selector, 1));
+	SCENE_EXPECT(true, false,
+		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FIRST].selector, 1));
 }
 
 Test(ring, valid_records_refuses_each_record_that_is_none, .timeout = 10)

@@ -1,0 +1,350 @@
+#include "group.h"
+
+#include <string.h>
+
+#include "claim.h"
+#include "endpoint.h"
+
+void group_name(const struct group *group, char name[GROUP_NAME_SIZE])
+{
+	bool second = (atomic_load(&group->state) & GROUP_NAME) != 0;
+
+	memcpy(name, group->names[second], GROUP_NAME_SIZE);
+	name[GROUP_NAME_SIZE - 1] = '\0';
+}
+
+uint64_t group_members(const struct consumers *consumers, const struct group *group)
+{
+	return atomic_load(&group->members) & atomic_load(&consumers->side.attached);
+}
+
+int group_find(const struct consumers *consumers, const char *name)
+{
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		int index = __builtin_ctz(used);
+		char theirs[GROUP_NAME_SIZE];
+
+		group_name(&consumers->groups[index], theirs);
+		if (group_life(&consumers->groups[index]) != GROUP_FREE &&
+		    strcmp(name, theirs) == 0)
+			return index;
+	}
+	return GROUP_NONE;
+}
+
+/* Changes a part of the state: one store, so that nobody finds half of it. */
+static void state_set(struct group *group, uint32_t clear, uint32_t set)
+{
+	uint32_t state = atomic_load(&group->state);
+
+	atomic_store_explicit(&group->state, (state & ~clear) | set, memory_order_release);
+}
+
+/* The idle name is written, then the state says that it counts. */
+static void group_rename(struct group *group, const char *name)
+{
+	uint32_t other = ~atomic_load(&group->state) & GROUP_NAME;
+	char *idle = group->names[other != 0];
+
+	memset(idle, 0, GROUP_NAME_SIZE);
+	strncpy(idle, name, GROUP_NAME_SIZE - 1);
+	state_set(group, GROUP_NAME, other);
+}
+
+static void group_end(struct consumers *consumers, int index)
+{
+	struct group *group = &consumers->groups[index];
+
+	/* What is left in it means nothing from here on: the next one fills all of it. */
+	atomic_store_explicit(&group->state, GROUP_FREE, memory_order_release);
+	atomic_store(&consumers->groups_used, groups_in_use(consumers) & ~(UINT32_C(1) << index));
+}
+
+static bool group_over(const struct consumers *consumers, const struct group *group)
+{
+	return group_life(group) == GROUP_LEFT && !group_durable(group) &&
+	       group_members(consumers, group) == 0;
+}
+
+/* One that waits for nobody must stay if there is no other: it says where the messages begin. */
+static int group_keeper(const struct consumers *consumers)
+{
+	int keeper = GROUP_NONE;
+
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		int index = __builtin_ctz(used);
+		const struct group *group = &consumers->groups[index];
+
+		if (group_life(group) == GROUP_FREE)
+			continue;
+		if (!group_over(consumers, group))
+			return index;
+		if (keeper == GROUP_NONE ||
+		    position_before(claims_need(group), claims_need(&consumers->groups[keeper])))
+			keeper = index;
+	}
+	return keeper;
+}
+
+void groups_tidy(struct consumers *consumers)
+{
+	int keeper = group_keeper(consumers);
+
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		int index = __builtin_ctz(used);
+
+		if (index != keeper && group_over(consumers, &consumers->groups[index]))
+			group_end(consumers, index);
+	}
+}
+
+/*
+ * From now on only what is sent: what the group has not acknowledged yet is not for it. Who
+ * dies in it leaves some of that, and head where it was.
+ */
+static void group_begin_newest(struct channel *channel, struct group *group)
+{
+	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1)
+		claim_drop(group, __builtin_ctzll(used));
+	next_write(group, cursor_at(tail_now(channel)));
+	atomic_store(&group->told, atomic_load(&producers_of(channel)->events));
+	atomic_store(&group->empty_end, 0);
+	head_advance(consumers_of(channel));
+	channel->broadcast_due = true;
+}
+
+void group_discard(struct channel *channel, struct group *group)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	group_begin_newest(channel, group);
+	group_rename(group, "");
+	state_set(group, GROUP_LIFE | GROUP_DURABLE, GROUP_LEFT);
+	groups_tidy(consumers);
+	head_advance(consumers);
+}
+
+/* From one cursor to another. -1: damaged. */
+static int64_t messages_between(struct channel *channel, struct cursor begin, struct cursor end)
+{
+	uint64_t tail = tail_now(channel);
+	int64_t messages = -(int64_t)begin.index;
+	struct record record;
+
+	while (begin.record != end.record) {
+		if (!ring_get(&channel->segment.ring, begin.record, tail, &record))
+			return -1;
+		messages += record.messages;
+		begin = cursor_after(begin.record, &record);
+		if (position_before(end.record, begin.record))
+			return -1;
+	}
+	return messages + end.index;
+}
+
+int group_messages(struct channel *channel, const struct group *group, uint64_t *messages)
+{
+	int64_t count = messages_between(channel, next_read(group), cursor_at(tail_now(channel)));
+
+	*messages = 0;
+	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
+		const struct claim *claim = &group->claims[__builtin_ctzll(used)];
+		struct claim_state state = claim_read(claim);
+
+		if (count < 0)
+			return -CHANNEL_EDAMAGED;
+		*messages += (uint64_t)count;
+		count = claim_owner(claim) == OWNER_FREE
+				? 0
+				: messages_between(channel, state.begin, state.end);
+	}
+	if (count < 0)
+		return -CHANNEL_EDAMAGED;
+	*messages += (uint64_t)count;
+	return 0;
+}
+
+/* Fills a free entry; its state, stored last, makes a group of it. */
+static void group_fill(struct channel *channel, int index, const char *name)
+{
+	struct consumers *consumers = consumers_of(channel);
+	struct group *group = &consumers->groups[index];
+	int slowest = group_slowest(consumers);
+	uint64_t told = slowest == GROUP_NONE ? atomic_load(&producers_of(channel)->events)
+					      : atomic_load(&consumers->groups[slowest].told);
+
+	atomic_store(&group->members, 0);
+	for (unsigned i = 0; i < SLOT_COUNT; i++)
+		atomic_store(&group->claims[i].owner, OWNER_FREE);
+	atomic_store(&group->claims_used, 0);
+	next_write(group, cursor_at(atomic_load(&consumers->head)));
+	/* The messages it begins with may be of a stream whose end the slowest has not seen. */
+	atomic_store(&group->told, told);
+	atomic_store(&group->empty_end, 0);
+	memset(group->names, 0, sizeof(group->names));
+	strncpy(group->names[0], name, GROUP_NAME_SIZE - 1);
+	atomic_store(&consumers->groups_used, groups_in_use(consumers) | UINT32_C(1) << index);
+	atomic_store_explicit(&group->state, GROUP_LEFT, memory_order_release);
+}
+
+/* A place for a new group: that of one which is over, with what it has left, or a free one. */
+static int group_make(struct channel *channel, const char *name)
+{
+	struct consumers *consumers = consumers_of(channel);
+	uint32_t used = groups_in_use(consumers);
+	int index = group_keeper(consumers);
+
+	if (index != GROUP_NONE && group_over(consumers, &consumers->groups[index])) {
+		group_rename(&consumers->groups[index], name);
+		return index;
+	}
+	index = __builtin_ctz(~used);
+	if (index >= GROUP_COUNT)
+		return -CHANNEL_EGROUPS;
+	group_fill(channel, index, name);
+	return index;
+}
+
+int group_enter(struct channel *channel, const char *name, bool newest)
+{
+	struct consumers *consumers = consumers_of(channel);
+	int index;
+
+	if (strlen(name) >= GROUP_NAME_SIZE)
+		return -CHANNEL_ENAME;
+	index = group_find(consumers, name);
+	/* Its consumers have left: its name means nothing, and it may be the wrong one to go on. */
+	if (index != GROUP_NONE && !group_over(consumers, &consumers->groups[index]))
+		return index;
+	groups_tidy(consumers);
+	index = group_find(consumers, name);
+	if (index == GROUP_NONE)
+		index = group_make(channel, name);
+	if (index >= 0 && newest)
+		group_begin_newest(channel, &consumers->groups[index]);
+	return index;
+}
+
+void group_keep(struct group *group)
+{
+	state_set(group, GROUP_LIFE, GROUP_OPEN | GROUP_DURABLE);
+}
+
+/*
+ * Joining: member, attached, open. Leaving: left, not attached. Whoever dies in between has
+ * left in good order as far as the group is concerned: what it held is in the claims.
+ */
+void group_join(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	/* The slot's last owner may have been in another one. */
+	for (unsigned i = 0; i < GROUP_COUNT; i++)
+		atomic_fetch_and(&consumers->groups[i].members, ~channel->slot_bit);
+	atomic_fetch_or(&consumers->groups[channel->group].members, channel->slot_bit);
+}
+
+void group_joined(struct channel *channel)
+{
+	struct group *group = group_of(channel);
+
+	state_set(group, GROUP_LIFE, GROUP_OPEN);
+	if (channel->options.durable)
+		group_keep(group);
+}
+
+void group_leaving(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+	struct group *group = group_of(channel);
+
+	if (group_members(consumers, group) == channel->slot_bit)
+		state_set(group, GROUP_LIFE, GROUP_LEFT);
+}
+
+/* `next` must not be before the end of a claim: its consumer died between the two. */
+static void next_repair(struct group *group)
+{
+	struct cursor next = next_read(group);
+
+	claims_recount(group);
+	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
+		struct claim_state state = claim_read(&group->claims[__builtin_ctzll(used)]);
+
+		if (cursor_before(next, state.end))
+			next = state.end;
+	}
+	if (!cursor_equal(next, next_read(group)))
+		next_write(group, next);
+}
+
+void groups_repair(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+	uint32_t used = 0;
+
+	for (unsigned i = 0; i < GROUP_COUNT; i++) {
+		if (group_life(&consumers->groups[i]) == GROUP_FREE)
+			continue;
+		used |= UINT32_C(1) << i;
+		next_repair(&consumers->groups[i]);
+	}
+	atomic_store(&consumers->groups_used, used);
+	groups_tidy(consumers);
+}
+
+bool head_advance(struct consumers *consumers)
+{
+	uint64_t head = atomic_load_explicit(&consumers->head, memory_order_relaxed);
+	int slowest = group_slowest(consumers);
+	uint64_t needed;
+
+	if (slowest == GROUP_NONE)
+		return false;
+	needed = claims_need(&consumers->groups[slowest]);
+	if (!position_before(head, needed))
+		return false;
+	/* The bytes were used before this store. Pairs with the acquire load in send.c. */
+	atomic_store_explicit(&consumers->head, needed, memory_order_release);
+	return true;
+}
+
+bool groups_hold_claims(const struct consumers *consumers)
+{
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1)
+		if (claims_in_use(&consumers->groups[__builtin_ctz(used)]) != 0)
+			return true;
+	return false;
+}
+
+int group_slowest(const struct consumers *consumers)
+{
+	int slowest = GROUP_NONE;
+	uint64_t lowest = 0;
+
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		int index = __builtin_ctz(used);
+		const struct group *group = &consumers->groups[index];
+		uint64_t needed;
+
+		if (group_life(group) == GROUP_FREE)
+			continue;
+		needed = claims_need(group);
+		if (slowest == GROUP_NONE || position_before(needed, lowest)) {
+			slowest = index;
+			lowest = needed;
+		}
+	}
+	return slowest;
+}
+
+void groups_signal(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+
+	if (atomic_load_explicit(&consumers->waiting_data, memory_order_relaxed) == 0)
+		return;
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1)
+		condition_signal_fenced(
+			condition_data(channel, &consumers->groups[__builtin_ctz(used)]));
+}
