@@ -4,6 +4,7 @@
  * between any two steps.
  *
  *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [nonblock] [fresh] [nocreate]
+ *          [group=NAME] [newest] [durable] [groups=NAME,NAME]
  *   detach [failed] [end]
  *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
  *   block N TEXT        N messages "TEXT;" with delimiter ";"
@@ -76,6 +77,8 @@ static const char *error_name(int error)
 		return "ABORTED";
 	case CHANNEL_ETOOBIG:
 		return "TOOBIG";
+	case CHANNEL_EGROUPS:
+		return "GROUPS";
 	default:
 		snprintf(number, sizeof(number), "%d", -error);
 		return number;
@@ -105,6 +108,19 @@ static uint64_t value_of(const char *line, const char *name)
 	return found == NULL ? 0 : strtoull(found + strlen(name), NULL, 0);
 }
 
+/* What stands behind "name=" up to a blank; NULL: it is not there. It lives until the next attach.
+ */
+static const char *word_behind(const char *line, const char *name, char *words, size_t size)
+{
+	const char *found = strstr(line, name);
+
+	if (found == NULL)
+		return NULL;
+	found += strlen(name);
+	snprintf(words, size, "%.*s", (int)strcspn(found, " "), found);
+	return words;
+}
+
 static unsigned char pattern(size_t i)
 {
 	return (unsigned char)(i * 31 % 251);
@@ -124,6 +140,8 @@ static unsigned char *pattern_new(size_t size)
 static int attach(const char *line)
 {
 	char role[32], name[CHANNEL_NAME_MAX + 1];
+	static char group[CHANNEL_NAME_MAX + 1], groups[256];
+	const char *names[GROUP_COUNT + 1] = { NULL };
 	struct channel_options options = { .name = name, .owner = geteuid() };
 
 	if (sscanf(line, "attach %31s %200s", role, name) != 2)
@@ -134,6 +152,17 @@ static int attach(const char *line)
 	options.nonblock = has_word(line, "nonblock");
 	options.fresh = has_word(line, "fresh");
 	options.never_create = has_word(line, "nocreate");
+	options.newest = has_word(line, "newest");
+	options.durable = has_word(line, "durable");
+	options.group = word_behind(line, " group=", group, sizeof(group));
+	if (word_behind(line, " groups=", groups, sizeof(groups)) != NULL) {
+		size_t count = 0;
+
+		for (char *next = strtok(groups, ","); next != NULL && count < GROUP_COUNT;
+		     next = strtok(NULL, ","))
+			names[count++] = next;
+		options.groups = names;
+	}
 	return channel_attach(channel,
 			      strcmp(role, "producer") == 0 ? CHANNEL_PRODUCER : CHANNEL_CONSUMER,
 			      &options);

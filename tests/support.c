@@ -123,6 +123,7 @@ struct object_view object_look(const char *name)
 		view.turn = producers->turn;
 		view.events = producers->events;
 		view.told = consumers->groups[0].told;
+		view.groups = (unsigned)__builtin_popcount(consumers->groups_used);
 		for (int i = 0; i < SLOT_COUNT; i++) {
 			unsigned owner = (unsigned)(consumers->groups[0].claims[i].owner & 0xff);
 

@@ -67,7 +67,7 @@ struct object_view {
 	uint64_t waiting_turn, waiting_ack, waiting_data, waiting_piece;
 	uint64_t room_wanted;
 	unsigned turn;
-	unsigned claims, orphans;
+	unsigned groups, claims, orphans; /* claims: of the first group */
 	uint64_t events, told;
 	uint32_t producer_tid[SLOT_COUNT], consumer_tid[SLOT_COUNT];
 };
