@@ -94,7 +94,8 @@ void condition_signal_fenced(struct condition condition)
 {
 	uint64_t waiting;
 
-	waiting = atomic_load_explicit(condition.waiting, memory_order_relaxed);
+	/* seq_cst: an exchange is the caller's fence, and a weaker load could pass it on some. */
+	waiting = atomic_load(condition.waiting);
 	while (waiting != 0) {
 		uint64_t bit = bit_choose(waiting);
 

@@ -41,6 +41,13 @@ void claim_forsake(struct channel *channel, int index, struct cursor delivered)
 	struct claim_state state = claim_read(&consumers->claims[index]);
 
 	lost_report(channel, &state);
+	if ((state.flags & CLAIM_MID) == 0 && claim_attempts(&consumers->claims[index]) == 1 &&
+	    cursor_equal(state.begin, delivered) && cursor_equal(next_read(consumers), state.end)) {
+		/* Nothing of it was delivered. `next` first, as in claim_shorten(). */
+		next_write(consumers, state.begin);
+		claim_drop(consumers, index);
+		return;
+	}
 	claim_shorten(consumers, index, &state, delivered);
 	claim_orphan(consumers, index);
 }

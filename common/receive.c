@@ -35,6 +35,12 @@ static struct claim *claim_held(struct channel *channel)
 	return &consumers_of(channel)->claims[channel->claim];
 }
 
+/* Is no other consumer here? */
+static bool alone(struct channel *channel)
+{
+	return atomic_load(&consumers_of(channel)->side.attached) == channel->slot_bit;
+}
+
 /* ---- one visit: everything below is called with the consumers' mutex held ---- */
 
 /* The claim is used up: was that soon enough to take more at once? */
@@ -46,6 +52,17 @@ static void batch_learn(struct channel *channel)
 		channel->batch = (channel->batch + 1) / 2;
 	else if (channel->batch < BATCH_RECORDS_MAX)
 		channel->batch *= 2;
+}
+
+/* What is left of several records that we claimed when we were alone is for all who are here. */
+static void batch_share(struct channel *channel, const struct claim_state *state)
+{
+	if (!channel->batching || alone(channel) ||
+	    !cursor_equal(next_read(consumers_of(channel)), state->end))
+		return;
+	claim_forsake(channel, channel->claim, state->begin);
+	channel->claim = NO_CLAIM;
+	channel->batch = 1;
 }
 
 /* Ends the delivery in hand: its bytes have been used. */
@@ -70,6 +87,7 @@ static void delivery_done(struct channel *channel)
 	} else {
 		state.begin = channel->delivered_end;
 		claim_write(claim_held(channel), &state);
+		batch_share(channel, &state);
 	}
 }
 
@@ -83,15 +101,13 @@ static void claim_batch(struct visit *visit, const struct record *first, struct 
 {
 	struct channel *channel = visit->channel;
 	const struct ring *ring = &channel->segment.ring;
-	uint64_t attached = atomic_load(&consumers_of(channel)->side.attached);
 	uint64_t most = ring->capacity / 4;
 	uint32_t messages = first->messages - state->begin.index;
 	struct cursor end = state->end;
 	struct record record;
 
 	channel->claimed_ns = channel->looked_at_ns;
-	channel->batching =
-		record_whole(first) && end.offset == 0 && (attached & (attached - 1)) == 0;
+	channel->batching = record_whole(first) && end.offset == 0 && alone(channel);
 	for (uint32_t records = 1; channel->batching && records < channel->batch; records++) {
 		if (end.record == channel->known_tail || end.record - state->begin.record >= most ||
 		    !ring_get(ring, end.record, channel->known_tail, &record) ||
@@ -228,9 +244,10 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 	if (channel->claim == NO_CLAIM || !channel->batching || position == channel->batch_end ||
 	    channel->delivered_end.offset != 0 ||
 	    !ring_get(ring, position, channel->batch_end, &record) || !record_whole(&record) ||
-	    record.messages > most)
+	    record.messages > most || !alone(channel))
 		return false;
 	claim_acknowledge(claim_held(channel), position);
+	channel->delivered_messages = 0; /* nothing is in hand until we have the next */
 	/* Pairs with the fences in room_wait() and condition_wait(): we see the wish, or who has
 	 * it sees in head_catch_up() what we have done. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -438,6 +455,7 @@ static int visit(struct visit *visit)
 
 int head_catch_up(struct channel *channel, const struct deadline *deadline)
 {
+	bool moved;
 	int rc;
 
 	if (claims_in_use(consumers_of(channel)) == 0)
@@ -445,8 +463,11 @@ int head_catch_up(struct channel *channel, const struct deadline *deadline)
 	rc = side_lock(channel, CHANNEL_CONSUMER, deadline);
 	if (rc < 0)
 		return rc;
-	head_advance(consumers_of(channel));
+	moved = head_advance(consumers_of(channel));
 	side_unlock(channel, CHANNEL_CONSUMER);
+	/* Another producer may have waited for it, and no consumer will see it move. */
+	if (moved)
+		producers_wake_for_head(channel);
 	return 0;
 }
 
@@ -455,13 +476,10 @@ static bool visit_again(void *context)
 	return visit(context) != VISIT_NOTHING;
 }
 
-/* Only the one consumer that is woken shall act; if there is but one, it need not be woken. */
-static bool alone(struct channel *channel)
-{
-	return atomic_load(&consumers_of(channel)->side.attached) == channel->slot_bit;
-}
-
-/* A lone consumer spins on tail itself: a producer that is at work then has nobody to wake. */
+/*
+ * A lone consumer spins on tail itself: a producer that is at work then has nobody to wake. Of
+ * several only the one that is woken shall act.
+ */
 static bool tail_moves(struct channel *channel)
 {
 	/* What will be read when tail has moved: its payload lies behind its header. */
@@ -531,6 +549,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 static void hand_over(struct channel *channel, uint32_t done)
 {
 	struct cursor begin = claim_read(claim_held(channel)).begin;
+	struct cursor delivered = channel->delivered_end;
 	struct record record;
 
 	if (done > 0 && done >= channel->delivered_messages) {
@@ -543,7 +562,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 	}
 	if (channel->claim == NO_CLAIM || (channel->piece_acknowledged && done == ALL_DONE))
 		return;
-	claim_forsake(channel, channel->claim, channel->delivered_end);
+	claim_forsake(channel, channel->claim, delivered);
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = false;
 }
