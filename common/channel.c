@@ -409,6 +409,7 @@ static uint64_t messages_count(struct channel *channel)
 
 	if (side_try_lock(channel, CHANNEL_CONSUMER) < 0)
 		return 0;
+	head_advance(consumers_of(channel));
 	for (uint64_t at = atomic_load(&consumers_of(channel)->head);
 	     at != tail && ring_get(&channel->segment.ring, at, tail, &record);
 	     at += ring_record_bytes(record.size))
@@ -422,6 +423,7 @@ int channel_look_after(struct channel *channel)
 	uint64_t now = clock_coarse_ns();
 	int rc = 0;
 
+	channel->looked_at_ns = now;
 	if (channel->inside && producer_message_lost(channel))
 		return -CHANNEL_ELOST;
 	if (now - channel->looked_ns < LOOK_AFTER_MS * NS_PER_MS)

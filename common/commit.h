@@ -18,11 +18,14 @@ static inline uint64_t tail_own(struct channel *channel)
 	return atomic_load_explicit(&producers_of(channel)->tail, memory_order_relaxed);
 }
 
-/* The mark that counts: the one whose position is tail. NULL: damaged. */
+/*
+ * The mark that counts: the one whose position is tail. NULL: damaged. A newcomer may look while
+ * somebody still writes alone: acquire, so that it sees the mark of the tail that it sees.
+ */
 static inline struct mark *mark_current(struct channel *channel)
 {
 	struct mark *marks = producers_of(channel)->marks;
-	uint64_t tail = tail_own(channel);
+	uint64_t tail = atomic_load_explicit(&producers_of(channel)->tail, memory_order_acquire);
 
 	if (mark_position(&marks[0]) == tail)
 		return &marks[0];

@@ -93,7 +93,8 @@ void condition_signal(struct condition condition)
 void condition_signal_fenced(struct condition condition)
 {
 	uint64_t among = condition.among == NULL ? UINT64_MAX : atomic_load(condition.among);
-	uint64_t waiting = atomic_load_explicit(condition.waiting, memory_order_relaxed) & among;
+	/* seq_cst: an exchange is the caller's fence, and a weaker load could pass it on some. */
+	uint64_t waiting = atomic_load(condition.waiting) & among;
 
 	while (waiting != 0) {
 		uint64_t bit = bit_choose(waiting);

@@ -41,6 +41,13 @@ void claim_forsake(struct channel *channel, struct group *group, int index, stru
 	struct claim_state state = claim_read(&group->claims[index]);
 
 	lost_report(channel, &state);
+	if ((state.flags & CLAIM_MID) == 0 && claim_attempts(&group->claims[index]) == 1 &&
+	    cursor_equal(state.begin, delivered) && cursor_equal(next_read(group), state.end)) {
+		/* Nothing of it was delivered. `next` first, as in claim_shorten(). */
+		next_write(group, state.begin);
+		claim_drop(group, index);
+		return;
+	}
 	claim_shorten(group, index, &state, delivered);
 	claim_orphan(group, index);
 }

@@ -15,7 +15,7 @@ struct channel;
 /*
  * A claim loses its owner: what was delivered of it (it ends at `delivered`) and not
  * acknowledged will be delivered again. The rest, if nobody has claimed behind it, is as if
- * it had never been claimed.
+ * it had never been claimed; so is all of it, if nothing of it was ever delivered.
  */
 void claim_forsake(struct channel *channel, struct group *group, int index,
 		   struct cursor delivered);

@@ -55,6 +55,17 @@ static void batch_learn(struct channel *channel)
 		channel->batch *= 2;
 }
 
+/* What is left of several records that we claimed when we were alone is for all who are here. */
+static void batch_share(struct channel *channel, const struct claim_state *state)
+{
+	if (!channel->batching || alone(channel) ||
+	    !cursor_equal(next_read(group_of(channel)), state->end))
+		return;
+	claim_forsake(channel, group_of(channel), channel->claim, state->begin);
+	channel->claim = NO_CLAIM;
+	channel->batch = 1;
+}
+
 /* Ends the delivery in hand: its bytes have been used. */
 static void delivery_done(struct channel *channel)
 {
@@ -77,6 +88,7 @@ static void delivery_done(struct channel *channel)
 	} else {
 		state.begin = channel->delivered_end;
 		claim_write(claim_held(channel), &state);
+		batch_share(channel, &state);
 	}
 }
 
@@ -240,9 +252,10 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 	if (channel->claim == NO_CLAIM || !channel->batching || position == channel->batch_end ||
 	    channel->delivered_end.offset != 0 ||
 	    !ring_get(ring, position, channel->batch_end, &record) || !record_whole(&record) ||
-	    record.messages > most)
+	    record.messages > most || !alone(channel))
 		return false;
 	claim_acknowledge(claim_held(channel), position);
+	channel->delivered_messages = 0; /* nothing is in hand until we have the next */
 	/* Pairs with the fences in room_wait() and condition_wait(): we see the wish, or who has
 	 * it sees in head_catch_up() what we have done. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -450,6 +463,7 @@ static int visit(struct visit *visit)
 
 int head_catch_up(struct channel *channel, const struct deadline *deadline)
 {
+	bool moved;
 	int rc;
 
 	if (!groups_hold_claims(consumers_of(channel)))
@@ -457,8 +471,11 @@ int head_catch_up(struct channel *channel, const struct deadline *deadline)
 	rc = side_lock(channel, CHANNEL_CONSUMER, deadline);
 	if (rc < 0)
 		return rc;
-	head_advance(consumers_of(channel));
+	moved = head_advance(consumers_of(channel));
 	side_unlock(channel, CHANNEL_CONSUMER);
+	/* Another producer may have waited for it, and no consumer will see it move. */
+	if (moved)
+		producers_wake_for_head(channel);
 	return 0;
 }
 
@@ -541,6 +558,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 static void hand_over(struct channel *channel, uint32_t done)
 {
 	struct cursor begin = claim_read(claim_held(channel)).begin;
+	struct cursor delivered = channel->delivered_end;
 	struct record record;
 
 	if (done > 0 && done >= channel->delivered_messages) {
@@ -553,7 +571,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 	}
 	if (channel->claim == NO_CLAIM || (channel->piece_acknowledged && done == ALL_DONE))
 		return;
-	claim_forsake(channel, group_of(channel), channel->claim, channel->delivered_end);
+	claim_forsake(channel, group_of(channel), channel->claim, delivered);
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = false;
 }

@@ -102,11 +102,14 @@ static bool tail_has_mark(const struct producers *producers, uint64_t tail)
 bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *shared)
 {
 	const struct producers *producers = &shared->producers;
-	uint64_t head = atomic_load(&shared->consumers.head); /* before tail, which only grows */
+	/* A lone producer may be at work, and consumers are: head lies between two looks at tail.
+	 */
+	uint64_t before = atomic_load(&producers->tail);
+	uint64_t head = atomic_load(&shared->consumers.head);
 	uint64_t tail = atomic_load(&producers->tail);
 
-	return tail % RECORD_ALIGN == 0 && tail - head <= ring->capacity &&
-	       atomic_load(&producers->turn) <= SLOT_COUNT &&
+	return tail % RECORD_ALIGN == 0 && !position_before(head + ring->capacity, before) &&
+	       !position_before(tail, head) && atomic_load(&producers->turn) <= SLOT_COUNT &&
 	       mark_open(&producers->marks[0]) <= SLOT_COUNT &&
 	       mark_open(&producers->marks[1]) <= SLOT_COUNT && tail_has_mark(producers, tail);
 }

@@ -276,7 +276,7 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 {
 	struct producers *producers = producers_of(channel);
 	struct deadline deadline;
-	bool passed_over = false;
+	bool passed_over = false, looked_again = false;
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
@@ -289,6 +289,7 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 	}
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 	while (rc == 0) {
+		bool blocked = false;
 		int room;
 
 		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
@@ -300,12 +301,19 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 		if (room < 0)
 			rc = room;
 		else if (channel->options.nonblock && !channel->inside &&
-			 would_block(channel, room)) {
-			group_note(channel);
-			rc = -EAGAIN;
-		} else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
+			 would_block(channel, room))
+			blocked = true;
+		else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
 			producers->turn_next = channel->slot + 1;
 		side_unlock(channel, CHANNEL_PRODUCER);
+		if (rc == 0 && blocked) {
+			/* A consumer may have acknowledged more than head says. */
+			rc = looked_again ? -EAGAIN : head_catch_up(channel, &deadline);
+			if (looked_again)
+				group_note(channel);
+			looked_again = true;
+			continue;
+		}
 		if (rc < 0)
 			break;
 		passed_over = room == ROOM_TURN_TAKEN;
@@ -460,6 +468,8 @@ int channel_send_block(struct channel *channel, const void *bytes,
 		rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
 		if (rc == 0)
 			rc = send_alone(channel, bytes, block);
+		if (rc < 0)
+			channel->report.error = rc;
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
 	}

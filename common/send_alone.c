@@ -52,7 +52,9 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	/* Pairs with producers_settled(). */
 	atomic_exchange(&slot->writing, 1);
 	if (nobody_else(channel) && room_for(channel, ring_record_bytes(block->size))) {
-		memcpy(ring_payload(&channel->segment.ring, tail_own(channel)), bytes, block->size);
+		if (block->size > 0)
+			memcpy(ring_payload(&channel->segment.ring, tail_own(channel)), bytes,
+			       block->size);
 		rc = record_commit(channel, record, &channel->open_sequence);
 		channel->sent_end = tail_own(channel);
 		channel->sent = true;

@@ -243,6 +243,7 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->tid, (uint32_t)syscall(SYS_gettid));
 		atomic_store(&place->pid, (uint32_t)channel->pid);
 		atomic_store(&place->lost, 0);
+		atomic_store(&place->writing, 0);
 		atomic_store(&place->messages, 0);
 		atomic_store(&place->bytes, 0);
 		semaphore_drain(&place->wakeup);

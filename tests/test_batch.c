@@ -1,0 +1,117 @@
+/* A consumer that is alone claims several records at once; nobody may notice. */
+#include "support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { QUICK = 20, MESSAGES = 60 };
+
+/* Who has sent MESSAGES messages, and who has taken QUICK of them and claims many at once. */
+struct pair {
+	char name[NAME_SIZE];
+	struct agent producer, consumer;
+};
+
+static void receive_expect(struct agent *consumer, int sequence, int attempts)
+{
+	char expected[64];
+
+	snprintf(expected, sizeof(expected), "ok %d 1 4 %d FL- word", sequence, attempts);
+	agent_expect(consumer, expected, "receive dontwait");
+}
+
+static struct pair pair_start(void)
+{
+	struct pair pair = { .producer = agent_start(), .consumer = agent_start() };
+
+	agent_expect(&pair.producer, "ok", "attach producer %s", channel_name(pair.name));
+	agent_expect(&pair.consumer, "ok", "attach consumer %s", pair.name);
+	for (int i = 0; i < MESSAGES; i++)
+		agent_expect(&pair.producer, "ok", "send word");
+	for (int i = 1; i <= QUICK; i++)
+		receive_expect(&pair.consumer, i, 1);
+	return pair;
+}
+
+/* Takes the rest, ends both. */
+static void pair_end(struct pair *pair, struct agent *consumer, int next)
+{
+	for (int i = next; i <= MESSAGES; i++)
+		receive_expect(consumer, i, 1);
+	agent_expect(consumer, "ok", "acknowledge");
+	agent_quit(&pair->producer);
+	agent_quit(consumer);
+	cr_assert(!object_exists(pair->name));
+}
+
+Test(batch, a_newcomer_gets_what_was_claimed_and_not_delivered, .timeout = 60)
+{
+	struct pair pair = pair_start();
+	struct agent newcomer = agent_start();
+
+	agent_expect(&newcomer, "ok", "attach consumer %s", pair.name);
+	receive_expect(&pair.consumer, QUICK + 1, 1);
+	receive_expect(&newcomer, QUICK + 2, 1);
+	receive_expect(&pair.consumer, QUICK + 3, 1);
+	agent_expect(&newcomer, "ok", "acknowledge");
+	agent_quit(&newcomer);
+	pair_end(&pair, &pair.consumer, QUICK + 4);
+}
+
+Test(batch, acknowledging_each_message_leaves_the_rest_as_it_was, .timeout = 60)
+{
+	struct pair pair = pair_start();
+	int next = QUICK + 1;
+
+	for (; next <= QUICK + 10; next++) {
+		receive_expect(&pair.consumer, next, 1);
+		agent_expect(&pair.consumer, "ok", "acknowledge");
+		cr_expect_eq(object_look(pair.name).orphans, 0);
+	}
+	pair_end(&pair, &pair.consumer, next);
+}
+
+Test(batch, who_leaves_after_acknowledging_leaves_no_orphan, .timeout = 60)
+{
+	struct pair pair = pair_start();
+	struct agent next = agent_start();
+
+	agent_expect(&pair.consumer, "ok", "interrupt");
+	agent_expect(&pair.consumer, "error EINTR", "receive");
+	agent_expect(&pair.consumer, "ok", "acknowledge");
+	cr_expect_eq(object_look(pair.name).claims, 0);
+	agent_quit(&pair.consumer);
+	agent_expect(&next, "ok", "attach consumer %s", pair.name);
+	pair_end(&pair, &next, QUICK + 1);
+}
+
+/* What was delivered comes again, and says so; what was only claimed does not. */
+Test(batch, who_gives_back_gives_back_what_was_delivered, .timeout = 60)
+{
+	struct pair pair = pair_start();
+
+	agent_expect(&pair.consumer, "ok", "give 0");
+	receive_expect(&pair.consumer, QUICK, 2);
+	pair_end(&pair, &pair.consumer, QUICK + 1);
+}
+
+Test(batch, what_is_acknowledged_is_room_for_a_producer_that_does_not_wait, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct agent producer = agent_start(), consumer = agent_start();
+	int sent = 0, free = 0;
+
+	agent_expect(&producer, "ok", "attach producer %s size=4096 nonblock", channel_name(name));
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	while (strcmp(agent_ask(&producer, "send word"), "ok") == 0)
+		sent++;
+	for (int i = 1; i <= QUICK + 1; i++)
+		receive_expect(&consumer, i, 1);
+	while (strcmp(agent_ask(&producer, "send word"), "ok") == 0)
+		free++;
+	cr_expect_eq(free, QUICK); /* all but the one in hand */
+	agent_kill(&consumer);
+	agent_quit(&producer);
+	cr_expect_gt(sent, QUICK);
+	object_remove(name);
+}
