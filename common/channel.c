@@ -252,6 +252,9 @@ static int endpoint_enter(struct channel *channel)
 		return rc;
 	rc = channel->role == CHANNEL_CONSUMER ? consumer_enter(channel) : side_enter(channel);
 	side_unlock(channel, channel->role);
+	/* We are attached; now, who writes alone? Pairs with the light one in send_alone(). */
+	if (rc == 0 && channel->role == CHANNEL_PRODUCER)
+		barrier_heavy(channel->segment.asymmetric);
 	return rc;
 }
 

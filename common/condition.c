@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "barrier.h"
 #include "deadline.h"
 
 /* From linux/futex.h, which a plain musl tool chain does not have. Not the private forms. */
@@ -63,7 +64,7 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 
 	atomic_fetch_or(condition.waiting, bit);
 	/* Pairs with the fence in condition_signal(): one of us sees the other's store. */
-	atomic_thread_fence(memory_order_seq_cst);
+	barrier_heavy(condition.heavy);
 	is_ready = ready(context);
 	if (!is_ready)
 		semaphore_wait(&condition.slots[slot].wakeup, spin, timeout_ns);

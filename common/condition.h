@@ -36,6 +36,7 @@ struct condition {
 	_Atomic uint64_t *waiting; /* bit i: the owner of slots[i] */
 	struct slot *slots;
 	const _Atomic uint64_t *among; /* a signal chooses one of these only; NULL: of all */
+	bool heavy; /* who publishes may do without a fence, so who waits does more (barrier.h) */
 };
 
 /*
@@ -52,7 +53,10 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 /* Call these after publishing what the waiters look at. */
 void condition_signal(struct condition condition);
 
-/* The same, if the caller has put the fence behind what it published: one for several. */
+/*
+ * The same, if the caller has put the fence behind what it published: one for several. With
+ * `heavy` that may be a light one.
+ */
 void condition_signal_fenced(struct condition condition); /* wakes one, if any */
 void condition_broadcast(struct condition condition);	  /* wakes all */
 

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "barrier.h"
 #include "channel.h"
 #include "condition.h"
 #include "deadline.h"
@@ -103,7 +104,9 @@ static inline struct condition condition_turn(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
 
-	return (struct condition){ &producers->waiting_turn, producers->side.slots, NULL };
+	/* Who still writes alone signals behind a light fence. */
+	return (struct condition){ &producers->waiting_turn, producers->side.slots, NULL,
+				   channel->segment.asymmetric && !channel->settled };
 }
 
 /* producers: head has moved */
@@ -111,7 +114,8 @@ static inline struct condition condition_ack(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
 
-	return (struct condition){ &producers->waiting_ack, producers->side.slots, NULL };
+	return (struct condition){ &producers->waiting_ack, producers->side.slots, NULL,
+				   channel->segment.asymmetric };
 }
 
 /* The group that this consumer is in. */
@@ -126,7 +130,8 @@ static inline struct condition condition_data(struct channel *channel, const str
 	struct consumers *consumers = consumers_of(channel);
 
 	return (struct condition){ &consumers->waiting_data, consumers->side.slots,
-				   group == NULL ? NULL : &group->members };
+				   group == NULL ? NULL : &group->members,
+				   channel->segment.asymmetric };
 }
 
 /* consumers: the next piece */
@@ -134,7 +139,7 @@ static inline struct condition condition_piece(struct channel *channel)
 {
 	struct consumers *consumers = consumers_of(channel);
 
-	return (struct condition){ &consumers->waiting_piece, consumers->side.slots, NULL };
+	return (struct condition){ &consumers->waiting_piece, consumers->side.slots, NULL, false };
 }
 
 /*

@@ -258,7 +258,7 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 	channel->delivered_messages = 0; /* nothing is in hand until we have the next */
 	/* Pairs with the fences in room_wait() and condition_wait(): we see the wish, or who has
 	 * it sees in head_catch_up() what we have done. */
-	atomic_thread_fence(memory_order_seq_cst);
+	barrier_light(channel->segment.asymmetric);
 	if (head_wanted(channel, position))
 		return false;
 	payload = ring_payload(ring, position);

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "barrier.h"
+
 #define FLOCK_BACKOFF_FIRST_NS (50 * UINT64_C(1000))
 #define FLOCK_BACKOFF_MOST_NS  (20 * NS_PER_MS)
 
@@ -21,11 +23,12 @@
 #define LIBC_NAME "musl"
 #endif
 
-/* What must be alike in two builds that share mutexes. */
-static void abi_describe(char abi[CHANNEL_ABI_MAX])
+/* What must be alike in two processes that share mutexes and fences. */
+static void abi_describe(char abi[CHANNEL_ABI_MAX], bool asymmetric)
 {
-	snprintf(abi, CHANNEL_ABI_MAX, "%s, %u-bit, mutex of %u bytes", LIBC_NAME,
-		 (unsigned)sizeof(void *) * 8, (unsigned)sizeof(pthread_mutex_t));
+	snprintf(abi, CHANNEL_ABI_MAX, "%s, %u-bit, mutex of %u bytes%s", LIBC_NAME,
+		 (unsigned)sizeof(void *) * 8, (unsigned)sizeof(pthread_mutex_t),
+		 asymmetric ? ", membarrier" : "");
 }
 
 static size_t round_up(size_t bytes, size_t unit)
@@ -218,7 +221,13 @@ static int object_state(struct segment *segment, off_t bytes, struct channel_rep
 	_Static_assert(offsetof(struct header, capacity) == 64 && CHANNEL_ABI_MAX == 48,
 		       "the copy above has the layout of struct header");
 	header.abi[CHANNEL_ABI_MAX - 1] = '\0';
-	abi_describe(report->ours);
+	/* A channel without is for everybody; one with it needs a process that may do it, too. */
+	segment->asymmetric = barrier_register();
+	abi_describe(report->ours, segment->asymmetric);
+	if (segment->asymmetric && strcmp(header.abi, report->ours) != 0) {
+		segment->asymmetric = false;
+		abi_describe(report->ours, false);
+	}
 	if (strcmp(header.abi, report->ours) != 0) {
 		memcpy(report->theirs, header.abi, sizeof(report->theirs));
 		for (char *c = report->theirs; *c != '\0'; c++)
@@ -359,7 +368,8 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	shared->header.layout_version = LAYOUT_VERSION;
-	abi_describe(shared->header.abi);
+	segment->asymmetric = barrier_register();
+	abi_describe(shared->header.abi, segment->asymmetric);
 	shared->header.capacity = segment->ring.capacity;
 	shared->header.epoch = (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
 	/* Everything else is there before the magic says so. Pairs with flock. */

@@ -20,6 +20,7 @@ struct segment {
 	struct shared_buffer *shared; /* header, sides, claims: mapped once */
 	struct ring ring;	      /* mapped twice */
 	size_t ring_offset;	      /* bytes before the ring in the object */
+	bool asymmetric;	      /* which of its fences all use: see barrier.h */
 };
 
 /*

@@ -49,8 +49,9 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 
 	if (channel->inside || channel->reserved || !nobody_else(channel))
 		return 0;
-	/* Pairs with producers_settled(). */
-	atomic_exchange(&slot->writing, 1);
+	/* Pairs with the heavy one in endpoint_enter(): we see the newcomer, or it sees this. */
+	atomic_store_explicit(&slot->writing, 1, memory_order_relaxed);
+	barrier_light(channel->segment.asymmetric);
 	if (nobody_else(channel) && room_for(channel, ring_record_bytes(block->size))) {
 		if (block->size > 0)
 			memcpy(ring_payload(&channel->segment.ring, tail_own(channel)), bytes,
@@ -60,8 +61,9 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 		channel->sent = true;
 		rc = rc == 0 ? 1 : rc;
 	}
-	/* This is also the fence between what is published and the look at who sleeps. */
-	atomic_exchange(&slot->writing, 0);
+	atomic_store_explicit(&slot->writing, 0, memory_order_release);
+	/* Pairs with the heavy one in condition_wait(), for both that we signal. */
+	barrier_light(channel->segment.asymmetric);
 	groups_signal(channel);
 	condition_signal_fenced(condition_turn(channel));
 	if (rc == 1)

@@ -1,0 +1,29 @@
+#include "barrier.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* From linux/membarrier.h (Linux 4.16), which a plain musl tool chain does not have. */
+enum { GLOBAL_EXPEDITED = 1 << 1, REGISTER_GLOBAL_EXPEDITED = 1 << 2 };
+
+static bool membarrier(int command)
+{
+#ifdef SYS_membarrier
+	return syscall(SYS_membarrier, command, 0, 0) == 0;
+#else
+	(void)command;
+	return false;
+#endif
+}
+
+bool barrier_register(void)
+{
+	return membarrier(REGISTER_GLOBAL_EXPEDITED);
+}
+
+void barrier_heavy(bool asymmetric)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (asymmetric)
+		membarrier(GLOBAL_EXPEDITED); /* who has registered may call it */
+}
