@@ -26,6 +26,7 @@ enum channel_role { CHANNEL_PRODUCER, CHANNEL_CONSUMER };
 enum {
 	CHANNEL_NAME_MAX = 200, /* bytes: letters, digits, '.', '_', '-' */
 	SEGMENT_NAME_MAX = 240,
+	CHANNEL_KEY_MAX = 255, /* bytes of any value */
 	CHANNEL_ABI_MAX = 48
 };
 
@@ -151,6 +152,13 @@ uint64_t channel_capacity(const struct channel *channel);
 
 /* ---- sending ---- */
 
+/*
+ * Labels what this endpoint sends from now on with a key of up to CHANNEL_KEY_MAX bytes; 0:
+ * without one, as after attaching. -EBUSY between reserve and commit and inside a message sent
+ * in pieces. A key takes room in the ring: the sizes below depend on it.
+ */
+int channel_key_set(struct channel *channel, const void *key, size_t size);
+
 /* Largest message, in bytes, that is sent in one piece; a longer one streams through. */
 size_t channel_message_max(const struct channel *channel);
 
@@ -216,6 +224,8 @@ struct channel_delivery {
 	size_t size;
 	uint64_t sequence; /* of the first message */
 	uint32_t messages;
+	const unsigned char *key; /* what its producer labelled all of them with, in the ring ... */
+	size_t key_size;	  /* ... 0: nothing. Of a message in pieces the first has it. */
 	const unsigned char *delimiter; /* every message ends with it; size 0: one message */
 	size_t delimiter_size;
 	uint32_t attempts; /* 1 the first time */

@@ -18,6 +18,23 @@ static inline uint64_t tail_own(struct channel *channel)
 	return atomic_load_explicit(&producers_of(channel)->tail, memory_order_relaxed);
 }
 
+/* Bytes of key in the next record: of a message in pieces only the first has it. */
+static inline uint8_t key_size_now(const struct channel *channel)
+{
+	return channel->inside ? 0 : channel->key_size;
+}
+
+/* Puts the key where the next payload begins; returns where its body does. */
+static inline unsigned char *key_put(const struct channel *channel, uint64_t tail)
+{
+	unsigned char *payload = ring_payload(&channel->segment.ring, tail);
+	uint8_t size = key_size_now(channel);
+
+	if (size > 0)
+		memcpy(payload, channel->key, size);
+	return payload + size;
+}
+
 /* The mark that counts: the one whose position is tail. NULL: damaged. */
 static inline struct mark *mark_current(struct channel *channel)
 {

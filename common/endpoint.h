@@ -50,6 +50,8 @@ struct channel {
 	uint64_t waited_head;	/* the head that a wait for room needs */
 	uint64_t room_tail;	/* tail, and the ring bytes free behind it, when we last ... */
 	uint64_t room_bytes;	/* ... locked for room: read once, checked, then used */
+	uint8_t key_size;	/* of what is sent from now on */
+	unsigned char key[CHANNEL_KEY_MAX];
 
 	/* consumer */
 	int claim;		     /* index in the claim table, or NO_CLAIM */

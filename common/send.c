@@ -293,9 +293,10 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 	bool was_inside = channel->inside;
 	uint64_t sequence;
 	struct record record = {
-		.size = (uint32_t)block->size,
+		.size = (uint32_t)block->size + key_size_now(channel),
 		.messages = block->messages,
 		.delimiter_size = block->delimiter_size,
+		.key_size = key_size_now(channel),
 		.producer = (uint8_t)channel->slot,
 		.flags = (uint8_t)((was_inside ? RECORD_CONTINUED : 0) |
 				   ((block->flags & CHANNEL_MORE) != 0 ? RECORD_MORE : 0) |
@@ -326,26 +327,38 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 		condition_signal_fenced(was_inside ? condition_piece(channel)
 						   : condition_data(channel));
 	turn_wake(channel);
-	slot_count(slot, record.messages, record.size);
+	slot_count(slot, record.messages, block->size);
 	return rc;
 }
 
 /* ---- the public calls ---- */
 
+int channel_key_set(struct channel *channel, const void *key, size_t size)
+{
+	if (size > CHANNEL_KEY_MAX)
+		return -EINVAL;
+	if (channel->inside || channel->reserved)
+		return -EBUSY;
+	if (size > 0)
+		memcpy(channel->key, key, size);
+	channel->key_size = (uint8_t)size;
+	return 0;
+}
+
 size_t channel_message_max(const struct channel *channel)
 {
-	return (size_t)ring_message_max(channel->segment.ring.capacity);
+	return (size_t)ring_message_max(channel->segment.ring.capacity) - channel->key_size;
 }
 
 size_t channel_block_max(const struct channel *channel)
 {
-	return (size_t)ring_block_max(channel->segment.ring.capacity);
+	return (size_t)ring_block_max(channel->segment.ring.capacity) - channel->key_size;
 }
 
 /* Ring bytes for a record; any piece but the last leaves room for the aborted mark. */
-static uint64_t bytes_needed(size_t payload, bool more)
+static uint64_t bytes_needed(struct channel *channel, size_t body, bool more)
 {
-	return ring_record_bytes(payload) + (more ? sizeof(struct record) : 0);
+	return ring_record_bytes(key_size_now(channel) + body) + (more ? sizeof(struct record) : 0);
 }
 
 int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned char **at,
@@ -353,23 +366,25 @@ int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned
 {
 	uint64_t capacity = channel->segment.ring.capacity;
 	uint64_t spare = sizeof(struct record); /* until the commit says that it is the last */
-	size_t payload;
+	uint64_t bytes = bytes_needed(channel, least, false);
+	size_t body;
 	int rc;
 
 	if (least > channel_message_max(channel))
 		return -EMSGSIZE;
-	if (ring_record_bytes(least) + spare > capacity)
+	if (bytes + spare > capacity)
 		spare = 0;			 /* a whole message that just fits */
 	channel->known_head = head_now(channel); /* the caller takes all the room there is */
-	rc = room_lock(channel, ring_record_bytes(least) + spare);
+	rc = room_lock(channel, bytes + spare);
 	if (rc < 0)
 		return rc;
 	atomic_store(&producers_of(channel)->turn, channel->slot + 1);
 	side_unlock(channel, CHANNEL_PRODUCER);
 	/* room_lock() found at least what we asked for */
-	payload = (size_t)(channel->room_bytes - spare - sizeof(struct record));
-	*at = ring_payload(&channel->segment.ring, channel->room_tail);
-	*room = payload < most ? payload : most;
+	body = (size_t)(channel->room_bytes - spare - sizeof(struct record)) -
+	       key_size_now(channel);
+	*at = key_put(channel, channel->room_tail);
+	*room = body < most ? body : most;
 	channel->reserved = true;
 	channel->reserved_whole = spare == 0;
 	channel->reserved_room = *room;
@@ -421,7 +436,7 @@ int channel_send_block(struct channel *channel, const void *bytes,
 	size_t room;
 	int rc;
 
-	if (bytes_needed(block->size, more) > channel->segment.ring.capacity)
+	if (bytes_needed(channel, block->size, more) > channel->segment.ring.capacity)
 		return -EMSGSIZE;
 	if (block->size <= COPY_UNDER_MUTEX_MAX && !more) {
 		rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
@@ -437,12 +452,12 @@ int channel_send_block(struct channel *channel, const void *bytes,
 		memcpy(at, bytes, block->size);
 		return channel_commit(channel, block);
 	}
-	rc = room_lock(channel, bytes_needed(block->size, more));
+	rc = room_lock(channel, bytes_needed(channel, block->size, more));
 	if (rc < 0)
 		return rc;
+	at = key_put(channel, channel->room_tail);
 	if (block->size > 0)
-		memcpy(ring_payload(&channel->segment.ring, channel->room_tail), bytes,
-		       block->size);
+		memcpy(at, bytes, block->size);
 	return commit_unlock(channel, block);
 }
 

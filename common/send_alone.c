@@ -37,9 +37,10 @@ static bool room_for(struct channel *channel, uint64_t bytes)
 int send_alone(struct channel *channel, const void *bytes, const struct channel_block *block)
 {
 	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
-	struct record record = { .size = (uint32_t)block->size,
+	struct record record = { .size = (uint32_t)block->size + channel->key_size,
 				 .messages = block->messages,
 				 .delimiter_size = block->delimiter_size,
+				 .key_size = channel->key_size,
 				 .producer = (uint8_t)channel->slot,
 				 .flags = (block->flags & CHANNEL_UNTERMINATED) != 0
 						  ? RECORD_UNTERMINATED
@@ -50,8 +51,8 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 		return 0;
 	/* Pairs with producers_settled(). */
 	atomic_exchange(&slot->writing, 1);
-	if (nobody_else(channel) && room_for(channel, ring_record_bytes(block->size))) {
-		memcpy(ring_payload(&channel->segment.ring, tail_own(channel)), bytes, block->size);
+	if (nobody_else(channel) && room_for(channel, ring_record_bytes(record.size))) {
+		memcpy(key_put(channel, tail_own(channel)), bytes, block->size);
 		rc = record_commit(channel, record, &channel->open_sequence);
 		channel->sent_end = tail_own(channel);
 		channel->sent = true;
@@ -62,7 +63,7 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	condition_signal_fenced(condition_data(channel));
 	condition_signal_fenced(condition_turn(channel));
 	if (rc == 1)
-		slot_count(slot, record.messages, record.size);
+		slot_count(slot, record.messages, block->size);
 	return rc;
 }
 

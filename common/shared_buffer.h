@@ -26,7 +26,7 @@ enum {
 	LAYOUT_PAGE = 4096 /* mutexes lie on pages of their own */
 };
 
-#define LAYOUT_VERSION 2u
+#define LAYOUT_VERSION 3u
 
 /* The first eight bytes of the object. Written as one word each. */
 #define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
@@ -126,7 +126,7 @@ struct producers {
 };
 
 /*
- * A place between two messages: record position, offset in its payload, message index in
+ * A place between two messages: record position, offset in its body, message index in
  * it. Normalised: the end of a record is {next record, 0, 0}.
  */
 struct cursor {
@@ -205,18 +205,19 @@ enum record_flags {
 
 /*
  * In the ring, at multiples of 8. Written by the producer before tail passes it, never
- * changed after. The payload follows: `messages` messages, each ending with the payload's
- * last `delimiter_size` bytes, or, if that is 0, one message or one piece of one.
+ * changed after. The payload follows: the key, which all its messages have, then the body:
+ * `messages` messages, each ending with the payload's last `delimiter_size` bytes, or, if that
+ * is 0, one message or one piece of one.
  */
 struct record {
 	uint32_t check; /* from the position: tells a record from anything else */
-	uint32_t size;	/* bytes of payload */
+	uint32_t size;	/* bytes of payload, the key among them */
 	uint64_t sequence;
 	uint32_t messages;
 	uint8_t flags;
 	uint8_t delimiter_size;
 	uint8_t producer;
-	uint8_t unused;
+	uint8_t key_size; /* 0: no key; a message in pieces has it in its first one */
 };
 
 _Static_assert(sizeof(struct record) == 24, "a record header is 24 bytes in every build");

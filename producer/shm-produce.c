@@ -15,6 +15,9 @@ static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
 					     { 'i', "input", "FILE",
 					       "the whole FILE is one message (repeatable, sent\n"
 					       "before any MESSAGE; - is standard input)" },
+					     { 'k', "key", "TEXT",
+					       "label every message with TEXT, 1 to 255 bytes; ''\n"
+					       "is no key" },
 					     { 'a', "wait-ack", NULL,
 					       "return only when every message sent has been\n"
 					       "acknowledged" },
@@ -39,13 +42,14 @@ struct producer {
 	int message_count;
 	const char **files;
 	int file_count;
+	const char *key; /* "": none */
 	bool wait_acknowledged;
 	bool end;
 	bool input_read; /* something of an input was taken and cannot be read again */
 	bool sent;
 };
 
-static struct producer producer;
+static struct producer producer = { .key = "" };
 
 static void tell_sent(void)
 {
@@ -144,6 +148,7 @@ static int produce(void)
 	if (rc < 0)
 		return (int)cli_channel_error(&settings, producer.channel, "attach to", rc);
 	cli_check_size(&settings, producer.channel);
+	channel_key_set(producer.channel, producer.key, strlen(producer.key));
 
 	status = send_messages();
 	if (status == CLI_DONE && producer.wait_acknowledged) {
@@ -216,6 +221,12 @@ int main(int argc, char **argv)
 		switch (key) {
 		case 'i':
 			input_add(argument);
+			break;
+		case 'k':
+			if (strlen(argument) > CHANNEL_KEY_MAX)
+				cli_usage_error(&settings, "bad key: longer than %d bytes",
+						CHANNEL_KEY_MAX);
+			producer.key = argument;
 			break;
 		case 'a':
 			producer.wait_acknowledged = true;

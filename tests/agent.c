@@ -5,13 +5,15 @@
  *
  *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [nonblock] [fresh] [nocreate]
  *   detach [failed] [end]
+ *   key [TEXT]          labels what is sent from now on (none: nothing); %XX is a byte
  *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
  *   block N TEXT        N messages "TEXT;" with delimiter ";"
  *   piece N more|last   a piece of N bytes of a long message
  *   reserve N           commit N   cancel
  *   ack                 waits until everything sent is acknowledged
  *   receive [N] [dontwait] [follow]
- *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", "ended", "incomplete"
+ *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", with "key=KEY "
+ *                       before TEXT if there is one; "ended", "incomplete"
  *   check               is what was received what sendn makes?
  *   acknowledge         give N   lost
  *   lock producer|consumer    holds that side's mutex; unlock: lets go
@@ -139,6 +141,35 @@ static int attach(const char *line)
 			      &options);
 }
 
+/* "%XX" is a byte. */
+static int key_set(const char *text)
+{
+	unsigned char key[512];
+	size_t size = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned byte = (unsigned char)*text;
+
+		if (byte == '%' && sscanf(text + 1, "%2x", &byte) == 1)
+			text += 2;
+		key[size++] = (unsigned char)byte;
+	}
+	return channel_key_set(channel, key, size);
+}
+
+static void key_print(void)
+{
+	if (delivery.key_size > 0)
+		printf("key=");
+	for (size_t i = 0; i < delivery.key_size; i++)
+		printf(delivery.key[i] > ' ' && delivery.key[i] < 0x7f && delivery.key[i] != '%'
+			       ? "%c"
+			       : "%%%02x",
+		       delivery.key[i]);
+	if (delivery.key_size > 0)
+		printf(" ");
+}
+
 static int send_block(const char *line)
 {
 	struct channel_block block = { .delimiter_size = 1 };
@@ -189,10 +220,12 @@ static void receive(const char *line)
 		printf("%s\n", channel_incomplete(channel) ? "incomplete" : "ended");
 	} else {
 		shown = delivery.size < 64 ? (int)delivery.size : 64;
-		printf("ok %llu %u %zu %u %s%s%s %.*s\n", (unsigned long long)delivery.sequence,
+		printf("ok %llu %u %zu %u %s%s%s ", (unsigned long long)delivery.sequence,
 		       delivery.messages, delivery.size, delivery.attempts,
 		       delivery.first ? "F" : "-", delivery.last ? "L" : "-",
-		       delivery.unterminated ? "U" : "-", shown, (const char *)delivery.bytes);
+		       delivery.unterminated ? "U" : "-");
+		key_print();
+		printf("%.*s\n", shown, (const char *)delivery.bytes);
 	}
 }
 
@@ -226,6 +259,8 @@ static void obey(const char *line)
 		answer(0);
 	} else if (strcmp(word, "send") == 0) {
 		answer(channel_send(channel, line + 5, strlen(line + 5), 0));
+	} else if (strcmp(word, "key") == 0) {
+		answer(key_set(line[3] == ' ' ? line + 4 : ""));
 	} else if (strcmp(word, "sendn") == 0) {
 		size_t size = value_of(line, "sendn ");
 		unsigned char *bytes = pattern_new(size);

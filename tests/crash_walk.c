@@ -217,11 +217,24 @@ static void send_piece(struct channel *channel, size_t from, size_t size, unsign
 		fail("send piece: %d", rc);
 }
 
+static const char walk_key[] = "walk";
+
+/* What begins with "keyed" has that key, nothing else has one. */
+static void key_check(const struct channel_delivery *delivery)
+{
+	bool keyed = delivery->size >= 5 && memcmp(delivery->bytes, "keyed", 5) == 0;
+	size_t size = keyed ? strlen(walk_key) : 0;
+
+	if (delivery->key_size != size || memcmp(delivery->key, walk_key, size) != 0)
+		fail("a wrong key");
+}
+
 /* Notes a delivery, taken apart, and checks its bytes. *at: how much of a long message came. */
 static void note_delivery(const struct channel_delivery *delivery, size_t *at)
 {
 	char text[TEXT];
 
+	key_check(delivery);
 	if (!delivery->first || !delivery->last) {
 		if (delivery->first)
 			*at = 0;
@@ -469,6 +482,12 @@ static void operate_send(void)
 	send_text(victim, "sent");
 }
 
+static void operate_send_keyed(void)
+{
+	channel_key_set(victim, walk_key, strlen(walk_key));
+	send_text(victim, "keyed");
+}
+
 static void operate_send_block(void)
 {
 	send_block(victim);
@@ -577,6 +596,10 @@ static const struct operation operations[] = {
 	  .before = { role_consumer, role_idle_producer },
 	  .prepare = prepare_producer,
 	  .operate = operate_send },
+	{ .name = "send with a key",
+	  .before = { role_consumer },
+	  .prepare = prepare_producer,
+	  .operate = operate_send_keyed },
 	{ .name = "send a block",
 	  .before = { role_consumer },
 	  .prepare = prepare_producer,

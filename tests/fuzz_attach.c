@@ -245,10 +245,17 @@ enum step {
 	STEP_COUNT
 };
 
+/* Some of what is sent has a key. */
+static void key_set(struct endpoint *endpoint, unsigned flags)
+{
+	result(channel_key_set(endpoint->channel, message, (flags & 8) != 0 ? flags : 0));
+}
+
 static void send_whole(struct endpoint *endpoint, size_t size, unsigned flags)
 {
 	if (!is(endpoint, CHANNEL_PRODUCER) || endpoint->inside)
 		return;
+	key_set(endpoint, flags);
 	result(channel_send(endpoint->channel, message, size,
 			    (flags & 4) != 0 ? CHANNEL_UNTERMINATED : 0));
 	/* One longer than the ring may have been left in the middle. */
@@ -267,6 +274,7 @@ static void send_lines(struct endpoint *endpoint, unsigned argument, unsigned fl
 		return;
 	if (block.delimiter_size == 0)
 		block.messages = 1;
+	key_set(endpoint, flags);
 	memset(lines, 'a', sizeof(lines));
 	for (unsigned i = 0; i < block.messages; i++) {
 		block.size += length;
@@ -276,7 +284,7 @@ static void send_lines(struct endpoint *endpoint, unsigned argument, unsigned fl
 	result(channel_send_block(endpoint->channel, lines, &block));
 }
 
-static void send_piece(struct endpoint *endpoint, size_t size, bool more)
+static void send_piece(struct endpoint *endpoint, size_t size, unsigned flags, bool more)
 {
 	struct channel_block piece = { .size = size,
 				       .messages = 1,
@@ -285,6 +293,8 @@ static void send_piece(struct endpoint *endpoint, size_t size, bool more)
 
 	if (!is(endpoint, CHANNEL_PRODUCER) || endpoint->nonblock)
 		return;
+	if (!endpoint->inside)
+		key_set(endpoint, flags);
 	rc = result(channel_send_block(endpoint->channel, message, &piece));
 	if (rc == 0)
 		endpoint->inside = more;
@@ -298,6 +308,7 @@ static void reserve(struct endpoint *endpoint, unsigned argument, unsigned flags
 
 	if (!is(endpoint, CHANNEL_PRODUCER) || endpoint->inside)
 		return;
+	key_set(endpoint, flags);
 	if (result(channel_reserve(endpoint->channel, (size_t)argument * 8, (size_t)argument * 32,
 				   &at, &room)) < 0)
 		return;
@@ -349,6 +360,7 @@ static bool receive(struct endpoint *endpoint, unsigned argument, unsigned flags
 		return false;
 	expect_in_ring(endpoint, delivery.bytes, delivery.size);
 	expect_in_ring(endpoint, delivery.delimiter, delivery.delimiter_size);
+	expect_in_ring(endpoint, delivery.key, delivery.key_size);
 	if (delivery.delimiter_size > DELIMITER_MAX)
 		wrong("a delimiter that is too long");
 	if (write_it)
@@ -378,10 +390,10 @@ static void step_do(struct endpoint *endpoint, enum step step, unsigned flags, u
 		send_lines(endpoint, argument, flags);
 		break;
 	case STEP_PIECE:
-		send_piece(endpoint, (size_t)argument * 8, true);
+		send_piece(endpoint, (size_t)argument * 8, flags, true);
 		break;
 	case STEP_LAST_PIECE:
-		send_piece(endpoint, argument, false);
+		send_piece(endpoint, argument, flags, false);
 		break;
 	case STEP_RESERVE:
 		reserve(endpoint, argument, flags);
