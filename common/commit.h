@@ -63,13 +63,16 @@ static inline int record_commit(struct channel *channel, struct record record, u
 	idle = current == &producers->marks[0] ? &producers->marks[1] : &producers->marks[0];
 
 	/* A message in pieces took its number with the first one. */
-	record.sequence = mark_open(current) != 0 ? current->sequence - 1 : current->sequence;
+	record.sequence = mark_open(current) != 0 ? current->open_sequence : mark_sequence(current);
 	*sequence = record.sequence;
 	ring_put(&channel->segment.ring, tail, record);
 	for (uint64_t ahead = tail; ahead < end && ahead < tail + 256; ahead += 64)
 		__builtin_prefetch(ring_payload(&channel->segment.ring, ahead + WRITE_AHEAD), 1);
 
-	idle->sequence = current->sequence + record.messages;
+	atomic_store_explicit(&idle->sequence, mark_sequence(current) + record.messages,
+			      memory_order_relaxed);
+	if ((record.flags & RECORD_MORE) != 0)
+		idle->open_sequence = record.sequence;
 	mark_set(idle, end, (record.flags & RECORD_MORE) != 0 ? record.producer + 1U : 0);
 	/* The record and the mark are visible before the tail is. Pairs with tail_now(). */
 	atomic_store_explicit(&producers->tail, end, memory_order_release);

@@ -139,6 +139,11 @@ static inline uint32_t mark_open(const struct mark *mark)
 	return atomic_load_explicit(&mark->open, memory_order_relaxed);
 }
 
+static inline uint64_t mark_sequence(const struct mark *mark)
+{
+	return atomic_load_explicit(&mark->sequence, memory_order_relaxed);
+}
+
 static inline void mark_set(struct mark *mark, uint64_t position, uint32_t open)
 {
 	atomic_store_explicit(&mark->open, open, memory_order_relaxed);

@@ -194,15 +194,26 @@ static int room_look(struct channel *channel, uint64_t bytes)
 }
 
 /*
- * Would it take more than a moment? The turn's holder waits for room itself, or is inside a
- * message longer than the ring; a neighbour that just writes a block does not count.
+ * For one that does not wait for room: there is none, or whoever comes first waits for some. Not
+ * while somebody writes as if we were not here.
  */
-static bool would_block(struct channel *channel, int room)
+static bool ring_full(struct channel *channel, int room)
+{
+	return full_policy(channel) != CHANNEL_FULL_BLOCK && !channel->inside &&
+	       (room == ROOM_NONE || (room == ROOM_TURN_TAKEN && producers_settled(channel) &&
+				      (atomic_load(&producers_of(channel)->room_wanted) & 1) != 0));
+}
+
+/*
+ * For one that never waits: would it take more than a moment, as the turn's holder is inside a
+ * message longer than the ring? A neighbour that just writes a block does not count.
+ */
+static bool would_block(struct channel *channel)
 {
 	struct mark *mark = mark_current(channel);
 
-	return room == ROOM_NONE || mark == NULL || mark_open(mark) != 0 ||
-	       (atomic_load(&producers_of(channel)->room_wanted) & 1) != 0;
+	return channel->options.nonblock && !channel->inside &&
+	       (mark == NULL || mark_open(mark) != 0);
 }
 
 /* Without the mutex: sleeps until the turn may be ours. */
@@ -240,13 +251,14 @@ static void turn_leave(struct channel *channel)
 
 /*
  * Locks the producers' mutex when the turn is free or ours and there is room for `bytes` of
- * ring at tail. On an error nothing is held, and the turn only if we are inside a message.
+ * ring at tail, and returns 0. On an error, and if `messages` were dropped instead
+ * (CHANNEL_DROPPED), nothing is held, and the turn only if we are inside a message.
  */
-static int room_lock(struct channel *channel, uint64_t bytes)
+static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 {
 	struct producers *producers = producers_of(channel);
 	struct deadline deadline;
-	bool passed_over = false;
+	bool passed_over = false, caught_up = false;
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
@@ -258,6 +270,7 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 	}
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 	while (rc == 0) {
+		bool full;
 		int room;
 
 		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
@@ -266,23 +279,30 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 		room = room_look(channel, bytes);
 		if (room == ROOM_FREE)
 			return 0;
+		full = ring_full(channel, room);
 		if (room < 0)
 			rc = room;
-		else if (channel->options.nonblock && !channel->inside &&
-			 would_block(channel, room))
+		else if (full && caught_up)
+			rc = full_answer(channel, messages);
+		else if (!full && would_block(channel))
 			rc = -EAGAIN;
 		else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
 			producers->turn_next = channel->slot + 1;
 		side_unlock(channel, CHANNEL_PRODUCER);
-		if (rc < 0)
+		if (rc != 0)
 			break;
+		if (full) {
+			rc = full_catch_up(channel);
+			caught_up = true;
+			continue;
+		}
 		passed_over = room == ROOM_TURN_TAKEN;
 		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
 	}
 	/* Without the mutex, what we may have been given meanwhile is for detach to give back. */
 	if (turn_is_mine(channel) || !channel->report.lock_taken)
 		turn_leave(channel);
-	channel->report.error = rc;
+	channel->report.error = rc < 0 ? rc : 0;
 	return rc;
 }
 
@@ -361,8 +381,9 @@ static uint64_t bytes_needed(struct channel *channel, size_t body, bool more)
 	return ring_record_bytes(key_size_now(channel) + body) + (more ? sizeof(struct record) : 0);
 }
 
-int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned char **at,
-		    size_t *room)
+/* channel_reserve() for `messages`, if it is known how many it will be. */
+static int reserve(struct channel *channel, size_t least, size_t most, uint32_t messages,
+		   unsigned char **at, size_t *room)
 {
 	uint64_t capacity = channel->segment.ring.capacity;
 	uint64_t spare = sizeof(struct record); /* until the commit says that it is the last */
@@ -375,8 +396,8 @@ int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned
 	if (bytes + spare > capacity)
 		spare = 0;			 /* a whole message that just fits */
 	channel->known_head = head_now(channel); /* the caller takes all the room there is */
-	rc = room_lock(channel, bytes + spare);
-	if (rc < 0)
+	rc = room_lock(channel, bytes + spare, messages);
+	if (rc != 0)
 		return rc;
 	atomic_store(&producers_of(channel)->turn, channel->slot + 1);
 	side_unlock(channel, CHANNEL_PRODUCER);
@@ -389,6 +410,12 @@ int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned
 	channel->reserved_whole = spare == 0;
 	channel->reserved_room = *room;
 	return 0;
+}
+
+int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned char **at,
+		    size_t *room)
+{
+	return reserve(channel, least, most, 0, at, room);
 }
 
 int channel_commit(struct channel *channel, const struct channel_block *block)
@@ -446,14 +473,14 @@ int channel_send_block(struct channel *channel, const void *bytes,
 			return rc < 0 ? rc : 0;
 	}
 	if (block->size > COPY_UNDER_MUTEX_MAX) {
-		rc = channel_reserve(channel, block->size, block->size, &at, &room);
-		if (rc < 0)
+		rc = reserve(channel, block->size, block->size, block->messages, &at, &room);
+		if (rc != 0)
 			return rc;
 		memcpy(at, bytes, block->size);
 		return channel_commit(channel, block);
 	}
-	rc = room_lock(channel, bytes_needed(channel, block->size, more));
-	if (rc < 0)
+	rc = room_lock(channel, bytes_needed(channel, block->size, more), block->messages);
+	if (rc != 0)
 		return rc;
 	at = key_put(channel, channel->room_tail);
 	if (block->size > 0)
@@ -476,7 +503,7 @@ static int send_in_pieces(struct channel *channel, const unsigned char *message,
 		piece.size = size < most ? size : most;
 		piece.flags = size > most ? CHANNEL_MORE : flags;
 		rc = channel_send_block(channel, message, &piece);
-		if (rc < 0)
+		if (rc != 0)
 			return rc;
 		message += piece.size;
 		size -= piece.size;

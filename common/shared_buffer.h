@@ -99,8 +99,13 @@ struct side {
 struct mark {
 	/* atomic because who repairs may look at the idle mark while a lone producer fills it */
 	_Atomic uint64_t position;
-	uint64_t sequence;     /* number of the next message */
-	_Atomic uint32_t open; /* slot + 1 of a producer inside a message longer than the ring */
+	/*
+	 * Number of the next message. The current mark's grows alone, too, by the messages that
+	 * are dropped: one store, under the mutex.
+	 */
+	_Atomic uint64_t sequence;
+	uint64_t open_sequence; /* of the message that is open, if one is */
+	_Atomic uint32_t open;	/* slot + 1 of a producer inside a message longer than the ring */
 };
 
 struct producers {

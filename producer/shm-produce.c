@@ -9,22 +9,28 @@
 
 #include "cli.h"
 
-enum { KEY_END = CLI_KEY_TOOL };
+enum { KEY_END = CLI_KEY_TOOL, KEY_WHEN_FULL };
 
-static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
-					     { 'i', "input", "FILE",
-					       "the whole FILE is one message (repeatable, sent\n"
-					       "before any MESSAGE; - is standard input)" },
-					     { 'k', "key", "TEXT",
-					       "label every message with TEXT, 1 to 255 bytes; ''\n"
-					       "is no key" },
-					     { 'a', "wait-ack", NULL,
-					       "return only when every message sent has been\n"
-					       "acknowledged" },
-					     { KEY_END, "end", NULL,
-					       "after the last message end the stream, also for\n"
-					       "consumers that follow" },
-					     { 0 } };
+static const struct cli_option options[] = {
+	CLI_COMMON_OPTIONS,
+	{ 'i', "input", "FILE",
+	  "the whole FILE is one message (repeatable, sent\n"
+	  "before any MESSAGE; - is standard input)" },
+	{ 'k', "key", "TEXT",
+	  "label every message with TEXT, 1 to 255 bytes; ''\n"
+	  "is no key" },
+	{ KEY_WHEN_FULL, "when-full", "WHAT",
+	  "block: wait for room; fail: exit 3; drop-new: drop\n"
+	  "the message, go on, and say how many in the end\n"
+	  "[block]" },
+	{ 'a', "wait-ack", NULL,
+	  "return only when every message sent has been\n"
+	  "acknowledged" },
+	{ KEY_END, "end", NULL,
+	  "after the last message end the stream, also for\n"
+	  "consumers that follow" },
+	{ 0 }
+};
 
 static const struct cli_tool tool = {
 	.name = "shm-produce",
@@ -43,6 +49,7 @@ struct producer {
 	const char **files;
 	int file_count;
 	const char *key; /* "": none */
+	bool blocks;	 /* --when-full says so */
 	bool wait_acknowledged;
 	bool end;
 	bool input_read; /* something of an input was taken and cannot be read again */
@@ -57,6 +64,22 @@ static void tell_sent(void)
 	cli_story(&settings, "producer: data ready, notifying consumer");
 }
 
+static void tell_dropped(void)
+{
+	cli_story(&settings, "producer: channel is full, data dropped");
+}
+
+/* The one who loses messages has asked for it, but shall know how many. */
+static void tell_all_dropped(void)
+{
+	uint64_t dropped = channel_dropped(producer.channel);
+
+	if (dropped > 0)
+		cli_note(&settings, "dropped %llu message%s: channel \"%s\" was full",
+			 (unsigned long long)dropped, dropped == 1 ? "" : "s",
+			 settings.channel.name);
+}
+
 /* ---- sending ---- */
 
 static enum cli_exit send_failed(int error)
@@ -66,7 +89,9 @@ static enum cli_exit send_failed(int error)
 
 static enum cli_exit send_input(int fd, const char *name, const struct delimiter *delimiter)
 {
-	struct frame_input input = { .fd = fd, .delimiter = delimiter, .sent = tell_sent };
+	struct frame_input input = {
+		.fd = fd, .delimiter = delimiter, .sent = tell_sent, .dropped = tell_dropped
+	};
 	int rc = frame_send(producer.channel, &input);
 
 	producer.input_read |= input.read;
@@ -113,7 +138,10 @@ static enum cli_exit send_messages(void)
 				  strlen(producer.messages[i]), 0);
 		if (rc < 0)
 			return send_failed(rc);
-		tell_sent();
+		if (rc == CHANNEL_DROPPED)
+			tell_dropped();
+		else
+			tell_sent();
 	}
 	if (status == CLI_DONE && producer.file_count == 0 && producer.message_count == 0)
 		status = send_input(STDIN_FILENO, "standard input", &settings.delimiter);
@@ -151,6 +179,7 @@ static int produce(void)
 	channel_key_set(producer.channel, producer.key, strlen(producer.key));
 
 	status = send_messages();
+	tell_all_dropped();
 	if (status == CLI_DONE && producer.wait_acknowledged) {
 		status = wait_acknowledged();
 		all_sent = status == CLI_TIMED_OUT;
@@ -183,6 +212,19 @@ static void input_add(const char *path)
 	}
 	producer.files = files;
 	producer.files[producer.file_count++] = path;
+}
+
+static enum channel_when_full parse_when_full(const char *text)
+{
+	static const char *const words[] = { [CHANNEL_FULL_BLOCK] = "block",
+					     [CHANNEL_FULL_FAIL] = "fail",
+					     [CHANNEL_FULL_DROP_NEW] = "drop-new" };
+
+	for (int i = 0; i < (int)(sizeof(words) / sizeof(words[0])); i++)
+		if (strcmp(text, words[i]) == 0)
+			return (enum channel_when_full)i;
+	cli_usage_error(&settings, "bad answer \"%s\" to a full ring: block, fail or drop-new",
+			text);
 }
 
 /* What can be known before anything is created or sent. */
@@ -231,6 +273,10 @@ int main(int argc, char **argv)
 		case 'a':
 			producer.wait_acknowledged = true;
 			break;
+		case KEY_WHEN_FULL:
+			settings.channel.when_full = parse_when_full(argument);
+			producer.blocks = settings.channel.when_full == CHANNEL_FULL_BLOCK;
+			break;
 		case KEY_END:
 			producer.end = true;
 			break;
@@ -242,6 +288,8 @@ int main(int argc, char **argv)
 	producer.message_count = argc - optind;
 	if (producer.wait_acknowledged && settings.channel.nonblock)
 		cli_usage_error(&settings, "--wait-ack waits, --nonblock never does");
+	if (producer.blocks && settings.channel.nonblock)
+		cli_usage_error(&settings, "--when-full block waits, --nonblock never does");
 	inputs_check();
 
 	producer.channel = channel_new();

@@ -4,12 +4,14 @@
  * between any two steps.
  *
  *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [nonblock] [fresh] [nocreate]
+ *                       [fail] [drop-new] (when full; what is dropped is answered "dropped")
  *   detach [failed] [end]
  *   key [TEXT]          labels what is sent from now on (none: nothing); %XX is a byte
  *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
  *   block N TEXT        N messages "TEXT;" with delimiter ";"
  *   piece N more|last   a piece of N bytes of a long message
  *   reserve N           commit N   cancel
+ *   dropped             "ok N"
  *   ack                 waits until everything sent is acknowledged
  *   receive [N] [dontwait] [follow]
  *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", with "key=KEY "
@@ -88,6 +90,8 @@ static void answer(int rc)
 {
 	if (rc < 0)
 		printf("error %s\n", error_name(rc));
+	else if (rc == CHANNEL_DROPPED)
+		printf("dropped\n");
 	else
 		printf("ok\n");
 }
@@ -134,6 +138,9 @@ static int attach(const char *line)
 	options.first_position = value_of(line, " first=");
 	options.timeout_ns = value_of(line, " timeout=") * NS_PER_MS;
 	options.nonblock = has_word(line, "nonblock");
+	options.when_full = has_word(line, "fail")	 ? CHANNEL_FULL_FAIL
+			    : has_word(line, "drop-new") ? CHANNEL_FULL_DROP_NEW
+							 : CHANNEL_FULL_BLOCK;
 	options.fresh = has_word(line, "fresh");
 	options.never_create = has_word(line, "nocreate");
 	return channel_attach(channel,
@@ -283,6 +290,8 @@ static void obey(const char *line)
 		answer(channel_commit(channel, &block));
 	} else if (strcmp(word, "cancel") == 0) {
 		answer(channel_cancel(channel));
+	} else if (strcmp(word, "dropped") == 0) {
+		printf("ok %llu\n", (unsigned long long)channel_dropped(channel));
 	} else if (strcmp(word, "ack") == 0) {
 		answer(channel_wait_acknowledged(channel));
 	} else if (strcmp(word, "receive") == 0) {

@@ -133,11 +133,12 @@ static void delivered_add(const char *text, uint64_t sequence, uint32_t attempts
 
 /* ---- steps that the roles are made of ---- */
 
-static struct channel *attach(enum channel_role role)
+static struct channel *attach_with(enum channel_role role, enum channel_when_full when_full)
 {
 	struct channel_options options = { .name = scene->name,
 					   .owner = geteuid(),
 					   .size = RING_BYTES,
+					   .when_full = when_full,
 					   .timeout_ns = 20 * NS_PER_SEC,
 					   /* positions overflow on the way, and 0 is not valid */
 					   .first_position = -(uint64_t)(RING_BYTES / 2) };
@@ -147,6 +148,11 @@ static struct channel *attach(enum channel_role role)
 	if (rc < 0)
 		fail("attach: %d", rc);
 	return channel;
+}
+
+static struct channel *attach(enum channel_role role)
+{
+	return attach_with(role, CHANNEL_FULL_BLOCK);
 }
 
 static void send_text(struct channel *channel, const char *text)
@@ -442,6 +448,12 @@ static void prepare_full_producer(void)
 	send_filler(victim);
 }
 
+static void prepare_dropping_producer(void)
+{
+	victim = attach_with(CHANNEL_PRODUCER, CHANNEL_FULL_DROP_NEW);
+	send_filler(victim);
+}
+
 static void prepare_consumer(void)
 {
 	victim = attach(CHANNEL_CONSUMER);
@@ -491,6 +503,14 @@ static void operate_send_keyed(void)
 static void operate_send_block(void)
 {
 	send_block(victim);
+}
+
+/* What comes is not this one, and its number is nobody else's. */
+static void operate_drop(void)
+{
+	message_new("dropped");
+	if (channel_send(victim, "dropped", 7, 0) != CHANNEL_DROPPED)
+		fail("not dropped");
 }
 
 static void operate_send_waiting(void)
@@ -608,6 +628,13 @@ static const struct operation operations[] = {
 	  .prepare = prepare_full_producer,
 	  .operate = operate_send_waiting,
 	  .release = role_consumer },
+	{ .name = "drop, the ring is full",
+	  .prepare = prepare_dropping_producer,
+	  .operate = operate_drop },
+	{ .name = "drop, beside another producer",
+	  .before = { role_idle_producer },
+	  .prepare = prepare_dropping_producer,
+	  .operate = operate_drop },
 	{ .name = "piece of a long message",
 	  .before = { role_consumer },
 	  .prepare = prepare_in_long,

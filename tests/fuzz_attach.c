@@ -121,6 +121,7 @@ struct endpoint {
 	struct channel *channel;
 	uint64_t size, first, timeout_ns;
 	bool nonblock;
+	enum channel_when_full when_full;
 	bool inside; /* a long message: only its pieces may follow */
 };
 
@@ -198,6 +199,7 @@ static void attach(struct endpoint *endpoint, enum channel_role role, unsigned f
 					   .first_position = endpoint->first,
 					   .timeout_ns = endpoint->timeout_ns,
 					   .nonblock = endpoint->nonblock,
+					   .when_full = endpoint->when_full,
 					   .fresh = (flags & ATTACH_FRESH) != 0,
 					   .never_create = (flags & ATTACH_EXISTING) != 0 };
 	char text[256];
@@ -613,6 +615,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	endpoint.timeout_ns = partner.endpoint.timeout_ns = WAIT_US * (NS_PER_MS / 1000);
 	endpoint.nonblock = (options & 2) != 0;
 	partner.endpoint.nonblock = (options & 4) != 0;
+	endpoint.when_full = (options & 32) != 0   ? CHANNEL_FULL_DROP_NEW
+			     : (options & 64) != 0 ? CHANNEL_FULL_FAIL
+						   : CHANNEL_FULL_BLOCK;
 	/* so that positions overflow soon */
 	endpoint.first = partner.endpoint.first = (options & 8) != 0 ? UINT64_MAX - 1023 : 0;
 	for (int i = 0; i < STEPS_MAX && !slow && input.at < input.end; i++) {
