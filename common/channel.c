@@ -304,6 +304,8 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = channel->incomplete = channel->batching = false;
 	channel->settled = channel->skipping = false;
+	channel->key_size = 0;
+	channel->dropped = 0;
 	spin_init(&channel->spin, options->spin_ns);
 	channel->batch = 1;
 	channel->lost = 0;

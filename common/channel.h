@@ -27,6 +27,7 @@ enum {
 	CHANNEL_NAME_MAX = 200, /* bytes: letters, digits, '.', '_', '-' */
 	SEGMENT_NAME_MAX = 240,
 	CHANNEL_GROUP_MAX = 63, /* bytes: the same characters */
+	CHANNEL_KEY_MAX = 255,	/* bytes of any value */
 	CHANNEL_ABI_MAX = 48
 };
 
@@ -35,6 +36,16 @@ enum {
 #define CHANNEL_SIZE_MAX     (UINT64_C(1) << 32)
 
 #define CHANNEL_SPIN_OFF UINT64_MAX
+
+/*
+ * What a producer does when there is no room for a message. Locks, and others who are at work,
+ * are waited for in any case. Of a message longer than the ring only the first piece counts.
+ */
+enum channel_when_full {
+	CHANNEL_FULL_BLOCK,   /* waits until there is, up to timeout_ns; nonblocking: fails */
+	CHANNEL_FULL_FAIL,    /* -EAGAIN */
+	CHANNEL_FULL_DROP_NEW /* CHANNEL_DROPPED: it is not sent, but counted */
+};
 
 /* Errors that errno has no name for; returned negative, beside negative errno values. */
 enum channel_error {
@@ -56,14 +67,15 @@ enum channel_error {
 };
 
 struct channel_options {
-	const char *name;    /* 1 to CHANNEL_NAME_MAX of the permitted characters */
-	uid_t owner;	     /* whose channel; another's is never created */
-	uint64_t size;	     /* bytes of the ring if this creates it; 0: the default */
-	mode_t mode;	     /* permission bits if this creates it, ... */
-	bool mode_given;     /* ... and refuse an existing one that differs; else 0600 */
-	bool fresh;	     /* refuse a channel with messages or endpoints of this role */
-	bool never_create;   /* -ENOENT if there is no channel */
-	bool nonblock;	     /* never wait: -EAGAIN; a lock held for a second counts */
+	const char *name;  /* 1 to CHANNEL_NAME_MAX of the permitted characters */
+	uid_t owner;	   /* whose channel; another's is never created */
+	uint64_t size;	   /* bytes of the ring if this creates it; 0: the default */
+	mode_t mode;	   /* permission bits if this creates it, ... */
+	bool mode_given;   /* ... and refuse an existing one that differs; else 0600 */
+	bool fresh;	   /* refuse a channel with messages or endpoints of this role */
+	bool never_create; /* -ENOENT if there is no channel */
+	bool nonblock;	   /* never wait: -EAGAIN; a lock held for a second counts */
+	enum channel_when_full when_full;
 	uint64_t timeout_ns; /* longest single wait: then -ETIMEDOUT; 0: for ever */
 	uint64_t spin_ns;    /* how long to wait awake before sleeping; 0: as long as it has */
 			     /* lately paid; CHANNEL_SPIN_OFF: never */
@@ -179,6 +191,13 @@ uint64_t channel_capacity(const struct channel *channel);
 
 /* ---- sending ---- */
 
+/*
+ * Labels what this endpoint sends from now on with a key of up to CHANNEL_KEY_MAX bytes; 0:
+ * without one, as after attaching. -EBUSY between reserve and commit and inside a message sent
+ * in pieces. A key takes room in the ring: the sizes below depend on it.
+ */
+int channel_key_set(struct channel *channel, const void *key, size_t size);
+
 /* Largest message, in bytes, that is sent in one piece; a longer one streams through. */
 size_t channel_message_max(const struct channel *channel);
 
@@ -189,6 +208,12 @@ enum channel_send_flags {
 	CHANNEL_MORE = 1,	 /* a piece of a long message, not the last one */
 	CHANNEL_UNTERMINATED = 2 /* a last line without its delimiter */
 };
+
+/*
+ * CHANNEL_DROPPED: there was no room, and none of it was sent (CHANNEL_FULL_DROP_NEW). It took
+ * sequence numbers all the same, so that consumers see what is missing.
+ */
+enum channel_send_result { CHANNEL_SENT = 0, CHANNEL_DROPPED = 1 };
 
 /*
  * Sends one message of any size; of the flags, CHANNEL_UNTERMINATED is meant. Returns when it is
@@ -208,7 +233,7 @@ struct channel_block {
 	unsigned flags;
 };
 
-/* Sends bytes as one block of at most channel_message_max() bytes. */
+/* Sends bytes as one block of at most channel_message_max() bytes, or drops all of it. */
 int channel_send_block(struct channel *channel, const void *bytes,
 		       const struct channel_block *block);
 
@@ -216,12 +241,19 @@ int channel_send_block(struct channel *channel, const void *bytes,
  * The same without a copy: reserve room for `least` to `most` bytes, write into it, then
  * commit or cancel. *room says how much there is. Other producers wait meanwhile, so write
  * at once. After a commit with CHANNEL_MORE the turn is kept until the message's last
- * piece; the pieces' room is kept free of others.
+ * piece; the pieces' room is kept free of others. With CHANNEL_FULL_DROP_NEW: -EAGAIN if there
+ * is no room, and nothing has been dropped.
  */
 int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned char **at,
 		    size_t *room);
 int channel_commit(struct channel *channel, const struct channel_block *block);
 int channel_cancel(struct channel *channel);
+
+/* How many messages this endpoint has dropped. */
+uint64_t channel_dropped(const struct channel *channel);
+
+/* Does it drop messages when there is no room? */
+bool channel_drops(const struct channel *channel);
 
 /* Waits until everything this endpoint sent has been acknowledged; CHANNEL_ELOST as above. */
 int channel_wait_acknowledged(struct channel *channel);
@@ -244,6 +276,8 @@ struct channel_delivery {
 	size_t size;
 	uint64_t sequence; /* of the first message */
 	uint32_t messages;
+	const unsigned char *key; /* what its producer labelled all of them with, in the ring ... */
+	size_t key_size;	  /* ... 0: nothing. Of a message in pieces the first has it. */
 	const unsigned char *delimiter; /* every message ends with it; size 0: one message */
 	size_t delimiter_size;
 	uint32_t attempts; /* 1 the first time */

@@ -18,6 +18,23 @@ static inline uint64_t tail_own(struct channel *channel)
 	return atomic_load_explicit(&producers_of(channel)->tail, memory_order_relaxed);
 }
 
+/* Bytes of key in the next record: of a message in pieces only the first has it. */
+static inline uint8_t key_size_now(const struct channel *channel)
+{
+	return channel->inside ? 0 : channel->key_size;
+}
+
+/* Puts the key where the next payload begins; returns where its body does. */
+static inline unsigned char *key_put(const struct channel *channel, uint64_t tail)
+{
+	unsigned char *payload = ring_payload(&channel->segment.ring, tail);
+	uint8_t size = key_size_now(channel);
+
+	if (size > 0)
+		memcpy(payload, channel->key, size);
+	return payload + size;
+}
+
 /*
  * The mark that counts: the one whose position is tail. NULL: damaged. A newcomer may look while
  * somebody still writes alone: acquire, so that it sees the mark of the tail that it sees.
@@ -49,13 +66,16 @@ static inline int record_commit(struct channel *channel, struct record record, u
 	idle = current == &producers->marks[0] ? &producers->marks[1] : &producers->marks[0];
 
 	/* A message in pieces took its number with the first one. */
-	record.sequence = mark_open(current) != 0 ? current->sequence - 1 : current->sequence;
+	record.sequence = mark_open(current) != 0 ? current->open_sequence : mark_sequence(current);
 	*sequence = record.sequence;
 	ring_put(&channel->segment.ring, tail, record);
 	for (uint64_t ahead = tail; ahead < end && ahead < tail + 256; ahead += 64)
 		__builtin_prefetch(ring_payload(&channel->segment.ring, ahead + WRITE_AHEAD), 1);
 
-	idle->sequence = current->sequence + record.messages;
+	atomic_store_explicit(&idle->sequence, mark_sequence(current) + record.messages,
+			      memory_order_relaxed);
+	if ((record.flags & RECORD_MORE) != 0)
+		idle->open_sequence = record.sequence;
 	mark_set(idle, end, (record.flags & RECORD_MORE) != 0 ? record.producer + 1U : 0);
 	/* The record and the mark are visible before the tail is. Pairs with tail_now(). */
 	atomic_store_explicit(&producers->tail, end, memory_order_release);

@@ -51,6 +51,9 @@ struct channel {
 	uint64_t waited_head;	/* the head that a wait for room needs */
 	uint64_t room_tail;	/* tail, and the ring bytes free behind it, when we last ... */
 	uint64_t room_bytes;	/* ... locked for room: read once, checked, then used */
+	uint64_t dropped;	/* messages for which there was no room */
+	uint8_t key_size;	/* of what is sent from now on */
+	unsigned char key[CHANNEL_KEY_MAX];
 
 	/* consumer */
 	unsigned group;		     /* index of the group that we are in */
@@ -195,6 +198,23 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 
 /* Has every producer that was alone when we attached learned that we are here? */
 bool producers_settled(struct channel *channel);
+
+/* ---- full.c: what to do, instead of waiting, when there is no room ---- */
+
+/* How a producer that needs room shall get on. Nonblocking ones never wait for it. */
+enum channel_when_full full_policy(const struct channel *channel);
+
+/*
+ * For who would not wait, without a mutex: head may be behind what consumers have done. Takes
+ * that in, unless their mutex is held for long. 0, or -EINTR or -CHANNEL_EDAMAGED.
+ */
+int full_catch_up(struct channel *channel);
+
+/*
+ * There is no room for these messages (0: it is not known how many they are). The producers'
+ * mutex is held, and nobody writes alone. CHANNEL_DROPPED, -EAGAIN, or -CHANNEL_EDAMAGED.
+ */
+int full_answer(struct channel *channel, uint32_t messages);
 
 /* ---- what is left of the dead: called by side.c with that side's mutex held ---- */
 

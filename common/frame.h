@@ -20,7 +20,8 @@ struct delimiter {
 struct frame_input {
 	int fd;
 	const struct delimiter *delimiter;
-	void (*sent)(void); /* called after each commit; may be NULL */
+	void (*sent)(void);    /* called after each commit; may be NULL */
+	void (*dropped)(void); /* the same, for what there was no room for */
 
 	int error; /* an errno from reading; 0: the failure was the channel's */
 	bool read; /* something was read: it cannot be read again */
@@ -29,8 +30,9 @@ struct frame_input {
 /*
  * Reads fd to its end and sends its messages. A complete one is sent at once; an incomplete
  * one stays here until it is complete, or longer than the ring. Other producers never wait
- * for this input, except inside a message longer than the ring. 0, or a negative error of
- * the channel, or -EIO with input->error set.
+ * for this input, except inside a message longer than the ring. A producer that drops messages
+ * when the ring is full drops a whole block of lines, as far as they were read together. 0, or a
+ * negative error of the channel, or -EIO with input->error set.
  */
 int frame_send(struct channel *channel, struct frame_input *input);
 

@@ -169,52 +169,14 @@ static size_t delimiters(struct reader *reader, const unsigned char *bytes, size
 	return count;
 }
 
-static void tell_sent(struct reader *reader)
+/* result: what sending returned; not an error. */
+static void tell(struct reader *reader, int result)
 {
-	if (reader->input->sent != NULL)
-		reader->input->sent();
-}
+	void (*told)(void) =
+		result == CHANNEL_DROPPED ? reader->input->dropped : reader->input->sent;
 
-/* ---- straight into the ring ---- */
-
-/*
- * One read into the ring, behind a copy of the incomplete message; commits the complete
- * lines. Nobody waits for our input meanwhile: only what is ready is read.
- */
-static int send_direct(struct reader *reader, size_t ready)
-{
-	struct channel *channel = reader->channel;
-	struct channel_block block = { .delimiter_size = (uint8_t)reader->delimiter_size };
-	size_t most = channel_block_max(channel);
-	size_t least = ready < most - reader->size ? reader->size + ready : most;
-	unsigned char *at;
-	size_t room, size;
-	ssize_t got;
-	int rc;
-
-	rc = channel_reserve(channel, least, most, &at, &room);
-	if (rc < 0)
-		return rc;
-	if (reader->size > 0)
-		memcpy(at, reader->bytes, reader->size);
-	got = input_read_ready(reader, at + reader->size, room - reader->size);
-	if (got <= 0) {
-		rc = channel_cancel(channel);
-		reader->ended = got == 0;
-		return got < 0 && got != -EAGAIN ? (int)got : rc;
-	}
-	size = reader->size + (size_t)got;
-	block.messages = (uint32_t)delimiters(reader, at, reader->size, size, &block.size);
-	/* Behind our block the ring is others': copy the rest out before the commit. */
-	rc = bytes_set(reader, at + block.size, size - block.size);
-	if (rc == 0 && block.messages > 0) {
-		rc = channel_commit(channel, &block);
-		if (rc == 0)
-			tell_sent(reader);
-		return rc;
-	}
-	channel_cancel(channel);
-	return rc;
+	if (told != NULL)
+		told();
 }
 
 /* ---- from private memory ---- */
@@ -257,7 +219,7 @@ static int send_complete(struct reader *reader, size_t count, size_t end)
 			rc = channel_send(channel, bytes, block.size - reader->delimiter_size, 0);
 		if (rc < 0)
 			return rc;
-		tell_sent(reader);
+		tell(reader, rc);
 		sent += block.size;
 		count -= block.messages;
 	}
@@ -280,6 +242,50 @@ static int send_buffered(struct reader *reader)
 	reader->size += (size_t)got;
 	count = delimiters(reader, reader->bytes, old, reader->size, &end);
 	return count > 0 ? send_complete(reader, count, end) : 0;
+}
+
+/* ---- straight into the ring ---- */
+
+/*
+ * One read into the ring, behind a copy of the incomplete message; commits the complete
+ * lines. Nobody waits for our input meanwhile: only what is ready is read.
+ */
+static int send_direct(struct reader *reader, size_t ready)
+{
+	struct channel *channel = reader->channel;
+	struct channel_block block = { .delimiter_size = (uint8_t)reader->delimiter_size };
+	size_t most = channel_block_max(channel);
+	size_t least = ready < most - reader->size ? reader->size + ready : most;
+	unsigned char *at;
+	size_t room, size;
+	ssize_t got;
+	int rc;
+
+	rc = channel_reserve(channel, least, most, &at, &room);
+	if (rc == -EAGAIN && channel_drops(channel))
+		return send_buffered(reader); /* what is to be dropped has to be known */
+	if (rc < 0)
+		return rc;
+	if (reader->size > 0)
+		memcpy(at, reader->bytes, reader->size);
+	got = input_read_ready(reader, at + reader->size, room - reader->size);
+	if (got <= 0) {
+		rc = channel_cancel(channel);
+		reader->ended = got == 0;
+		return got < 0 && got != -EAGAIN ? (int)got : rc;
+	}
+	size = reader->size + (size_t)got;
+	block.messages = (uint32_t)delimiters(reader, at, reader->size, size, &block.size);
+	/* Behind our block the ring is others': copy the rest out before the commit. */
+	rc = bytes_set(reader, at + block.size, size - block.size);
+	if (rc == 0 && block.messages > 0) {
+		rc = channel_commit(channel, &block);
+		if (rc == 0)
+			tell(reader, CHANNEL_SENT);
+		return rc;
+	}
+	channel_cancel(channel);
+	return rc;
 }
 
 /* ---- a message longer than the ring ---- */
@@ -338,6 +344,33 @@ static int stream_rest(struct reader *reader)
 	}
 }
 
+/* The rest of a message that was dropped: read up to its delimiter, and forgotten. */
+static int stream_forget(struct reader *reader)
+{
+	size_t end = 0;
+
+	reader->ended = reader->regular && reader->delimiter_size == 0; /* it need not be read */
+	while (end == 0 && !reader->ended) {
+		size_t begun = delimiter_begun(reader->bytes, reader->size, reader->delimiter,
+					       reader->delimiter_size);
+		ssize_t got;
+		int rc = bytes_set(reader, reader->bytes + reader->size - begun, begun);
+
+		if (rc == 0)
+			rc = bytes_allocate(reader, begun + READ_CHUNK);
+		if (rc < 0)
+			return rc;
+		got = input_read(reader, reader->bytes + begun, READ_CHUNK);
+		if (got < 0)
+			return (int)got;
+		reader->ended = got == 0;
+		reader->size += (size_t)got;
+		end = delimiter_skip(reader->bytes, reader->size, reader->delimiter,
+				     reader->delimiter_size, 1);
+	}
+	return bytes_set(reader, reader->bytes + end, end > 0 ? reader->size - end : 0);
+}
+
 /* reader->bytes is the beginning of a message that does not fit into the ring. */
 static int send_stream(struct reader *reader)
 {
@@ -345,6 +378,7 @@ static int send_stream(struct reader *reader)
 	struct channel_block piece = { .messages = 1, .flags = CHANNEL_MORE };
 	size_t most = channel_block_max(channel);
 	size_t sent = 0, count, end;
+	bool dropped;
 	int rc = 0;
 
 	if (channel_nonblocking(channel))
@@ -356,13 +390,16 @@ static int send_stream(struct reader *reader)
 		rc = channel_send_block(channel, reader->bytes + sent, &piece);
 		sent += piece.size;
 	}
-	if (rc == 0)
+	dropped = rc == CHANNEL_DROPPED; /* the first piece, or none */
+	if (dropped)
+		rc = stream_forget(reader);
+	else if (rc == 0)
 		rc = bytes_set(reader, reader->bytes + sent, reader->size - sent);
-	if (rc == 0)
+	if (rc == 0 && !dropped)
 		rc = stream_rest(reader);
 	if (rc < 0)
 		return rc;
-	tell_sent(reader);
+	tell(reader, dropped ? CHANNEL_DROPPED : CHANNEL_SENT);
 	/* The read that ended it may have brought more messages. */
 	count = delimiters(reader, reader->bytes, 0, reader->size, &end);
 	return count > 0 ? send_complete(reader, count, end) : 0;
@@ -379,9 +416,10 @@ static int send_last(struct reader *reader)
 		return 0;
 	rc = channel_send(reader->channel, reader->bytes, reader->size,
 			  reader->delimiter_size > 0 ? CHANNEL_UNTERMINATED : 0);
-	if (rc == 0)
-		tell_sent(reader);
-	return rc;
+	if (rc < 0)
+		return rc;
+	tell(reader, rc);
+	return 0;
 }
 
 static int send_step(struct reader *reader)
@@ -415,8 +453,11 @@ int frame_send(struct channel *channel, struct frame_input *input)
 	if (rc < 0)
 		return rc;
 	reader.regular = fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode);
-	/* A file known to be longer than the ring need not fill our memory first. */
-	if (reader.delimiter_size == 0 && reader.regular &&
+	/*
+	 * A file known to be longer than the ring need not fill our memory first. Who drops what
+	 * there is no room for has to know it by its first piece.
+	 */
+	if (reader.delimiter_size == 0 && reader.regular && !channel_drops(channel) &&
 	    bytes_ready(&reader) > channel_message_max(channel))
 		rc = send_stream(&reader);
 	while (rc == 0 && !reader.ended)

@@ -175,6 +175,8 @@ static int claim_next(struct visit *visit)
 static void delivery_describe(struct channel *channel, struct channel_delivery *delivery,
 			      const struct record *record, const unsigned char *payload)
 {
+	delivery->key = payload;
+	delivery->key_size = record->key_size;
 	delivery->delimiter = payload + record->size - record->delimiter_size;
 	delivery->delimiter_size = record->delimiter_size;
 	delivery->first = (record->flags & RECORD_CONTINUED) == 0;
@@ -195,13 +197,14 @@ static int deliver(struct visit *visit)
 	struct cursor end = state.begin;
 	const unsigned char *payload = ring_payload(ring, state.begin.record);
 	struct record record;
-	uint32_t limit, last_index;
+	uint32_t body_size, limit, last_index;
 
 	channel->piece_acknowledged = false;
 	if (!ring_get(ring, state.begin.record, tail_now(channel), &record))
 		return -CHANNEL_EDAMAGED;
+	body_size = record_body_size(&record);
 	last_index = state.end.record == state.begin.record ? state.end.index : record.messages;
-	if (state.begin.index > last_index || state.begin.offset > record.size)
+	if (state.begin.index > last_index || state.begin.offset > body_size)
 		return -CHANNEL_EDAMAGED;
 	delivery->messages = last_index - state.begin.index;
 	if (visit->most < delivery->messages) {
@@ -215,11 +218,11 @@ static int deliver(struct visit *visit)
 		if (cursor_before(state.end, end))
 			return -CHANNEL_EDAMAGED;
 	}
-	limit = end.record == state.begin.record ? end.offset : record.size;
-	if (limit < state.begin.offset || limit > record.size || cursor_before(state.end, end))
+	limit = end.record == state.begin.record ? end.offset : body_size;
+	if (limit < state.begin.offset || limit > body_size || cursor_before(state.end, end))
 		return -CHANNEL_EDAMAGED;
 
-	delivery->bytes = payload + state.begin.offset;
+	delivery->bytes = payload + record.key_size + state.begin.offset;
 	delivery->size = limit - state.begin.offset;
 	delivery->sequence = record.sequence + state.begin.index;
 	delivery->attempts = claim_attempts(claim_held(channel));
@@ -262,8 +265,8 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 	if (head_wanted(channel, position))
 		return false;
 	payload = ring_payload(ring, position);
-	delivery->bytes = payload;
-	delivery->size = record.size;
+	delivery->bytes = payload + record.key_size;
+	delivery->size = record_body_size(&record);
 	delivery->messages = record.messages;
 	delivery->sequence = record.sequence;
 	delivery->attempts = 1;

@@ -18,7 +18,8 @@ bool record_valid(const struct record *header)
 {
 	bool piece = (header->flags & (RECORD_MORE | RECORD_CONTINUED)) != 0;
 
-	if ((header->flags & ~(unsigned)RECORD_FLAGS) != 0 || header->producer >= SLOT_COUNT)
+	if ((header->flags & ~(unsigned)RECORD_FLAGS) != 0 || header->producer >= SLOT_COUNT ||
+	    header->key_size > header->size)
 		return false;
 	if ((header->flags & RECORD_ABORTED) != 0)
 		return header->flags == (RECORD_ABORTED | RECORD_CONTINUED) && header->size == 0 &&
@@ -26,9 +27,11 @@ bool record_valid(const struct record *header)
 	if ((header->flags & RECORD_MORE) != 0 && (header->flags & RECORD_UNTERMINATED) != 0)
 		return false;
 	if (header->delimiter_size == 0)
-		return header->messages == ((header->flags & RECORD_CONTINUED) != 0 ? 0 : 1);
+		return (header->flags & RECORD_CONTINUED) == 0
+			       ? header->messages == 1
+			       : header->messages == 0 && header->key_size == 0;
 	return !piece && header->messages > 0 && (header->flags & RECORD_UNTERMINATED) == 0 &&
-	       header->size / header->delimiter_size >= header->messages;
+	       record_body_size(header) / header->delimiter_size >= header->messages;
 }
 
 bool cursor_before(struct cursor a, struct cursor b)
@@ -41,10 +44,11 @@ bool cursor_before(struct cursor a, struct cursor b)
 bool ring_skip(const struct ring *ring, const struct record *header, uint32_t count,
 	       struct cursor *cursor)
 {
-	const unsigned char *payload = ring_payload(ring, cursor->record);
+	const unsigned char *body = ring_body(ring, cursor->record, header);
+	uint32_t size = record_body_size(header);
 	size_t skipped;
 
-	if (cursor->offset > header->size || cursor->index > header->messages)
+	if (cursor->offset > size || cursor->index > header->messages)
 		return false;
 	if (count >= header->messages - cursor->index) {
 		*cursor = cursor_after(cursor->record, header);
@@ -52,10 +56,10 @@ bool ring_skip(const struct ring *ring, const struct record *header, uint32_t co
 	}
 	if (count == 0)
 		return true;
-	skipped = delimiter_skip(payload + cursor->offset, header->size - cursor->offset,
-				 payload + header->size - header->delimiter_size,
-				 header->delimiter_size, count);
-	if (skipped == 0 || cursor->offset + skipped >= header->size)
+	skipped =
+		delimiter_skip(body + cursor->offset, size - cursor->offset,
+			       body + size - header->delimiter_size, header->delimiter_size, count);
+	if (skipped == 0 || cursor->offset + skipped >= size)
 		return false; /* fewer than the header says: there should be one left */
 	cursor->offset += (uint32_t)skipped;
 	cursor->index += count;

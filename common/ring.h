@@ -48,6 +48,19 @@ static inline unsigned char *ring_payload(const struct ring *ring, uint64_t posi
 	return ring->bytes + (position & (ring->capacity - 1)) + sizeof(struct record);
 }
 
+/* The part of the payload behind the key: the messages. */
+static inline unsigned char *ring_body(const struct ring *ring, uint64_t position,
+				       const struct record *header)
+{
+	return ring_payload(ring, position) + header->key_size;
+}
+
+/* A header that record_valid() has not refused. */
+static inline uint32_t record_body_size(const struct record *header)
+{
+	return header->size - header->key_size;
+}
+
 /* A multiplicative hash of the position: old bytes from the last time round do not match. */
 static inline uint32_t record_check(uint64_t position)
 {
@@ -68,7 +81,7 @@ static inline void ring_put(const struct ring *ring, uint64_t position, struct r
 	record->flags = header.flags;
 	record->delimiter_size = header.delimiter_size;
 	record->producer = header.producer;
-	record->unused = 0;
+	record->key_size = header.key_size;
 }
 
 /* Does what one record says, taken alone, make sense? */
@@ -124,6 +137,11 @@ static inline uint64_t mark_position(const struct mark *mark)
 static inline uint32_t mark_open(const struct mark *mark)
 {
 	return atomic_load_explicit(&mark->open, memory_order_relaxed);
+}
+
+static inline uint64_t mark_sequence(const struct mark *mark)
+{
+	return atomic_load_explicit(&mark->sequence, memory_order_relaxed);
 }
 
 static inline void mark_set(struct mark *mark, uint64_t position, uint32_t open)

@@ -224,15 +224,26 @@ static int room_look(struct channel *channel, uint64_t bytes)
 }
 
 /*
- * Would it take more than a moment? The turn's holder waits for room itself, or is inside a
- * message longer than the ring; a neighbour that just writes a block does not count.
+ * For one that does not wait for room: there is none, or whoever comes first waits for some. Not
+ * while somebody writes as if we were not here.
  */
-static bool would_block(struct channel *channel, int room)
+static bool ring_full(struct channel *channel, int room)
+{
+	return full_policy(channel) != CHANNEL_FULL_BLOCK && !channel->inside &&
+	       (room == ROOM_NONE || (room == ROOM_TURN_TAKEN && producers_settled(channel) &&
+				      (atomic_load(&producers_of(channel)->room_wanted) & 1) != 0));
+}
+
+/*
+ * For one that never waits: would it take more than a moment, as the turn's holder is inside a
+ * message longer than the ring? A neighbour that just writes a block does not count.
+ */
+static bool would_block(struct channel *channel)
 {
 	struct mark *mark = mark_current(channel);
 
-	return room == ROOM_NONE || mark == NULL || mark_open(mark) != 0 ||
-	       (atomic_load(&producers_of(channel)->room_wanted) & 1) != 0;
+	return channel->options.nonblock && !channel->inside &&
+	       (mark == NULL || mark_open(mark) != 0);
 }
 
 /* Without the mutex: sleeps until the turn may be ours. */
@@ -270,13 +281,14 @@ static void turn_leave(struct channel *channel)
 
 /*
  * Locks the producers' mutex when the turn is free or ours and there is room for `bytes` of
- * ring at tail. On an error nothing is held, and the turn only if we are inside a message.
+ * ring at tail, and returns 0. On an error, and if `messages` were dropped instead
+ * (CHANNEL_DROPPED), nothing is held, and the turn only if we are inside a message.
  */
-static int room_lock(struct channel *channel, uint64_t bytes)
+static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 {
 	struct producers *producers = producers_of(channel);
 	struct deadline deadline;
-	bool passed_over = false, looked_again = false;
+	bool passed_over = false, caught_up = false;
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
@@ -289,7 +301,7 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 	}
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 	while (rc == 0) {
-		bool blocked = false;
+		bool full;
 		int room;
 
 		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
@@ -298,31 +310,32 @@ static int room_lock(struct channel *channel, uint64_t bytes)
 		room = room_look(channel, bytes);
 		if (room == ROOM_FREE)
 			return 0;
+		full = ring_full(channel, room);
 		if (room < 0)
 			rc = room;
-		else if (channel->options.nonblock && !channel->inside &&
-			 would_block(channel, room))
-			blocked = true;
+		else if (full && caught_up)
+			rc = full_answer(channel, messages);
+		else if (!full && would_block(channel))
+			rc = -EAGAIN;
 		else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
 			producers->turn_next = channel->slot + 1;
 		side_unlock(channel, CHANNEL_PRODUCER);
-		if (rc == 0 && blocked) {
-			/* A consumer may have acknowledged more than head says. */
-			rc = looked_again ? -EAGAIN : head_catch_up(channel, &deadline);
-			if (looked_again)
-				group_note(channel);
-			looked_again = true;
+		if (rc == -EAGAIN && full)
+			group_note(channel);
+		if (rc != 0)
+			break;
+		if (full) {
+			rc = full_catch_up(channel);
+			caught_up = true;
 			continue;
 		}
-		if (rc < 0)
-			break;
 		passed_over = room == ROOM_TURN_TAKEN;
 		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
 	}
 	/* Without the mutex, what we may have been given meanwhile is for detach to give back. */
 	if (turn_is_mine(channel) || !channel->report.lock_taken)
 		turn_leave(channel);
-	channel->report.error = rc;
+	channel->report.error = rc < 0 ? rc : 0;
 	return rc;
 }
 
@@ -333,9 +346,10 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 	bool was_inside = channel->inside;
 	uint64_t sequence;
 	struct record record = {
-		.size = (uint32_t)block->size,
+		.size = (uint32_t)block->size + key_size_now(channel),
 		.messages = block->messages,
 		.delimiter_size = block->delimiter_size,
+		.key_size = key_size_now(channel),
 		.producer = (uint8_t)channel->slot,
 		.flags = (uint8_t)((was_inside ? RECORD_CONTINUED : 0) |
 				   ((block->flags & CHANNEL_MORE) != 0 ? RECORD_MORE : 0) |
@@ -367,54 +381,75 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 	else if (rc == 0)
 		groups_signal(channel);
 	turn_wake(channel);
-	slot_count(slot, record.messages, record.size);
+	slot_count(slot, record.messages, block->size);
 	return rc;
 }
 
 /* ---- the public calls ---- */
 
+int channel_key_set(struct channel *channel, const void *key, size_t size)
+{
+	if (size > CHANNEL_KEY_MAX)
+		return -EINVAL;
+	if (channel->inside || channel->reserved)
+		return -EBUSY;
+	if (size > 0)
+		memcpy(channel->key, key, size);
+	channel->key_size = (uint8_t)size;
+	return 0;
+}
+
 size_t channel_message_max(const struct channel *channel)
 {
-	return (size_t)ring_message_max(channel->segment.ring.capacity);
+	return (size_t)ring_message_max(channel->segment.ring.capacity) - channel->key_size;
 }
 
 size_t channel_block_max(const struct channel *channel)
 {
-	return (size_t)ring_block_max(channel->segment.ring.capacity);
+	return (size_t)ring_block_max(channel->segment.ring.capacity) - channel->key_size;
 }
 
 /* Ring bytes for a record; any piece but the last leaves room for the aborted mark. */
-static uint64_t bytes_needed(size_t payload, bool more)
+static uint64_t bytes_needed(struct channel *channel, size_t body, bool more)
 {
-	return ring_record_bytes(payload) + (more ? sizeof(struct record) : 0);
+	return ring_record_bytes(key_size_now(channel) + body) + (more ? sizeof(struct record) : 0);
+}
+
+/* channel_reserve() for `messages`, if it is known how many it will be. */
+static int reserve(struct channel *channel, size_t least, size_t most, uint32_t messages,
+		   unsigned char **at, size_t *room)
+{
+	uint64_t capacity = channel->segment.ring.capacity;
+	uint64_t spare = sizeof(struct record); /* until the commit says that it is the last */
+	uint64_t bytes = bytes_needed(channel, least, false);
+	size_t body;
+	int rc;
+
+	if (least > channel_message_max(channel))
+		return -EMSGSIZE;
+	if (bytes + spare > capacity)
+		spare = 0;			 /* a whole message that just fits */
+	channel->known_head = head_now(channel); /* the caller takes all the room there is */
+	rc = room_lock(channel, bytes + spare, messages);
+	if (rc != 0)
+		return rc;
+	atomic_store(&producers_of(channel)->turn, channel->slot + 1);
+	side_unlock(channel, CHANNEL_PRODUCER);
+	/* room_lock() found at least what we asked for */
+	body = (size_t)(channel->room_bytes - spare - sizeof(struct record)) -
+	       key_size_now(channel);
+	*at = key_put(channel, channel->room_tail);
+	*room = body < most ? body : most;
+	channel->reserved = true;
+	channel->reserved_whole = spare == 0;
+	channel->reserved_room = *room;
+	return 0;
 }
 
 int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned char **at,
 		    size_t *room)
 {
-	uint64_t capacity = channel->segment.ring.capacity;
-	uint64_t spare = sizeof(struct record); /* until the commit says that it is the last */
-	size_t payload;
-	int rc;
-
-	if (least > channel_message_max(channel))
-		return -EMSGSIZE;
-	if (ring_record_bytes(least) + spare > capacity)
-		spare = 0;			 /* a whole message that just fits */
-	channel->known_head = head_now(channel); /* the caller takes all the room there is */
-	rc = room_lock(channel, ring_record_bytes(least) + spare);
-	if (rc < 0)
-		return rc;
-	atomic_store(&producers_of(channel)->turn, channel->slot + 1);
-	side_unlock(channel, CHANNEL_PRODUCER);
-	/* room_lock() found at least what we asked for */
-	payload = (size_t)(channel->room_bytes - spare - sizeof(struct record));
-	*at = ring_payload(&channel->segment.ring, channel->room_tail);
-	*room = payload < most ? payload : most;
-	channel->reserved = true;
-	channel->reserved_whole = spare == 0;
-	channel->reserved_room = *room;
-	return 0;
+	return reserve(channel, least, most, 0, at, room);
 }
 
 int channel_commit(struct channel *channel, const struct channel_block *block)
@@ -462,7 +497,7 @@ int channel_send_block(struct channel *channel, const void *bytes,
 	size_t room;
 	int rc;
 
-	if (bytes_needed(block->size, more) > channel->segment.ring.capacity)
+	if (bytes_needed(channel, block->size, more) > channel->segment.ring.capacity)
 		return -EMSGSIZE;
 	if (block->size <= COPY_UNDER_MUTEX_MAX && !more) {
 		rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
@@ -474,18 +509,18 @@ int channel_send_block(struct channel *channel, const void *bytes,
 			return rc < 0 ? rc : 0;
 	}
 	if (block->size > COPY_UNDER_MUTEX_MAX) {
-		rc = channel_reserve(channel, block->size, block->size, &at, &room);
-		if (rc < 0)
+		rc = reserve(channel, block->size, block->size, block->messages, &at, &room);
+		if (rc != 0)
 			return rc;
 		memcpy(at, bytes, block->size);
 		return channel_commit(channel, block);
 	}
-	rc = room_lock(channel, bytes_needed(block->size, more));
-	if (rc < 0)
+	rc = room_lock(channel, bytes_needed(channel, block->size, more), block->messages);
+	if (rc != 0)
 		return rc;
+	at = key_put(channel, channel->room_tail);
 	if (block->size > 0)
-		memcpy(ring_payload(&channel->segment.ring, channel->room_tail), bytes,
-		       block->size);
+		memcpy(at, bytes, block->size);
 	return commit_unlock(channel, block);
 }
 
@@ -504,7 +539,7 @@ static int send_in_pieces(struct channel *channel, const unsigned char *message,
 		piece.size = size < most ? size : most;
 		piece.flags = size > most ? CHANNEL_MORE : flags;
 		rc = channel_send_block(channel, message, &piece);
-		if (rc < 0)
+		if (rc != 0)
 			return rc;
 		message += piece.size;
 		size -= piece.size;

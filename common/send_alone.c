@@ -38,9 +38,10 @@ static bool room_for(struct channel *channel, uint64_t bytes)
 int send_alone(struct channel *channel, const void *bytes, const struct channel_block *block)
 {
 	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
-	struct record record = { .size = (uint32_t)block->size,
+	struct record record = { .size = (uint32_t)block->size + channel->key_size,
 				 .messages = block->messages,
 				 .delimiter_size = block->delimiter_size,
+				 .key_size = channel->key_size,
 				 .producer = (uint8_t)channel->slot,
 				 .flags = (block->flags & CHANNEL_UNTERMINATED) != 0
 						  ? RECORD_UNTERMINATED
@@ -52,10 +53,11 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	/* Pairs with the heavy one in endpoint_enter(): we see the newcomer, or it sees this. */
 	atomic_store_explicit(&slot->writing, 1, memory_order_relaxed);
 	barrier_light(channel->segment.asymmetric);
-	if (nobody_else(channel) && room_for(channel, ring_record_bytes(block->size))) {
+	if (nobody_else(channel) && room_for(channel, ring_record_bytes(record.size))) {
+		unsigned char *at = key_put(channel, tail_own(channel));
+
 		if (block->size > 0)
-			memcpy(ring_payload(&channel->segment.ring, tail_own(channel)), bytes,
-			       block->size);
+			memcpy(at, bytes, block->size);
 		rc = record_commit(channel, record, &channel->open_sequence);
 		channel->sent_end = tail_own(channel);
 		channel->sent = true;
@@ -67,7 +69,7 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	groups_signal(channel);
 	condition_signal_fenced(condition_turn(channel));
 	if (rc == 1)
-		slot_count(slot, record.messages, record.size);
+		slot_count(slot, record.messages, block->size);
 	return rc;
 }
 

@@ -101,8 +101,13 @@ struct side {
 struct mark {
 	/* atomic because who repairs may look at the idle mark while a lone producer fills it */
 	_Atomic uint64_t position;
-	uint64_t sequence;     /* number of the next message */
-	_Atomic uint32_t open; /* slot + 1 of a producer inside a message longer than the ring */
+	/*
+	 * Number of the next message. The current mark's grows alone, too, by the messages that
+	 * are dropped: one store, under the mutex.
+	 */
+	_Atomic uint64_t sequence;
+	uint64_t open_sequence; /* of the message that is open, if one is */
+	_Atomic uint32_t open;	/* slot + 1 of a producer inside a message longer than the ring */
 };
 
 struct producers {
@@ -128,7 +133,7 @@ struct producers {
 };
 
 /*
- * A place between two messages: record position, offset in its payload, message index in
+ * A place between two messages: record position, offset in its body, message index in
  * it. Normalised: the end of a record is {next record, 0, 0}.
  */
 struct cursor {
@@ -238,18 +243,19 @@ enum record_flags {
 
 /*
  * In the ring, at multiples of 8. Written by the producer before tail passes it, never
- * changed after. The payload follows: `messages` messages, each ending with the payload's
- * last `delimiter_size` bytes, or, if that is 0, one message or one piece of one.
+ * changed after. The payload follows: the key, which all its messages have, then the body:
+ * `messages` messages, each ending with the payload's last `delimiter_size` bytes, or, if that
+ * is 0, one message or one piece of one.
  */
 struct record {
 	uint32_t check; /* from the position: tells a record from anything else */
-	uint32_t size;	/* bytes of payload */
+	uint32_t size;	/* bytes of payload, the key among them */
 	uint64_t sequence;
 	uint32_t messages;
 	uint8_t flags;
 	uint8_t delimiter_size;
 	uint8_t producer;
-	uint8_t unused;
+	uint8_t key_size; /* 0: no key; a message in pieces has it in its first one */
 };
 
 _Static_assert(sizeof(struct record) == 24, "a record header is 24 bytes in every build");

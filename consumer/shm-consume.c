@@ -68,18 +68,29 @@ static enum cli_exit status_at_end(void)
 	return consumer.count > consumer.received ? CLI_WOULD_BLOCK : CLI_DONE;
 }
 
+static void tell_message(const struct channel_delivery *delivery, const unsigned char *message,
+			 size_t size)
+{
+	char excerpt[CLI_EXCERPT_MAX], key[CLI_EXCERPT_MAX];
+
+	cli_excerpt(message, size, excerpt);
+	if (delivery->key_size > 0)
+		cli_story(&settings, "consumer: received data (key \"%s\"): %s",
+			  cli_excerpt(delivery->key, delivery->key_size, key), excerpt);
+	else
+		cli_story(&settings, "consumer: received data: %s", excerpt);
+}
+
 /* --verbose: each message that was written. */
 static void tell_received(const struct channel_delivery *delivery)
 {
-	char excerpt[CLI_EXCERPT_MAX];
 	size_t at = 0;
 
 	if (!settings.verbose)
 		return;
 	if (delivery->delimiter_size == 0) {
 		if (delivery->first)
-			cli_story(&settings, "consumer: received data: %s",
-				  cli_excerpt(delivery->bytes, delivery->size, excerpt));
+			tell_message(delivery, delivery->bytes, delivery->size);
 		return;
 	}
 	for (uint32_t i = 0; i < delivery->messages; i++) {
@@ -88,9 +99,7 @@ static void tell_received(const struct channel_delivery *delivery)
 
 		if (size == 0)
 			return;
-		cli_story(&settings, "consumer: received data: %s",
-			  cli_excerpt(delivery->bytes + at, size - delivery->delimiter_size,
-				      excerpt));
+		tell_message(delivery, delivery->bytes + at, size - delivery->delimiter_size);
 		at += size;
 	}
 }

@@ -9,22 +9,31 @@
 
 #include "cli.h"
 
-enum { KEY_END = CLI_KEY_TOOL, KEY_GROUPS };
+enum { KEY_END = CLI_KEY_TOOL, KEY_WHEN_FULL, KEY_GROUPS };
 
-static const struct cli_option options[] = { CLI_COMMON_OPTIONS,
-					     { 'i', "input", "FILE",
-					       "the whole FILE is one message (repeatable, sent\n"
-					       "before any MESSAGE; - is standard input)" },
-					     { 'a', "wait-ack", NULL,
-					       "return only when every message sent has been\n"
-					       "acknowledged" },
-					     { KEY_END, "end", NULL,
-					       "after the last message end the stream, also for\n"
-					       "consumers that follow" },
-					     { KEY_GROUPS, "groups", "NAME,...",
-					       "durable groups of consumers that shall miss\n"
-					       "nothing, even if they come later" },
-					     { 0 } };
+static const struct cli_option options[] = {
+	CLI_COMMON_OPTIONS,
+	{ 'i', "input", "FILE",
+	  "the whole FILE is one message (repeatable, sent\n"
+	  "before any MESSAGE; - is standard input)" },
+	{ 'k', "key", "TEXT",
+	  "label every message with TEXT, 1 to 255 bytes; ''\n"
+	  "is no key" },
+	{ KEY_WHEN_FULL, "when-full", "WHAT",
+	  "block: wait for room; fail: exit 3; drop-new: drop\n"
+	  "the message, go on, and say how many in the end\n"
+	  "[block]" },
+	{ 'a', "wait-ack", NULL,
+	  "return only when every message sent has been\n"
+	  "acknowledged" },
+	{ KEY_END, "end", NULL,
+	  "after the last message end the stream, also for\n"
+	  "consumers that follow" },
+	{ KEY_GROUPS, "groups", "NAME,...",
+	  "durable groups of consumers that shall miss\n"
+	  "nothing, even if they come later" },
+	{ 0 }
+};
 
 static const struct cli_tool tool = {
 	.name = "shm-produce",
@@ -44,19 +53,37 @@ struct producer {
 	int file_count;
 	const char **groups; /* ended by NULL; NULL: none */
 	unsigned waits;	     /* seconds of the wait that we are in */
+	const char *key;     /* "": none */
+	bool blocks;	     /* --when-full says so */
 	bool wait_acknowledged;
 	bool end;
 	bool input_read; /* something of an input was taken and cannot be read again */
 	bool sent;
 };
 
-static struct producer producer;
+static struct producer producer = { .key = "" };
 
 static void tell_sent(void)
 {
 	producer.sent = true;
 	producer.waits = 0;
 	cli_story(&settings, "producer: data ready, notifying consumer");
+}
+
+static void tell_dropped(void)
+{
+	cli_story(&settings, "producer: channel is full, data dropped");
+}
+
+/* The one who loses messages has asked for it, but shall know how many. */
+static void tell_all_dropped(void)
+{
+	uint64_t dropped = channel_dropped(producer.channel);
+
+	if (dropped > 0)
+		cli_note(&settings, "dropped %llu message%s: channel \"%s\" was full",
+			 (unsigned long long)dropped, dropped == 1 ? "" : "s",
+			 settings.channel.name);
 }
 
 /* ---- sending ---- */
@@ -68,7 +95,9 @@ static enum cli_exit send_failed(int error)
 
 static enum cli_exit send_input(int fd, const char *name, const struct delimiter *delimiter)
 {
-	struct frame_input input = { .fd = fd, .delimiter = delimiter, .sent = tell_sent };
+	struct frame_input input = {
+		.fd = fd, .delimiter = delimiter, .sent = tell_sent, .dropped = tell_dropped
+	};
 	int rc = frame_send(producer.channel, &input);
 
 	producer.input_read |= input.read;
@@ -115,7 +144,10 @@ static enum cli_exit send_messages(void)
 				  strlen(producer.messages[i]), 0);
 		if (rc < 0)
 			return send_failed(rc);
-		tell_sent();
+		if (rc == CHANNEL_DROPPED)
+			tell_dropped();
+		else
+			tell_sent();
 	}
 	if (status == CLI_DONE && producer.file_count == 0 && producer.message_count == 0)
 		status = send_input(STDIN_FILENO, "standard input", &settings.delimiter);
@@ -150,8 +182,10 @@ static int produce(void)
 	if (rc < 0)
 		return (int)cli_channel_error(&settings, producer.channel, "attach to", rc);
 	cli_check_size(&settings, producer.channel);
+	channel_key_set(producer.channel, producer.key, strlen(producer.key));
 
 	status = send_messages();
+	tell_all_dropped();
 	if (status == CLI_DONE && producer.wait_acknowledged) {
 		status = wait_acknowledged();
 		all_sent = status == CLI_TIMED_OUT;
@@ -222,6 +256,19 @@ static void tell_waiting(const struct channel *channel)
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
 }
 
+static enum channel_when_full parse_when_full(const char *text)
+{
+	static const char *const words[] = { [CHANNEL_FULL_BLOCK] = "block",
+					     [CHANNEL_FULL_FAIL] = "fail",
+					     [CHANNEL_FULL_DROP_NEW] = "drop-new" };
+
+	for (int i = 0; i < (int)(sizeof(words) / sizeof(words[0])); i++)
+		if (strcmp(text, words[i]) == 0)
+			return (enum channel_when_full)i;
+	cli_usage_error(&settings, "bad answer \"%s\" to a full ring: block, fail or drop-new",
+			text);
+}
+
 /* What can be known before anything is created or sent. */
 static void inputs_check(void)
 {
@@ -259,11 +306,21 @@ int main(int argc, char **argv)
 		case 'i':
 			input_add(argument);
 			break;
+		case 'k':
+			if (strlen(argument) > CHANNEL_KEY_MAX)
+				cli_usage_error(&settings, "bad key: longer than %d bytes",
+						CHANNEL_KEY_MAX);
+			producer.key = argument;
+			break;
 		case 'a':
 			producer.wait_acknowledged = true;
 			break;
 		case KEY_GROUPS:
 			groups_add(optarg);
+			break;
+		case KEY_WHEN_FULL:
+			settings.channel.when_full = parse_when_full(argument);
+			producer.blocks = settings.channel.when_full == CHANNEL_FULL_BLOCK;
 			break;
 		case KEY_END:
 			producer.end = true;
@@ -276,6 +333,8 @@ int main(int argc, char **argv)
 	producer.message_count = argc - optind;
 	if (producer.wait_acknowledged && settings.channel.nonblock)
 		cli_usage_error(&settings, "--wait-ack waits, --nonblock never does");
+	if (producer.blocks && settings.channel.nonblock)
+		cli_usage_error(&settings, "--when-full block waits, --nonblock never does");
 	inputs_check();
 
 	producer.channel = channel_new();

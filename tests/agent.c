@@ -5,14 +5,18 @@
  *
  *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [nonblock] [fresh] [nocreate]
  *          [group=NAME] [newest] [durable] [groups=NAME,NAME]
+ *                       [fail] [drop-new] (when full; what is dropped is answered "dropped")
  *   detach [failed] [end]
+ *   key [TEXT]          labels what is sent from now on (none: nothing); %XX is a byte
  *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
  *   block N TEXT        N messages "TEXT;" with delimiter ";"
  *   piece N more|last   a piece of N bytes of a long message
  *   reserve N           commit N   cancel
+ *   dropped             "ok N"
  *   ack                 waits until everything sent is acknowledged
  *   receive [N] [dontwait] [follow]
- *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", "ended", "incomplete"
+ *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", with "key=KEY "
+ *                       before TEXT if there is one; "ended", "incomplete"
  *   check               is what was received what sendn makes?
  *   acknowledge         give N   lost
  *   lock producer|consumer    holds that side's mutex; unlock: lets go
@@ -89,6 +93,8 @@ static void answer(int rc)
 {
 	if (rc < 0)
 		printf("error %s\n", error_name(rc));
+	else if (rc == CHANNEL_DROPPED)
+		printf("dropped\n");
 	else
 		printf("ok\n");
 }
@@ -150,6 +156,9 @@ static int attach(const char *line)
 	options.first_position = value_of(line, " first=");
 	options.timeout_ns = value_of(line, " timeout=") * NS_PER_MS;
 	options.nonblock = has_word(line, "nonblock");
+	options.when_full = has_word(line, "fail")	 ? CHANNEL_FULL_FAIL
+			    : has_word(line, "drop-new") ? CHANNEL_FULL_DROP_NEW
+							 : CHANNEL_FULL_BLOCK;
 	options.fresh = has_word(line, "fresh");
 	options.never_create = has_word(line, "nocreate");
 	options.newest = has_word(line, "newest");
@@ -166,6 +175,35 @@ static int attach(const char *line)
 	return channel_attach(channel,
 			      strcmp(role, "producer") == 0 ? CHANNEL_PRODUCER : CHANNEL_CONSUMER,
 			      &options);
+}
+
+/* "%XX" is a byte. */
+static int key_set(const char *text)
+{
+	unsigned char key[512];
+	size_t size = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned byte = (unsigned char)*text;
+
+		if (byte == '%' && sscanf(text + 1, "%2x", &byte) == 1)
+			text += 2;
+		key[size++] = (unsigned char)byte;
+	}
+	return channel_key_set(channel, key, size);
+}
+
+static void key_print(void)
+{
+	if (delivery.key_size > 0)
+		printf("key=");
+	for (size_t i = 0; i < delivery.key_size; i++)
+		printf(delivery.key[i] > ' ' && delivery.key[i] < 0x7f && delivery.key[i] != '%'
+			       ? "%c"
+			       : "%%%02x",
+		       delivery.key[i]);
+	if (delivery.key_size > 0)
+		printf(" ");
 }
 
 static int send_block(const char *line)
@@ -218,10 +256,12 @@ static void receive(const char *line)
 		printf("%s\n", channel_incomplete(channel) ? "incomplete" : "ended");
 	} else {
 		shown = delivery.size < 64 ? (int)delivery.size : 64;
-		printf("ok %llu %u %zu %u %s%s%s %.*s\n", (unsigned long long)delivery.sequence,
+		printf("ok %llu %u %zu %u %s%s%s ", (unsigned long long)delivery.sequence,
 		       delivery.messages, delivery.size, delivery.attempts,
 		       delivery.first ? "F" : "-", delivery.last ? "L" : "-",
-		       delivery.unterminated ? "U" : "-", shown, (const char *)delivery.bytes);
+		       delivery.unterminated ? "U" : "-");
+		key_print();
+		printf("%.*s\n", shown, (const char *)delivery.bytes);
 	}
 }
 
@@ -255,6 +295,8 @@ static void obey(const char *line)
 		answer(0);
 	} else if (strcmp(word, "send") == 0) {
 		answer(channel_send(channel, line + 5, strlen(line + 5), 0));
+	} else if (strcmp(word, "key") == 0) {
+		answer(key_set(line[3] == ' ' ? line + 4 : ""));
 	} else if (strcmp(word, "sendn") == 0) {
 		size_t size = value_of(line, "sendn ");
 		unsigned char *bytes = pattern_new(size);
@@ -277,6 +319,8 @@ static void obey(const char *line)
 		answer(channel_commit(channel, &block));
 	} else if (strcmp(word, "cancel") == 0) {
 		answer(channel_cancel(channel));
+	} else if (strcmp(word, "dropped") == 0) {
+		printf("ok %llu\n", (unsigned long long)channel_dropped(channel));
 	} else if (strcmp(word, "ack") == 0) {
 		answer(channel_wait_acknowledged(channel));
 	} else if (strcmp(word, "receive") == 0) {

@@ -133,11 +133,12 @@ static void delivered_add(const char *text, uint64_t sequence, uint32_t attempts
 
 /* ---- steps that the roles are made of ---- */
 
-static struct channel *attach(enum channel_role role)
+static struct channel *attach_with(enum channel_role role, enum channel_when_full when_full)
 {
 	struct channel_options options = { .name = scene->name,
 					   .owner = geteuid(),
 					   .size = RING_BYTES,
+					   .when_full = when_full,
 					   .timeout_ns = 20 * NS_PER_SEC,
 					   /* positions overflow on the way, and 0 is not valid */
 					   .first_position = -(uint64_t)(RING_BYTES / 2) };
@@ -147,6 +148,11 @@ static struct channel *attach(enum channel_role role)
 	if (rc < 0)
 		fail("attach: %d", rc);
 	return channel;
+}
+
+static struct channel *attach(enum channel_role role)
+{
+	return attach_with(role, CHANNEL_FULL_BLOCK);
 }
 
 static void send_text(struct channel *channel, const char *text)
@@ -217,11 +223,24 @@ static void send_piece(struct channel *channel, size_t from, size_t size, unsign
 		fail("send piece: %d", rc);
 }
 
+static const char walk_key[] = "walk";
+
+/* What begins with "keyed" has that key, nothing else has one. */
+static void key_check(const struct channel_delivery *delivery)
+{
+	bool keyed = delivery->size >= 5 && memcmp(delivery->bytes, "keyed", 5) == 0;
+	size_t size = keyed ? strlen(walk_key) : 0;
+
+	if (delivery->key_size != size || memcmp(delivery->key, walk_key, size) != 0)
+		fail("a wrong key");
+}
+
 /* Notes a delivery, taken apart, and checks its bytes. *at: how much of a long message came. */
 static void note_delivery(const struct channel_delivery *delivery, size_t *at)
 {
 	char text[TEXT];
 
+	key_check(delivery);
 	if (!delivery->first || !delivery->last) {
 		if (delivery->first)
 			*at = 0;
@@ -429,6 +448,12 @@ static void prepare_full_producer(void)
 	send_filler(victim);
 }
 
+static void prepare_dropping_producer(void)
+{
+	victim = attach_with(CHANNEL_PRODUCER, CHANNEL_FULL_DROP_NEW);
+	send_filler(victim);
+}
+
 static void prepare_consumer(void)
 {
 	victim = attach(CHANNEL_CONSUMER);
@@ -469,9 +494,23 @@ static void operate_send(void)
 	send_text(victim, "sent");
 }
 
+static void operate_send_keyed(void)
+{
+	channel_key_set(victim, walk_key, strlen(walk_key));
+	send_text(victim, "keyed");
+}
+
 static void operate_send_block(void)
 {
 	send_block(victim);
+}
+
+/* What comes is not this one, and its number is nobody else's. */
+static void operate_drop(void)
+{
+	message_new("dropped");
+	if (channel_send(victim, "dropped", 7, 0) != CHANNEL_DROPPED)
+		fail("not dropped");
 }
 
 static void operate_send_waiting(void)
@@ -577,6 +616,10 @@ static const struct operation operations[] = {
 	  .before = { role_consumer, role_idle_producer },
 	  .prepare = prepare_producer,
 	  .operate = operate_send },
+	{ .name = "send with a key",
+	  .before = { role_consumer },
+	  .prepare = prepare_producer,
+	  .operate = operate_send_keyed },
 	{ .name = "send a block",
 	  .before = { role_consumer },
 	  .prepare = prepare_producer,
@@ -585,6 +628,13 @@ static const struct operation operations[] = {
 	  .prepare = prepare_full_producer,
 	  .operate = operate_send_waiting,
 	  .release = role_consumer },
+	{ .name = "drop, the ring is full",
+	  .prepare = prepare_dropping_producer,
+	  .operate = operate_drop },
+	{ .name = "drop, beside another producer",
+	  .before = { role_idle_producer },
+	  .prepare = prepare_dropping_producer,
+	  .operate = operate_drop },
 	{ .name = "piece of a long message",
 	  .before = { role_consumer },
 	  .prepare = prepare_in_long,

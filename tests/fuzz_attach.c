@@ -121,6 +121,7 @@ struct endpoint {
 	struct channel *channel;
 	uint64_t size, first, timeout_ns;
 	bool nonblock;
+	enum channel_when_full when_full;
 	bool inside; /* a long message: only its pieces may follow */
 };
 
@@ -198,6 +199,7 @@ static void attach(struct endpoint *endpoint, enum channel_role role, unsigned f
 					   .first_position = endpoint->first,
 					   .timeout_ns = endpoint->timeout_ns,
 					   .nonblock = endpoint->nonblock,
+					   .when_full = endpoint->when_full,
 					   .fresh = (flags & ATTACH_FRESH) != 0,
 					   .never_create = (flags & ATTACH_EXISTING) != 0 };
 	char text[256];
@@ -245,10 +247,17 @@ enum step {
 	STEP_COUNT
 };
 
+/* Some of what is sent has a key. */
+static void key_set(struct endpoint *endpoint, unsigned flags)
+{
+	result(channel_key_set(endpoint->channel, message, (flags & 8) != 0 ? flags : 0));
+}
+
 static void send_whole(struct endpoint *endpoint, size_t size, unsigned flags)
 {
 	if (!is(endpoint, CHANNEL_PRODUCER) || endpoint->inside)
 		return;
+	key_set(endpoint, flags);
 	result(channel_send(endpoint->channel, message, size,
 			    (flags & 4) != 0 ? CHANNEL_UNTERMINATED : 0));
 	/* One longer than the ring may have been left in the middle. */
@@ -267,6 +276,7 @@ static void send_lines(struct endpoint *endpoint, unsigned argument, unsigned fl
 		return;
 	if (block.delimiter_size == 0)
 		block.messages = 1;
+	key_set(endpoint, flags);
 	memset(lines, 'a', sizeof(lines));
 	for (unsigned i = 0; i < block.messages; i++) {
 		block.size += length;
@@ -276,7 +286,7 @@ static void send_lines(struct endpoint *endpoint, unsigned argument, unsigned fl
 	result(channel_send_block(endpoint->channel, lines, &block));
 }
 
-static void send_piece(struct endpoint *endpoint, size_t size, bool more)
+static void send_piece(struct endpoint *endpoint, size_t size, unsigned flags, bool more)
 {
 	struct channel_block piece = { .size = size,
 				       .messages = 1,
@@ -285,6 +295,8 @@ static void send_piece(struct endpoint *endpoint, size_t size, bool more)
 
 	if (!is(endpoint, CHANNEL_PRODUCER) || endpoint->nonblock)
 		return;
+	if (!endpoint->inside)
+		key_set(endpoint, flags);
 	rc = result(channel_send_block(endpoint->channel, message, &piece));
 	if (rc == 0)
 		endpoint->inside = more;
@@ -298,6 +310,7 @@ static void reserve(struct endpoint *endpoint, unsigned argument, unsigned flags
 
 	if (!is(endpoint, CHANNEL_PRODUCER) || endpoint->inside)
 		return;
+	key_set(endpoint, flags);
 	if (result(channel_reserve(endpoint->channel, (size_t)argument * 8, (size_t)argument * 32,
 				   &at, &room)) < 0)
 		return;
@@ -349,6 +362,7 @@ static bool receive(struct endpoint *endpoint, unsigned argument, unsigned flags
 		return false;
 	expect_in_ring(endpoint, delivery.bytes, delivery.size);
 	expect_in_ring(endpoint, delivery.delimiter, delivery.delimiter_size);
+	expect_in_ring(endpoint, delivery.key, delivery.key_size);
 	if (delivery.delimiter_size > DELIMITER_MAX)
 		wrong("a delimiter that is too long");
 	if (write_it)
@@ -378,10 +392,10 @@ static void step_do(struct endpoint *endpoint, enum step step, unsigned flags, u
 		send_lines(endpoint, argument, flags);
 		break;
 	case STEP_PIECE:
-		send_piece(endpoint, (size_t)argument * 8, true);
+		send_piece(endpoint, (size_t)argument * 8, flags, true);
 		break;
 	case STEP_LAST_PIECE:
-		send_piece(endpoint, argument, false);
+		send_piece(endpoint, argument, flags, false);
 		break;
 	case STEP_RESERVE:
 		reserve(endpoint, argument, flags);
@@ -601,6 +615,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	endpoint.timeout_ns = partner.endpoint.timeout_ns = WAIT_US * (NS_PER_MS / 1000);
 	endpoint.nonblock = (options & 2) != 0;
 	partner.endpoint.nonblock = (options & 4) != 0;
+	endpoint.when_full = (options & 32) != 0   ? CHANNEL_FULL_DROP_NEW
+			     : (options & 64) != 0 ? CHANNEL_FULL_FAIL
+						   : CHANNEL_FULL_BLOCK;
 	/* so that positions overflow soon */
 	endpoint.first = partner.endpoint.first = (options & 8) != 0 ? UINT64_MAX - 1023 : 0;
 	for (int i = 0; i < STEPS_MAX && !slow && input.at < input.end; i++) {

@@ -96,6 +96,8 @@ Test(hostile, a_record_that_says_what_cannot_be_is_refused, .timeout = 60)
 		{ "a piece in the middle of nothing", RECORD(flags), RECORD_CONTINUED, 1 },
 		{ "aborted with a payload", RECORD(flags), RECORD_ABORTED | RECORD_CONTINUED, 1 },
 		{ "a first piece with lines", RECORD(flags), RECORD_MORE, 1 },
+		{ "a key longer than the payload", RECORD(key_size), 15, 1 },
+		{ "a key that leaves too little for three lines", RECORD(key_size), 12, 1 },
 		{ "producer without a slot", RECORD(producer), 64, 1 },
 	};
 	char name[NAME_SIZE];

@@ -76,6 +76,10 @@ static const struct record kinds[] = {
 	{ .size = 9, .messages = 0, .flags = RECORD_CONTINUED | RECORD_UNTERMINATED },
 	{ .size = 0, .messages = 0, .flags = RECORD_ABORTED | RECORD_CONTINUED },
 	{ .size = CAPACITY - sizeof(struct record), .messages = 1 },
+	{ .size = 3, .messages = 1, .key_size = 3 },
+	{ .size = 300, .messages = 1, .key_size = 255 },
+	{ .size = 9, .messages = 3, .delimiter_size = 1, .key_size = 4 },
+	{ .size = 100, .messages = 1, .flags = RECORD_MORE, .key_size = 100 },
 };
 
 /* ---- sizes ---- */
@@ -201,6 +205,7 @@ static void expect_same(const struct record *read, const struct record *put)
 	cr_expect_eq(read->flags, put->flags);
 	cr_expect_eq(read->delimiter_size, put->delimiter_size);
 	cr_expect_eq(read->producer, put->producer);
+	cr_expect_eq(read->key_size, put->key_size);
 }
 
 Test(ring, every_kind_of_record_is_read_back_at_every_position, .timeout = 20)
@@ -417,6 +422,23 @@ Test(ring, get_refuses_delimiters_that_cannot_be, .timeout = 10)
 					.flags = RECORD_UNTERMINATED });
 }
 
+Test(ring, get_refuses_keys_that_cannot_be, .timeout = 10)
+{
+	unsigned aborted = RECORD_ABORTED | RECORD_CONTINUED;
+
+	expect_refused("a key longer than the payload",
+		       (struct record){ .size = 4, .messages = 1, .key_size = 5 });
+	expect_refused("a key of an empty payload",
+		       (struct record){ .messages = 1, .key_size = 1 });
+	expect_refused("a key on a later piece",
+		       (struct record){ .size = 4, .key_size = 1, .flags = RECORD_CONTINUED });
+	expect_refused("a key on an aborted mark",
+		       (struct record){ .key_size = 1, .flags = (uint8_t)aborted });
+	expect_refused(
+		"more messages than delimiters fit behind the key",
+		(struct record){ .size = 6, .messages = 3, .delimiter_size = 1, .key_size = 4 });
+}
+
 Test(ring, get_refuses_aborted_marks_that_cannot_be, .timeout = 10)
 {
 	unsigned aborted = RECORD_ABORTED | RECORD_CONTINUED;
@@ -469,13 +491,18 @@ Test(ring, get_refuses_a_position_that_is_not_in_the_ring, .timeout = 10)
 
 /* ---- skipping messages ---- */
 
-/* A block of these messages, each followed by the delimiter, at this position. */
-static struct record block_put(const struct ring *ring, uint64_t at, const char *delimiter,
-			       size_t delimiter_size, const char *const *messages, uint32_t count)
+/* A block of these messages, each followed by the delimiter, at this position, behind a key. */
+static struct record block_put(const struct ring *ring, uint64_t at, const char *key,
+			       const char *delimiter, size_t delimiter_size,
+			       const char *const *messages, uint32_t count)
 {
 	unsigned char *payload = ring_payload(ring, at);
-	struct record record = { .messages = count, .delimiter_size = (uint8_t)delimiter_size };
+	struct record record = { .size = (uint32_t)strlen(key),
+				 .messages = count,
+				 .delimiter_size = (uint8_t)delimiter_size,
+				 .key_size = (uint8_t)strlen(key) };
 
+	memcpy(payload, key, record.size);
 	for (uint32_t i = 0; i < count; i++) {
 		memcpy(payload + record.size, messages[i], strlen(messages[i]));
 		record.size += (uint32_t)strlen(messages[i]);
@@ -487,15 +514,15 @@ static struct record block_put(const struct ring *ring, uint64_t at, const char 
 }
 
 /* From each message of a block over each number of messages. */
-static void expect_skips(const char *delimiter, size_t delimiter_size)
+static void expect_skips_behind(const char *key, const char *delimiter, size_t delimiter_size)
 {
 	static const char *const messages[] = { "one", "", "three", "x", "the fifth", "" };
 	struct ring ring = ring_new(CAPACITY);
 	const uint32_t count = COUNT_OF(messages);
 
 	for (size_t i = 0; i < COUNT_OF(starts); i++) {
-		struct record record =
-			block_put(&ring, starts[i], delimiter, delimiter_size, messages, count);
+		struct record record = block_put(&ring, starts[i], key, delimiter, delimiter_size,
+						 messages, count);
 		struct cursor places[COUNT_OF(messages) + 1];
 
 		places[0] = cursor_at(starts[i]);
@@ -504,7 +531,7 @@ static void expect_skips(const char *delimiter, size_t delimiter_size)
 			places[m].index++;
 			places[m].offset += (uint32_t)(strlen(messages[m - 1]) + delimiter_size);
 		}
-		cr_assert_eq(places[count].offset, record.size);
+		cr_assert_eq(places[count].offset + strlen(key), record.size);
 		places[count] = cursor_after(starts[i], &record); /* normalised */
 
 		for (uint32_t from = 0; from < count; from++) {
@@ -525,6 +552,13 @@ static void expect_skips(const char *delimiter, size_t delimiter_size)
 		}
 	}
 	ring_free(&ring);
+}
+
+static void expect_skips(const char *delimiter, size_t delimiter_size)
+{
+	expect_skips_behind("", delimiter, delimiter_size);
+	expect_skips_behind("key", delimiter, delimiter_size);
+	expect_skips_behind("a\nkey\r\n<end>=\n", delimiter, delimiter_size);
 }
 
 Test(ring, skip_moves_over_messages_with_a_delimiter_of_one_byte, .timeout = 20)

@@ -1,0 +1,60 @@
+/* A producer that does not wait for room. */
+#include <errno.h>
+
+#include "commit.h"
+#include "endpoint.h"
+
+/* A consumer at work holds its mutex for microseconds; who holds it for long frees nothing. */
+#define CATCH_UP_NS (10 * NS_PER_MS)
+
+enum channel_when_full full_policy(const struct channel *channel)
+{
+	if (channel->options.nonblock && channel->options.when_full == CHANNEL_FULL_BLOCK)
+		return CHANNEL_FULL_FAIL;
+	return channel->options.when_full;
+}
+
+int full_catch_up(struct channel *channel)
+{
+	struct deadline soon = deadline_after(CATCH_UP_NS, -ETIMEDOUT, &channel->interrupted);
+	int rc = head_catch_up(channel, &soon);
+
+	if (rc != -ETIMEDOUT)
+		return rc;
+	channel->report.lock_taken = false; /* it is full, then */
+	return 0;
+}
+
+/*
+ * The messages get their numbers, but nothing is written: consumers see that some are missing.
+ * One store. Whoever dies before it has sent nothing, whoever dies after it has dropped them.
+ */
+static int messages_drop(struct channel *channel, uint32_t messages)
+{
+	struct mark *current = mark_current(channel);
+
+	if (current == NULL)
+		return -CHANNEL_EDAMAGED;
+	atomic_store_explicit(&current->sequence, mark_sequence(current) + messages,
+			      memory_order_relaxed);
+	channel->dropped += messages;
+	return CHANNEL_DROPPED;
+}
+
+int full_answer(struct channel *channel, uint32_t messages)
+{
+	/* Whoever wants to drop old ones: make room here, and let room_lock() look again. */
+	if (full_policy(channel) == CHANNEL_FULL_DROP_NEW && messages > 0)
+		return messages_drop(channel, messages);
+	return -EAGAIN;
+}
+
+uint64_t channel_dropped(const struct channel *channel)
+{
+	return channel->dropped;
+}
+
+bool channel_drops(const struct channel *channel)
+{
+	return channel->options.when_full == CHANNEL_FULL_DROP_NEW;
+}

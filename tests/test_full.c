@@ -1,0 +1,450 @@
+/* When the ring is full: wait, fail, or drop what is new, and what consumers see of that. */
+#include "support.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* An agent that has filled a new ring of 4 KiB to its last byte with one message. */
+static struct agent filler_start(char name[NAME_SIZE])
+{
+	struct agent filler = agent_start();
+
+	agent_expect(&filler, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&filler, "ok", "sendn 4072");
+	return filler;
+}
+
+static void filler_take(struct agent *consumer)
+{
+	agent_ask(consumer, "receive");
+	cr_assert_eq(strncmp(consumer->answer, "ok 1 1 4072 1 FL- ", 18), 0, "%s",
+		     consumer->answer);
+	agent_expect(consumer, "ok", "acknowledge");
+}
+
+/* The consumer sees a clean end, and nothing is left. */
+static void all_end(const char *name, struct agent *consumer)
+{
+	agent_expect(consumer, "ended", "receive");
+	agent_quit(consumer);
+	cr_assert(!object_exists(name));
+}
+
+static bool story_contains(const struct tool *tool, const char *part)
+{
+	char *errors = tool_errors(tool);
+	bool contains = strstr(errors, part) != NULL;
+
+	free(errors);
+	return contains;
+}
+
+/* ---- fail ---- */
+
+Test(full, fail_exits_3_when_there_is_no_room_and_sends_when_there_is, .timeout = 60)
+{
+	struct agent consumer = agent_start(), filler;
+	char name[NAME_SIZE];
+	struct tool tool;
+
+	filler = filler_start(name);
+	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "--when-full", "fail", "x"), 3);
+	expect_errors_contain(&tool, "it is full");
+	tool_free(&tool);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	filler_take(&consumer);
+	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "--when-full", "fail", "x"), 0);
+	tool_free(&tool);
+	agent_expect(&consumer, "ok 2 1 1 1 FL- x", "receive");
+	agent_quit(&filler);
+	all_end(name, &consumer);
+}
+
+Test(full, fail_and_drop_new_wait_for_a_lock_all_the_same, .timeout = 60)
+{
+	struct agent holder = agent_start(), fail = agent_start(), drop = agent_start();
+	struct agent consumer = agent_start();
+	char name[NAME_SIZE];
+
+	agent_expect(&holder, "ok", "attach producer %s", channel_name(name));
+	agent_expect(&fail, "ok", "attach producer %s fail timeout=200", name);
+	agent_expect(&drop, "ok", "attach producer %s drop-new timeout=200", name);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&holder, "ok", "lock producer");
+	agent_tell(&fail, "send one");
+	agent_tell(&drop, "send two");
+	cr_expect_str_eq(agent_hear(&fail), "error ETIMEDOUT");
+	cr_expect_str_eq(agent_hear(&drop), "error ETIMEDOUT");
+	agent_expect(&holder, "ok", "unlock producer");
+	agent_expect(&fail, "ok", "send three");
+	agent_expect(&consumer, "ok 1 1 5 1 FL- three", "receive");
+	agent_quit(&holder);
+	agent_quit(&fail);
+	agent_quit(&drop);
+	all_end(name, &consumer);
+}
+
+/* The turn's holder writes its block; it does not wait for room. */
+Test(full, fail_and_drop_new_wait_for_the_turn_of_one_at_work, .timeout = 60)
+{
+	struct agent worker = agent_start(), fail = agent_start(), drop = agent_start();
+	struct agent consumer = agent_start();
+	char name[NAME_SIZE];
+
+	agent_expect(&worker, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&fail, "ok", "attach producer %s fail", name);
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&worker, "ok", "reserve 100");
+	agent_tell(&fail, "send one");
+	agent_tell(&drop, "send two");
+	WAIT_FOR(__builtin_popcountll(object_look(name).waiting_turn) == 2);
+	agent_expect(&worker, "ok", "commit 100");
+	cr_expect_str_eq(agent_hear(&fail), "ok");
+	cr_expect_str_eq(agent_hear(&drop), "ok");
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(strncmp(agent_ask(&consumer, "receive"), "ok ", 3), 0);
+	agent_quit(&worker);
+	agent_quit(&fail);
+	agent_quit(&drop);
+	all_end(name, &consumer);
+}
+
+/* Whoever comes first waits for room: then there is none for those behind it. */
+Test(full, fail_and_drop_new_do_not_queue_behind_one_who_waits_for_room, .timeout = 60)
+{
+	struct agent filler, fail = agent_start(), drop = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	filler = filler_start(name);
+	agent_expect(&fail, "ok", "attach producer %s fail", name);
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_tell(&filler, "send waits");
+	WAIT_FOR((object_look(name).room_wanted & 1) != 0);
+	agent_expect(&fail, "error EAGAIN", "send x");
+	agent_expect(&drop, "dropped", "send x");
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	filler_take(&consumer);
+	cr_expect_str_eq(agent_hear(&filler), "ok");
+	agent_expect(&consumer, "ok 3 1 5 1 FL- waits", "receive"); /* the second was dropped */
+	agent_expect(&fail, "ok", "send y");
+	agent_expect(&consumer, "ok 4 1 1 1 FL- y", "receive");
+	agent_quit(&filler);
+	agent_quit(&fail);
+	agent_quit(&drop);
+	all_end(name, &consumer);
+}
+
+/* ---- drop-new ---- */
+
+Test(full, drop_new_leaves_a_gap_in_the_sequence, .timeout = 60)
+{
+	struct agent filler, drop = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	filler = filler_start(name);
+	agent_quit(&filler);
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_expect(&drop, "dropped", "send a");
+	agent_expect(&drop, "dropped", "block 5 b");
+	agent_expect(&drop, "dropped", "sendn 4072"); /* just as long as the ring */
+	agent_expect(&drop, "dropped", "sendn 9000"); /* longer */
+	agent_expect(&drop, "ok 8", "dropped");
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	filler_take(&consumer);
+	agent_expect(&drop, "ok", "send c");
+	agent_expect(&drop, "ok", "block 2 d");
+	agent_expect(&consumer, "ok 10 1 1 1 FL- c", "receive");
+	agent_expect(&consumer, "ok 11 2 4 1 FL- d;d;", "receive");
+	agent_expect(&drop, "ok 8", "dropped");
+	agent_quit(&drop);
+	all_end(name, &consumer);
+}
+
+/* A lone producer, and one beside another: each has its own way to write. */
+Test(full, sequence_numbers_go_on_after_the_gap_whoever_sends, .timeout = 60)
+{
+	struct agent filler, drop = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	filler = filler_start(name);
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_expect(&drop, "dropped", "send a");
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	filler_take(&consumer);
+	agent_expect(&filler, "ok", "send b");
+	agent_quit(&drop);
+	agent_expect(&filler, "ok", "send c"); /* alone */
+	agent_expect(&consumer, "ok 3 1 1 1 FL- b", "receive");
+	agent_expect(&consumer, "ok 4 1 1 1 FL- c", "receive");
+	agent_quit(&filler);
+	all_end(name, &consumer);
+}
+
+/* A message longer than the ring has its number already; its later pieces must keep it. */
+Test(full, dropping_beside_a_message_longer_than_the_ring_does_not_harm_it, .timeout = 60)
+{
+	struct agent longer = agent_start(), drop = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	agent_expect(&longer, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_tell(&longer, "sendn 10000");
+	WAIT_FOR((object_look(name).room_wanted & 1) != 0);
+	agent_expect(&drop, "dropped", "send a");
+	agent_expect(&drop, "dropped", "send b");
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	for (size_t got = 0, size; got < 10000; got += size) {
+		unsigned long long sequence;
+
+		agent_ask(&consumer, "receive");
+		cr_assert_eq(sscanf(consumer.answer, "ok %llu %*u %zu", &sequence, &size), 2, "%s",
+			     consumer.answer);
+		cr_expect_eq(sequence, 1);
+	}
+	agent_expect(&consumer, "ok", "acknowledge");
+	cr_expect_str_eq(agent_hear(&longer), "ok");
+	agent_expect(&longer, "ok", "send c");
+	agent_expect(&consumer, "ok 4 1 1 1 FL- c", "receive");
+	agent_quit(&longer);
+	agent_quit(&drop);
+	all_end(name, &consumer);
+}
+
+/* The same when that one dies: its aborted mark has the number of its message. */
+Test(full, a_message_that_is_aborted_after_others_were_dropped_is_known, .timeout = 60)
+{
+	struct agent longer = agent_start(), drop = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	agent_expect(&longer, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_tell(&longer, "sendn 10000");
+	WAIT_FOR((object_look(name).room_wanted & 1) != 0);
+	agent_expect(&drop, "dropped", "send a");
+	agent_ask(&consumer, "receive");
+	cr_expect_eq(strncmp(consumer.answer, "ok 1 1 ", 7), 0);
+	agent_kill(&longer);
+	agent_expect(&drop, "ok", "look");
+	do
+		agent_ask(&consumer, "receive");
+	while (strncmp(consumer.answer, "ok 1 0 ", 7) == 0);
+	cr_expect_str_eq(consumer.answer, "error ABORTED");
+	agent_expect(&drop, "ok", "send b");
+	agent_expect(&consumer, "ok 3 1 1 1 FL- b", "receive");
+	agent_quit(&drop);
+	agent_expect(&consumer, "incomplete", "receive");
+	agent_quit(&consumer);
+	cr_assert(!object_exists(name));
+}
+
+/*
+ * A lone consumer goes on from record to record without moving head. What it has used up is
+ * room, even if nobody has counted it in.
+ */
+Test(full, room_that_a_consumer_has_done_with_is_found, .timeout = 60)
+{
+	static const char *const options[] = { "drop-new", "fail", "nonblock" };
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		struct agent producer = agent_start(), consumer = agent_start();
+		char name[NAME_SIZE];
+
+		agent_expect(&producer, "ok", "attach producer %s size=4096 %s", channel_name(name),
+			     options[i]);
+		agent_expect(&consumer, "ok", "attach consumer %s", name);
+		for (int sent = 0; sent < 16; sent++) /* 256 bytes of ring each */
+			agent_expect(&producer, "ok", "sendn 232");
+		for (int got = 0; got < 7; got++)
+			agent_ask(&consumer, "receive");
+		cr_assert_lt(object_look(name).head, 6 * 256); /* it lags behind */
+		agent_expect(&producer, "ok", "sendn 1000");
+		agent_quit(&producer);
+		for (int got = 7; got < 17; got++)
+			cr_expect_eq(strncmp(agent_ask(&consumer, "receive"), "ok ", 3), 0);
+		all_end(name, &consumer);
+	}
+}
+
+/* ---- drop-new, the tool ---- */
+
+Test(full, the_tool_says_how_many_it_has_dropped_and_exits_0, .timeout = 60)
+{
+	struct agent filler;
+	struct tool tool;
+	char name[NAME_SIZE], note[128];
+
+	filler = filler_start(name);
+	cr_expect_eq(
+		tool_run(&tool, "shm-produce", "-C", name, "--when-full", "drop-new", "a", "b"), 0);
+	snprintf(note, sizeof(note), "shm-produce: dropped 2 messages: channel \"%s\" was full\n",
+		 name);
+	expect_errors_contain(&tool, note);
+	tool_free(&tool);
+	cr_expect_eq(
+		tool_run(&tool, "shm-produce", "-q", "-C", name, "--when-full", "drop-new", "a"),
+		0);
+	cr_expect_not(story_contains(&tool, "dropped"));
+	tool_free(&tool);
+	cr_expect_eq(tool_run(&tool, "shm-produce", "-n", "-v", "-C", name, "--when-full",
+			      "drop-new", "a"),
+		     0);
+	expect_errors_contain(&tool, "channel is full, data dropped\n");
+	expect_errors_contain(&tool, "dropped 1 message: ");
+	tool_free(&tool);
+	agent_quit(&filler);
+	object_remove(name);
+}
+
+/* Lines from a file: those that come are whole, and with the dropped ones they are all. */
+Test(full, lines_that_do_not_fit_are_dropped_and_the_others_are_whole, .timeout = 60)
+{
+	enum { LINES = 5000, LINE = 10 };
+	struct tool producer, consumer;
+	char name[NAME_SIZE], *lines = malloc(LINES * LINE + 1), *output, *errors;
+	size_t size;
+	int input;
+
+	cr_assert_not_null(lines);
+	for (int i = 0; i < LINES; i++)
+		snprintf(lines + i * LINE, LINE + 1, "%09d\n", i);
+	input = bytes_file(lines, LINES * LINE);
+	producer = tool_start_fds(input, -1, "shm-produce", "-C", channel_name(name), "-s", "4K",
+				  "--when-full", "drop-new", NULL);
+	cr_expect_eq(tool_end(&producer), 0);
+	close(input);
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 0);
+	output = tool_output(&consumer, &size);
+	cr_assert_gt(size, 0);
+	cr_assert_eq(size % LINE, 0);
+	cr_expect_eq(memcmp(output, lines, size), 0); /* the first ones: there was room */
+	errors = tool_errors(&producer);
+	cr_expect_eq(atoi(strstr(errors, "dropped ") + 8), LINES - (int)size / LINE, "%s", errors);
+	free(errors);
+	free(output);
+	free(lines);
+	tool_free(&producer);
+	tool_free(&consumer);
+	cr_assert(!object_exists(name));
+}
+
+/* A line longer than the ring counts by its first piece: dropped to its end, even later. */
+Test(full, a_line_longer_than_the_ring_is_dropped_to_its_end, .timeout = 60)
+{
+	enum { LONG = 30000 };
+	struct agent filler, consumer = agent_start();
+	struct tool producer;
+	char name[NAME_SIZE], *line = malloc(LONG);
+	int input[2];
+
+	cr_assert_not_null(line);
+	memset(line, 'l', LONG);
+	cr_assert_eq(pipe2(input, O_CLOEXEC), 0);
+	filler = filler_start(name);
+	producer = tool_start_fds(input[0], -1, "shm-produce", "-v", "-C", name, "--when-full",
+				  "drop-new", "-D", "<>", NULL);
+	close(input[0]);
+	cr_assert_eq(write(input[1], line, LONG), LONG);
+	/* It is known to be too long before its end has come; nothing is said until then. */
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	cr_assert_eq(write(input[1], "<", 1), 1);
+	cr_assert_eq(write(input[1], ">dropped, too<>", 15), 15);
+	WAIT_FOR(story_contains(&producer, "dropped\nproducer: channel is full, data dropped\n"));
+	filler_take(&consumer);
+	cr_assert_eq(write(input[1], "next<>", 6), 6);
+	close(input[1]);
+	cr_expect_eq(tool_end(&producer), 0);
+	expect_errors_contain(&producer, "dropped 2 messages: ");
+	agent_expect(&consumer, "ok 4 1 6 1 FL- next<>", "receive");
+	free(line);
+	tool_free(&producer);
+	agent_quit(&filler);
+	all_end(name, &consumer);
+}
+
+/* With room for its first piece it is sent, and waits for room like any other. */
+Test(full, a_line_longer_than_the_ring_is_sent_if_its_first_piece_has_room, .timeout = 60)
+{
+	enum { LONG = 30000 };
+	struct tool producer, consumer;
+	char name[NAME_SIZE], *line = malloc(LONG), *output;
+	size_t size;
+	int input;
+
+	cr_assert_not_null(line);
+	memset(line, 'l', LONG);
+	line[LONG - 1] = '\n';
+	input = bytes_file(line, LONG);
+	producer = tool_start_fds(input, -1, "shm-produce", "-C", channel_name(name), "-s", "4K",
+				  "--when-full", "drop-new", NULL);
+	close(input);
+	WAIT_FOR((object_look(name).room_wanted & 1) != 0);
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 0);
+	cr_expect_eq(tool_end(&producer), 0);
+	output = tool_output(&consumer, &size);
+	cr_expect_eq(size, (size_t)LONG);
+	cr_expect_eq(memcmp(output, line, LONG), 0);
+	expect_errors_contain(&producer, "");
+	cr_expect_not(story_contains(&producer, "dropped"));
+	free(output);
+	free(line);
+	tool_free(&producer);
+	tool_free(&consumer);
+	cr_assert(!object_exists(name));
+}
+
+Test(full, a_file_longer_than_the_ring_is_dropped_as_a_whole, .timeout = 60)
+{
+	enum { LONG = 300000 };
+	struct agent filler, consumer = agent_start();
+	struct tool producer;
+	char name[NAME_SIZE], *bytes = calloc(1, LONG);
+	int input;
+
+	cr_assert_not_null(bytes);
+	filler = filler_start(name);
+	input = bytes_file(bytes, LONG);
+	producer = tool_start_fds(input, -1, "shm-produce", "-C", name, "--when-full", "drop-new",
+				  "-i", "-", NULL);
+	close(input);
+	cr_expect_eq(tool_end(&producer), 0);
+	expect_errors_contain(&producer, "dropped 1 message: ");
+	tool_free(&producer);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	filler_take(&consumer);
+	agent_expect(&filler, "ok", "send next");
+	agent_expect(&consumer, "ok 3 1 4 1 FL- next", "receive");
+	agent_quit(&filler);
+	free(bytes);
+	all_end(name, &consumer);
+}
+
+/* ---- usage ---- */
+
+Test(full, a_bad_answer_to_a_full_ring_is_a_usage_error, .timeout = 60)
+{
+	static const char *const bad[] = { "", "never", "drop", "drop-old-new", "Block" };
+	char name[NAME_SIZE];
+	struct tool tool;
+
+	channel_name(name);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "--when-full", bad[i], "x"),
+			     2);
+		expect_errors_contain(&tool, "block, fail or drop-new");
+		tool_free(&tool);
+	}
+	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "-n", "--when-full", "block", "x"),
+		     2);
+	expect_errors_contain(&tool, "--when-full block waits, --nonblock never does");
+	tool_free(&tool);
+	cr_expect_not(object_exists(name));
+	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "-n", "--when-full", "fail", "x"),
+		     0);
+	tool_free(&tool);
+	object_remove(name);
+}
