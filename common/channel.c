@@ -229,6 +229,8 @@ int channel_attach(struct channel *channel, enum channel_role role,
 		channel->options.timeout_ns = DEADLINE_NEVER;
 	if (channel->options.size == 0)
 		channel->options.size = CHANNEL_SIZE_DEFAULT;
+	if (channel->options.share == 0)
+		channel->options.share = 1;
 	if (!options->mode_given)
 		channel->options.mode = 0600;
 	channel->pid = getpid();

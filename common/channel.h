@@ -64,6 +64,7 @@ struct channel_options {
 	uint64_t timeout_ns;	 /* longest single wait: then -ETIMEDOUT; 0: for ever */
 	uint64_t spin_ns;	 /* how long to wait awake before sleeping; 0: as long as it has */
 				 /* lately paid; CHANNEL_SPIN_OFF: never */
+	uint32_t share;		 /* messages that CHANNEL_SHARE takes at a time; 0: one */
 	uint64_t first_position; /* tests only: where positions start, a multiple of 8 */
 };
 
@@ -225,7 +226,8 @@ struct channel_delivery {
 
 enum channel_receive_flags {
 	CHANNEL_DONTWAIT = 1, /* -EAGAIN when there is nothing; inside a message it waits */
-	CHANNEL_FOLLOW = 2    /* the end of the producers is not the end */
+	CHANNEL_FOLLOW = 2,   /* the end of the producers is not the end */
+	CHANNEL_SHARE = 4     /* beside other consumers, take no more than options.share */
 };
 
 enum channel_receive_result { CHANNEL_ENDED = 0, CHANNEL_DELIVERED = 1 };

@@ -78,20 +78,24 @@ static bool record_whole(const struct record *record)
 	return (record->flags & (RECORD_MORE | RECORD_CONTINUED)) == 0;
 }
 
+/* No other consumer is attached. */
+static bool alone(struct channel *channel)
+{
+	return atomic_load(&consumers_of(channel)->side.attached) == channel->slot_bit;
+}
+
 /* Extends a new claim of one record by those behind it, if nobody else is there to take them. */
 static void claim_batch(struct visit *visit, const struct record *first, struct claim_state *state)
 {
 	struct channel *channel = visit->channel;
 	const struct ring *ring = &channel->segment.ring;
-	uint64_t attached = atomic_load(&consumers_of(channel)->side.attached);
 	uint64_t most = ring->capacity / 4;
 	uint32_t messages = first->messages - state->begin.index;
 	struct cursor end = state->end;
 	struct record record;
 
 	channel->claimed_ns = channel->looked_at_ns;
-	channel->batching =
-		record_whole(first) && end.offset == 0 && (attached & (attached - 1)) == 0;
+	channel->batching = record_whole(first) && end.offset == 0 && alone(channel);
 	for (uint32_t records = 1; channel->batching && records < channel->batch; records++) {
 		if (end.record == channel->known_tail || end.record - state->begin.record >= most ||
 		    !ring_get(ring, end.record, channel->known_tail, &record) ||
@@ -104,7 +108,17 @@ static void claim_batch(struct visit *visit, const struct record *first, struct 
 	channel->batch_end = end.record;
 }
 
-/* Claims from `next`: at most `most` messages. */
+/* How many messages a new claim may hold. Who shares leaves the rest of a block to the others. */
+static uint32_t claim_most(const struct visit *visit)
+{
+	uint32_t share = visit->channel->options.share;
+
+	if ((visit->flags & CHANNEL_SHARE) == 0 || share >= visit->most || alone(visit->channel))
+		return visit->most;
+	return share;
+}
+
+/* Claims from `next`. */
 static int claim_next(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
@@ -133,7 +147,7 @@ static int claim_next(struct visit *visit)
 		next_write(consumers, state.end);
 	}
 	state.end = state.begin;
-	if (!ring_skip(ring, &record, visit->most, &state.end))
+	if (!ring_skip(ring, &record, claim_most(visit), &state.end))
 		return -CHANNEL_EDAMAGED;
 	state.sequence = record.sequence;
 	state.producer = record.producer;
@@ -455,12 +469,6 @@ static bool visit_again(void *context)
 	return visit(context) != VISIT_NOTHING;
 }
 
-/* Only the one consumer that is woken shall act; if there is but one, it need not be woken. */
-static bool alone(struct channel *channel)
-{
-	return atomic_load(&consumers_of(channel)->side.attached) == channel->slot_bit;
-}
-
 /* A lone consumer spins on tail itself: a producer that is at work then has nobody to wake. */
 static bool tail_moves(struct channel *channel)
 {
@@ -499,6 +507,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 		rc = deadline_passed(visit_deadline(&look));
 		if (rc < 0)
 			break;
+		/* Only the one consumer that is woken shall act; a lone one need not be woken. */
 		spun = alone(channel);
 		if (spun && tail_moves(channel)) {
 			rc = visit(&look);

@@ -140,7 +140,7 @@ static void tell_lost(void)
 
 static enum cli_exit receive_messages(void)
 {
-	unsigned flags = (consumer.follow ? CHANNEL_FOLLOW : 0) |
+	unsigned flags = CHANNEL_SHARE | (consumer.follow ? CHANNEL_FOLLOW : 0) |
 			 (consumer.exit_empty || settings.channel.nonblock ? CHANNEL_DONTWAIT : 0);
 	bool told_waiting = false;
 

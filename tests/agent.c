@@ -3,14 +3,15 @@
  * answers each with one line: "ok ...", or "error NAME". So a test can stop, kill or look
  * between any two steps.
  *
- *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [nonblock] [fresh] [nocreate]
+ *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [share=N] [nonblock] [fresh]
+ *          [nocreate]
  *   detach [failed] [end]
  *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
  *   block N TEXT        N messages "TEXT;" with delimiter ";"
  *   piece N more|last   a piece of N bytes of a long message
  *   reserve N           commit N   cancel
  *   ack                 waits until everything sent is acknowledged
- *   receive [N] [dontwait] [follow]
+ *   receive [N] [dontwait] [follow] [share]
  *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", "ended", "incomplete"
  *   check               is what was received what sendn makes?
  *   acknowledge         give N   lost
@@ -131,6 +132,7 @@ static int attach(const char *line)
 	options.size = value_of(line, " size=");
 	options.first_position = value_of(line, " first=");
 	options.timeout_ns = value_of(line, " timeout=") * NS_PER_MS;
+	options.share = (uint32_t)value_of(line, " share=");
 	options.nonblock = has_word(line, "nonblock");
 	options.fresh = has_word(line, "fresh");
 	options.never_create = has_word(line, "nocreate");
@@ -178,7 +180,8 @@ static int send_piece(const char *line)
 static void receive(const char *line)
 {
 	unsigned flags = (has_word(line, "dontwait") ? CHANNEL_DONTWAIT : 0) |
-			 (has_word(line, "follow") ? CHANNEL_FOLLOW : 0);
+			 (has_word(line, "follow") ? CHANNEL_FOLLOW : 0) |
+			 (has_word(line, "share") ? CHANNEL_SHARE : 0);
 	uint32_t most = (uint32_t)value_of(line, "receive ");
 	int rc = channel_receive(channel, most == 0 ? UINT32_MAX : most, flags, 0, &delivery);
 	int shown;
