@@ -75,6 +75,11 @@ bool channel_contains(const struct channel *channel, const void *address)
 	return segment_contains(&channel->segment, address);
 }
 
+uint64_t channel_epoch(const struct channel *channel)
+{
+	return channel->attached ? channel->segment.shared->header.epoch : 0;
+}
+
 uint64_t channel_capacity(const struct channel *channel)
 {
 	return channel->attached ? channel->segment.ring.capacity : 0;

@@ -41,18 +41,19 @@ void claim_forsake(struct channel *channel, int index, struct cursor delivered)
 	struct claim_state state = claim_read(&consumers->claims[index]);
 
 	lost_report(channel, &state);
-	claim_shorten(consumers, index, &state, delivered);
+	if (claim_attempts(&consumers->claims[index]) == 1) /* nobody had the rest before us */
+		claim_shorten(consumers, index, &state, delivered);
 	claim_orphan(consumers, index);
 }
 
-/* The same for one that is dead: no more than one record can have been delivered. */
+/* The same for one that is dead: one record can have been delivered, or all together. */
 static void claim_forsake_first(struct channel *channel, int index)
 {
 	struct claim_state state = claim_read(&consumers_of(channel)->claims[index]);
 	struct cursor delivered = state.end;
 	struct record record;
 
-	if ((state.flags & CLAIM_MID) == 0 &&
+	if ((state.flags & (CLAIM_MID | CLAIM_TOGETHER)) == 0 &&
 	    ring_get(&channel->segment.ring, state.begin.record, state.end.record, &record))
 		delivered = cursor_after(state.begin.record, &record);
 	claim_forsake(channel, index, delivered);

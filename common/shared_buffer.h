@@ -26,7 +26,7 @@ enum {
 	LAYOUT_PAGE = 4096 /* mutexes lie on pages of their own */
 };
 
-#define LAYOUT_VERSION 2u
+#define LAYOUT_VERSION 3u
 
 /* The first eight bytes of the object. Written as one word each. */
 #define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
@@ -136,8 +136,10 @@ struct cursor {
 };
 
 enum claim_flags {
-	CLAIM_MID = 1, /* inside a message longer than the ring: more pieces follow */
-	CLAIM_PART = 2 /* a part of that message has been acknowledged and freed */
+	CLAIM_MID = 1,	/* inside a message longer than the ring: more pieces follow */
+	CLAIM_PART = 2, /* a part of that message has been acknowledged and freed */
+	/* all of it may be in its owner's hands at once, not only its first record */
+	CLAIM_TOGETHER = 4
 };
 
 struct claim_state {

@@ -3,16 +3,19 @@
  * answers each with one line: "ok ...", or "error NAME". So a test can stop, kill or look
  * between any two steps.
  *
- *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [share=N] [nonblock] [fresh]
- *          [nocreate]
+ *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [share=N] [gather=MS]
+ *          [nonblock] [fresh] [nocreate]
  *   detach [failed] [end]
  *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
  *   block N TEXT        N messages "TEXT;" with delimiter ";"
  *   piece N more|last   a piece of N bytes of a long message
  *   reserve N           commit N   cancel
  *   ack                 waits until everything sent is acknowledged
- *   receive [N] [dontwait] [follow] [share]
+ *   receive [N] [dontwait] [follow] [share] [together]
  *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", "ended", "incomplete"
+ *   more                the next part of what came together, as receive; "ended"
+ *   retry               "ok ATTEMPTS"
+ *   epoch               "ok EPOCH"
  *   check               is what was received what sendn makes?
  *   acknowledge         give N   lost
  *   lock producer|consumer    holds that side's mutex; unlock: lets go
@@ -133,6 +136,7 @@ static int attach(const char *line)
 	options.first_position = value_of(line, " first=");
 	options.timeout_ns = value_of(line, " timeout=") * NS_PER_MS;
 	options.share = (uint32_t)value_of(line, " share=");
+	options.gather_ns = value_of(line, " gather=") * NS_PER_MS;
 	options.nonblock = has_word(line, "nonblock");
 	options.fresh = has_word(line, "fresh");
 	options.never_create = has_word(line, "nocreate");
@@ -177,13 +181,8 @@ static int send_piece(const char *line)
 	return rc;
 }
 
-static void receive(const char *line)
+static void tell_delivery(int rc)
 {
-	unsigned flags = (has_word(line, "dontwait") ? CHANNEL_DONTWAIT : 0) |
-			 (has_word(line, "follow") ? CHANNEL_FOLLOW : 0) |
-			 (has_word(line, "share") ? CHANNEL_SHARE : 0);
-	uint32_t most = (uint32_t)value_of(line, "receive ");
-	int rc = channel_receive(channel, most == 0 ? UINT32_MAX : most, flags, 0, &delivery);
 	int shown;
 
 	if (rc < 0) {
@@ -197,6 +196,28 @@ static void receive(const char *line)
 		       delivery.first ? "F" : "-", delivery.last ? "L" : "-",
 		       delivery.unterminated ? "U" : "-", shown, (const char *)delivery.bytes);
 	}
+}
+
+static void receive(const char *line)
+{
+	unsigned flags = (has_word(line, "dontwait") ? CHANNEL_DONTWAIT : 0) |
+			 (has_word(line, "follow") ? CHANNEL_FOLLOW : 0) |
+			 (has_word(line, "share") ? CHANNEL_SHARE : 0) |
+			 (has_word(line, "together") ? CHANNEL_TOGETHER : 0);
+	uint32_t most = (uint32_t)value_of(line, "receive ");
+
+	tell_delivery(channel_receive(channel, most == 0 ? UINT32_MAX : most, flags, 0, &delivery));
+}
+
+static void retry(void)
+{
+	uint32_t attempts;
+	int rc = channel_retry(channel, &attempts);
+
+	if (rc < 0)
+		answer(rc);
+	else
+		printf("ok %u\n", attempts);
 }
 
 static int check(void)
@@ -255,6 +276,12 @@ static void obey(const char *line)
 		answer(channel_wait_acknowledged(channel));
 	} else if (strcmp(word, "receive") == 0) {
 		receive(line);
+	} else if (strcmp(word, "more") == 0) {
+		tell_delivery(channel_receive_more(channel, &delivery));
+	} else if (strcmp(word, "retry") == 0) {
+		retry();
+	} else if (strcmp(word, "epoch") == 0) {
+		printf("ok %llu\n", (unsigned long long)channel_epoch(channel));
 	} else if (strcmp(word, "check") == 0) {
 		answer(check());
 	} else if (strcmp(word, "acknowledge") == 0) {
