@@ -50,7 +50,7 @@ all: $(tools)
 
 $(BUILD)/shm-produce: $(BUILD)/obj/producer/shm-produce.o $(library)
 	$(call say,$(link),LD)
-$(BUILD)/shm-consume: $(BUILD)/obj/consumer/shm-consume.o $(library)
+$(BUILD)/shm-consume: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard consumer/*.c))) $(library)
 	$(call say,$(link),LD)
 $(library): $(library_objects)
 	@rm -f $@

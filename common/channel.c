@@ -76,6 +76,11 @@ bool channel_contains(const struct channel *channel, const void *address)
 	return segment_contains(&channel->segment, address);
 }
 
+uint64_t channel_epoch(const struct channel *channel)
+{
+	return channel->attached ? channel->segment.shared->header.epoch : 0;
+}
+
 uint64_t channel_capacity(const struct channel *channel)
 {
 	return channel->attached ? channel->segment.ring.capacity : 0;
@@ -284,6 +289,8 @@ static void channel_begin(struct channel *channel, enum channel_role role,
 		channel->options.timeout_ns = DEADLINE_NEVER;
 	if (channel->options.size == 0)
 		channel->options.size = CHANNEL_SIZE_DEFAULT;
+	if (channel->options.share == 0)
+		channel->options.share = 1;
 	if (!options->mode_given)
 		channel->options.mode = 0600;
 	channel->pid = getpid();

@@ -79,6 +79,8 @@ struct channel_options {
 	uint64_t timeout_ns; /* longest single wait: then -ETIMEDOUT; 0: for ever */
 	uint64_t spin_ns;    /* how long to wait awake before sleeping; 0: as long as it has */
 			     /* lately paid; CHANNEL_SPIN_OFF: never */
+	uint32_t share;	     /* messages that CHANNEL_SHARE takes at a time; 0: one */
+	uint64_t gather_ns;  /* how long CHANNEL_TOGETHER waits for more messages; 0: not */
 	/* consumer: its group, 1 to CHANNEL_GROUP_MAX bytes; NULL: the one without a name */
 	const char *group;
 	bool newest;  /* ... which, if it is new, begins with what is sent from now on */
@@ -189,6 +191,9 @@ bool channel_contains(const struct channel *channel, const void *address);
 /* Size of the ring in bytes; 0 when not attached. */
 uint64_t channel_capacity(const struct channel *channel);
 
+/* When the channel was made, in ns since 1970: tells channels of one name apart. */
+uint64_t channel_epoch(const struct channel *channel);
+
 /* ---- sending ---- */
 
 /*
@@ -287,7 +292,9 @@ struct channel_delivery {
 
 enum channel_receive_flags {
 	CHANNEL_DONTWAIT = 1, /* -EAGAIN when there is nothing; inside a message it waits */
-	CHANNEL_FOLLOW = 2    /* the end of the producers is not the end */
+	CHANNEL_FOLLOW = 2,   /* the end of the producers is not the end */
+	CHANNEL_SHARE = 4,    /* beside other consumers, take no more than options.share */
+	CHANNEL_TOGETHER = 8  /* take up to `most` messages out of several records, as one */
 };
 
 enum channel_receive_result { CHANNEL_ENDED = 0, CHANNEL_DELIVERED = 1 };
@@ -300,6 +307,20 @@ enum channel_receive_result { CHANNEL_ENDED = 0, CHANNEL_DELIVERED = 1 };
  */
 int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
 		    struct channel_delivery *delivery);
+
+/*
+ * With CHANNEL_TOGETHER a delivery may come in several parts, one for each record. This hands
+ * out the next part of what is in hand, without acknowledging the parts before: CHANNEL_DELIVERED,
+ * or CHANNEL_ENDED if there is none. All parts are acknowledged or given back together, and come
+ * again together if this process dies. A message longer than the ring comes as always.
+ */
+int channel_receive_more(struct channel *channel, struct channel_delivery *delivery);
+
+/*
+ * Begins another attempt at what is in hand, which counts as a redelivery would: *attempts are
+ * delivery.attempts now. They are kept in the channel, whatever happens to this process.
+ */
+int channel_retry(struct channel *channel, uint32_t *attempts);
 
 /* Acknowledges the delivery in hand without taking another. */
 int channel_acknowledge(struct channel *channel);

@@ -66,11 +66,36 @@ void claim_acknowledge(struct claim *claim, uint64_t position)
 	atomic_store_explicit(&claim->done, position, memory_order_release);
 }
 
+static uint32_t attempts_next(const struct claim *claim)
+{
+	uint32_t attempts = claim_attempts(claim);
+
+	return attempts == UINT32_MAX ? attempts : attempts + 1;
+}
+
+static void attempts_store(struct claim *claim, uint32_t attempts)
+{
+	atomic_store_explicit(&claim->owner, owner_word(claim_owner(claim), attempts),
+			      memory_order_release);
+}
+
+uint32_t claim_retry(struct claim *claim)
+{
+	attempts_store(claim, attempts_next(claim));
+	return claim_attempts(claim);
+}
+
+void claim_attempts_limit(struct claim *claim, uint32_t attempts)
+{
+	if (claim_attempts(claim) > attempts)
+		attempts_store(claim, attempts);
+}
+
 void claim_adopt(struct group *group, int index, unsigned slot)
 {
 	struct claim *claim = &group->claims[index];
 
-	atomic_store_explicit(&claim->owner, owner_word(slot + 1, claim_attempts(claim) + 1),
+	atomic_store_explicit(&claim->owner, owner_word(slot + 1, attempts_next(claim)),
 			      memory_order_release);
 }
 

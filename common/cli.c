@@ -195,16 +195,26 @@ static uint64_t parse_spin(const struct cli_settings *settings, const char *text
 	return cli_seconds(settings, "spin", text);
 }
 
-uint64_t cli_count(const struct cli_settings *settings, const char *option, const char *text)
+uint64_t cli_number(const struct cli_settings *settings, const char *option, const char *text,
+		    uint64_t least, uint64_t most)
 {
-	unsigned long long count;
+	unsigned long long number;
 	char *end;
 
 	errno = 0;
-	count = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || *end != '\0' || errno != 0 || count == 0)
-		cli_usage_error(settings, "bad %s \"%s\": a whole number from 1", option, text);
-	return count;
+	number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end != '\0' || errno != 0 || number < least)
+		cli_usage_error(settings, "bad %s \"%s\": a whole number from %llu", option, text,
+				(unsigned long long)least);
+	if (number > most)
+		cli_usage_error(settings, "bad %s \"%s\": at most %llu", option, text,
+				(unsigned long long)most);
+	return number;
+}
+
+uint64_t cli_count(const struct cli_settings *settings, const char *option, const char *text)
+{
+	return cli_number(settings, option, text, 1, UINT64_MAX);
 }
 
 static mode_t parse_mode(const struct cli_settings *settings, const char *text)
@@ -317,8 +327,8 @@ static void help_print(const struct cli_tool *tool)
 	}
 	printf("\nExit status: 0 done; 1 failed; 2 usage; 3 would block, or fewer messages than\n"
 	       "asked for; 4 a producer died or failed, the stream may be incomplete; 124 timed\n"
-	       "out. See %s(1).\n",
-	       tool->name);
+	       "out%s. See %s(1).\n",
+	       tool->statuses != NULL ? tool->statuses : "", tool->name);
 }
 
 /* --help and --version go to a pipe or a full disk like anything else. */
@@ -335,12 +345,14 @@ static void exit_flushed(const struct cli_settings *settings)
 static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 {
 	static struct option longs[OPTIONS_MAX + 1];
-	static char shorts[2 * OPTIONS_MAX + 2];
+	static char shorts[2 * OPTIONS_MAX + 3];
 
 	if (longs[0].name == NULL) {
 		char *letter = shorts;
 		int count = 0;
 
+		if (tool->operands_last)
+			*letter++ = '+';
 		*letter++ = ':';
 		for (const struct cli_option *option = tool->options; option->key != 0; option++) {
 			if (count == OPTIONS_MAX)
@@ -374,12 +386,18 @@ static void option_refuse(const struct cli_settings *settings, int key, int argc
 
 int cli_next_option(struct cli_settings *settings, int argc, char **argv, const char **argument)
 {
+	static const char *last_argument; /* which may be a "--", too */
+
 	for (;;) {
 		int key;
 
 		opterr = 0;
 		key = next_long_option(settings->tool, argc, argv);
 		*argument = optarg;
+		if (key == -1)
+			settings->dashes = optind > 1 && argv[optind - 1] != last_argument &&
+					   strcmp(argv[optind - 1], "--") == 0;
+		last_argument = optarg;
 		switch (key) {
 		case 'C':
 			if (!channel_name_valid(optarg))

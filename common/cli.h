@@ -5,6 +5,7 @@
 #ifndef CLI_H
 #define CLI_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,9 +18,13 @@ enum cli_exit {
 	CLI_DONE = 0,
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,
-	CLI_WOULD_BLOCK = 3, /* or fewer messages than asked for */
-	CLI_INCOMPLETE = 4,  /* a producer died or failed: the stream may be incomplete */
-	CLI_TIMED_OUT = 124
+	CLI_WOULD_BLOCK = 3,	  /* or fewer messages than asked for */
+	CLI_INCOMPLETE = 4,	  /* a producer died or failed: the stream may be incomplete */
+	CLI_COMMAND_FAILED = 123, /* for good; this and the next ones as xargs has them */
+	CLI_TIMED_OUT = 124,
+	CLI_COMMAND_KILLED = 125,
+	CLI_CANNOT_RUN = 126,
+	CLI_NOT_FOUND = 127
 };
 
 /* Options without a letter. The tools' own start at CLI_KEY_TOOL. */
@@ -73,6 +78,8 @@ struct cli_tool {
 	const char *usage;		  /* lines of "[OPTION]..." */
 	const char *about;		  /* one sentence */
 	const struct cli_option *options; /* ends with a zero key */
+	const char *statuses;		  /* exit statuses that only it has, for --help; or NULL */
+	bool operands_last;		  /* what follows the first operand is no option */
 };
 
 /* What the common options say. */
@@ -81,6 +88,7 @@ struct cli_settings {
 	struct channel_options channel;
 	struct delimiter delimiter;
 	bool size_given;
+	bool dashes; /* the operands follow "--" */
 	bool quiet;
 	bool verbose;
 };
@@ -98,6 +106,10 @@ void cli_begin(struct cli_settings *settings, const struct cli_tool *tool);
 /* Numbers; a bad one is a usage error that names the option. */
 uint64_t cli_seconds(const struct cli_settings *settings, const char *option, const char *text);
 uint64_t cli_count(const struct cli_settings *settings, const char *option, const char *text);
+
+/* A whole number from `least` to `most`. */
+uint64_t cli_number(const struct cli_settings *settings, const char *option, const char *text,
+		    uint64_t least, uint64_t most);
 
 /* "tool: message", one line on standard error. */
 __attribute__((format(printf, 2, 3))) void cli_error(const struct cli_settings *settings,
@@ -136,8 +148,24 @@ void cli_check_size(const struct cli_settings *settings, const struct channel *c
  * ignored at entry stays ignored. Once caught, a signal keeps interrupting system calls
  * until the process ends, so none that comes just before a call is missed. SIGBUS from the
  * channel's memory, which somebody has truncated, ends the process with one line and status 1.
+ * NULL: who calls looks at cli_signal_caught() and interrupts its endpoints itself.
  */
 void cli_signals_catch(const struct cli_settings *settings, struct channel *channel);
+
+/* The signal that was caught first, or 0; and how often that one came. */
+int cli_signal_caught(unsigned *times);
+
+/*
+ * The calling thread works on this channel, whose name is `name` (NULL: on none any more): a
+ * SIGBUS in it is due to that one's memory.
+ */
+void cli_thread_channel(struct channel *channel, const char *name);
+
+/*
+ * What a command that we start shall have as it would without us: the signals that it blocks,
+ * and those that it does not ignore although we do.
+ */
+void cli_signals_of_child(sigset_t *blocked, sigset_t *not_ignored);
 
 /*
  * Runs `work`; if it returns CLI_ANOTHER_THREAD, runs it again in a thread with another id

@@ -21,40 +21,66 @@ enum { CAUGHT_COUNT = sizeof(caught_signals) / sizeof(caught_signals[0]) };
 
 static struct channel *_Atomic interrupted_channel;
 static atomic_int caught;
-static bool pipe_ignored;
-static char truncated[CHANNEL_NAME_MAX + 128]; /* what on_bus_error() says */
+static atomic_uint caught_times;
+static bool pipe_ignored, file_size_ignored;
+static sigset_t blocked_at_start;
+
+/* For on_bus_error(). An endpoint belongs to a thread, so a fault in it, too. */
+static const char *tool_name, *channel_name;
+static _Thread_local struct channel *thread_channel;
+static _Thread_local const char *thread_channel_name;
 
 static void on_signal(int number)
 {
 	const struct itimerval knock = { .it_interval = { .tv_usec = KNOCK_AGAIN_US },
 					 .it_value = { .tv_usec = KNOCK_AGAIN_US } };
 	struct channel *channel = atomic_load(&interrupted_channel);
-	int saved = errno;
+	int saved = errno, first = 0;
 
-	if (number != SIGALRM && atomic_exchange(&caught, number) == 0) {
+	if (number != SIGALRM && atomic_compare_exchange_strong(&caught, &first, number)) {
 		struct sigaction action = { .sa_handler = on_signal };
 
 		sigemptyset(&action.sa_mask);
 		sigaction(SIGALRM, &action, NULL); /* from now on it is our own */
 		setitimer(ITIMER_REAL, &knock, NULL);
 	}
+	if (number == atomic_load(&caught))
+		atomic_fetch_add(&caught_times, 1);
 	if (channel != NULL)
 		channel_interrupt(channel);
 	errno = saved;
 }
 
 /* Nothing can be given back: the memory that would say so is gone. */
+static void end_truncated(const char *name)
+{
+	char line[CHANNEL_NAME_MAX + 128];
+
+	strcpy(line, tool_name);
+	strcat(line, ": channel \"");
+	strcat(line, name);
+	strcat(line, "\" is damaged: somebody has truncated its memory\n");
+	if (write(STDERR_FILENO, line, strlen(line)) < 0)
+		_exit(CLI_FAILED);
+	_exit(CLI_FAILED);
+}
+
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
 	struct channel *channel = atomic_load(&interrupted_channel);
 
 	(void)context;
-	if (channel != NULL && channel_contains(channel, info->si_addr)) {
-		if (write(STDERR_FILENO, truncated, strlen(truncated)) < 0)
-			_exit(CLI_FAILED);
-		_exit(CLI_FAILED);
-	}
+	if (channel != NULL && channel_contains(channel, info->si_addr))
+		end_truncated(channel_name);
+	if (thread_channel != NULL && channel_contains(thread_channel, info->si_addr))
+		end_truncated(thread_channel_name);
 	signal(number, SIG_DFL); /* not ours: it comes again when we return */
+}
+
+void cli_thread_channel(struct channel *channel, const char *name)
+{
+	thread_channel = channel;
+	thread_channel_name = name;
 }
 
 void cli_signals_catch(const struct cli_settings *settings, struct channel *channel)
@@ -63,9 +89,9 @@ void cli_signals_catch(const struct cli_settings *settings, struct channel *chan
 	struct sigaction bus = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
 	struct sigaction before;
 
-	snprintf(truncated, sizeof(truncated),
-		 "%s: channel \"%s\" is damaged: somebody has truncated its memory\n",
-		 settings->tool->name, settings->channel.name);
+	tool_name = settings->tool->name;
+	channel_name = settings->channel.name;
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked_at_start);
 	sigemptyset(&bus.sa_mask);
 	sigaction(SIGBUS, &bus, NULL);
 	sigemptyset(&action.sa_mask);
@@ -79,7 +105,25 @@ void cli_signals_catch(const struct cli_settings *settings, struct channel *chan
 	sigaction(SIGPIPE, NULL, &before);
 	pipe_ignored = before.sa_handler == SIG_IGN;
 	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGXFSZ, NULL, &before);
+	file_size_ignored = before.sa_handler == SIG_IGN;
 	signal(SIGXFSZ, SIG_IGN);
+}
+
+int cli_signal_caught(unsigned *times)
+{
+	*times = atomic_load(&caught_times);
+	return atomic_load(&caught);
+}
+
+void cli_signals_of_child(sigset_t *blocked, sigset_t *not_ignored)
+{
+	*blocked = blocked_at_start;
+	sigemptyset(not_ignored);
+	if (!pipe_ignored)
+		sigaddset(not_ignored, SIGPIPE);
+	if (!file_size_ignored)
+		sigaddset(not_ignored, SIGXFSZ);
 }
 
 bool cli_pipe_ignored(void)

@@ -61,11 +61,13 @@ struct channel {
 	bool skipping;		     /* pieces of a message that began before our group did */
 	bool piece_acknowledged;     /* the claim is inside a message, with nothing in hand */
 	struct cursor delivered_end; /* up to where the claim was given to the caller */
-	bool batching;		     /* we claimed it anew, so it was never delivered before; ... */
-	uint64_t batch_end;	     /* ... it ends at this record */
-	uint32_t batch;		     /* records to claim at once */
-	uint64_t claimed_ns;	     /* when, and ... */
-	uint64_t known_tail;	     /* tail when we last looked */
+	bool adopted;		     /* it was in other hands before */
+	uint32_t together;   /* messages that one delivery may hold in several parts; 0: none */
+	bool batching;	     /* we claimed it anew, so it was never delivered before; ... */
+	uint64_t batch_end;  /* ... it ends at this record */
+	uint32_t batch;	     /* records to claim at once */
+	uint64_t claimed_ns; /* when, and ... */
+	uint64_t known_tail; /* tail when we last looked */
 	uint32_t delivered_messages; /* how many that were */
 	uint64_t events_then;	     /* `events` when we attached */
 	uint64_t told_then;	     /* `told` when we attached */

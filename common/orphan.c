@@ -41,25 +41,27 @@ void claim_forsake(struct channel *channel, struct group *group, int index, stru
 	struct claim_state state = claim_read(&group->claims[index]);
 
 	lost_report(channel, &state);
-	if ((state.flags & CLAIM_MID) == 0 && claim_attempts(&group->claims[index]) == 1 &&
-	    cursor_equal(state.begin, delivered) && cursor_equal(next_read(group), state.end)) {
-		/* Nothing of it was delivered. `next` first, as in claim_shorten(). */
-		next_write(group, state.begin);
-		claim_drop(group, index);
-		return;
+	if (claim_attempts(&group->claims[index]) == 1) { /* nobody had the rest before us */
+		if ((state.flags & CLAIM_MID) == 0 && cursor_equal(state.begin, delivered) &&
+		    cursor_equal(next_read(group), state.end)) {
+			/* Nor did we. `next` first, as in claim_shorten(). */
+			next_write(group, state.begin);
+			claim_drop(group, index);
+			return;
+		}
+		claim_shorten(group, index, &state, delivered);
 	}
-	claim_shorten(group, index, &state, delivered);
 	claim_orphan(group, index);
 }
 
-/* The same for one that is dead: no more than one record can have been delivered. */
+/* The same for one that is dead: one record can have been delivered, or all together. */
 static void claim_forsake_first(struct channel *channel, struct group *group, int index)
 {
 	struct claim_state state = claim_read(&group->claims[index]);
 	struct cursor delivered = state.end;
 	struct record record;
 
-	if ((state.flags & CLAIM_MID) == 0 &&
+	if ((state.flags & (CLAIM_MID | CLAIM_TOGETHER)) == 0 &&
 	    ring_get(&channel->segment.ring, state.begin.record, state.end.record, &record))
 		delivered = cursor_after(state.begin.record, &record);
 	claim_forsake(channel, group, index, delivered);

@@ -5,9 +5,10 @@
 #include "group.h"
 #include "orphan.h"
 #include "stream.h"
+#include "together.h"
 
 /* What a visit to the consumers' mutex came back with, beside an error and public results. */
-enum { VISIT_NOTHING = 2 };
+enum { VISIT_NOTHING = 2, VISIT_GATHERING };
 
 #define ALL_DONE UINT32_MAX /* of the delivery in hand */
 
@@ -26,10 +27,21 @@ struct visit {
 	uint64_t timeout_ns;	  /* of the whole wait */
 	bool deadline_set;	  /* ... from the first time that it was asked for */
 	struct deadline deadline; /* of the whole wait: the lock is a part of it */
+	uint64_t gather_until_ns; /* when to take what there is; 0: nothing to wait for */
 	int result;
 	bool more; /* for others: wake one when unlocked */
 	bool head_moved;
 };
+
+/* When the whole wait has to end. The clock is read when there is something to wait for. */
+static const struct deadline *visit_deadline(struct visit *visit)
+{
+	if (!visit->deadline_set)
+		visit->deadline =
+			deadline_after(visit->timeout_ns, -ETIMEDOUT, &visit->channel->interrupted);
+	visit->deadline_set = true;
+	return &visit->deadline;
+}
 
 static struct claim *claim_held(struct channel *channel)
 {
@@ -86,15 +98,15 @@ static void delivery_done(struct channel *channel)
 		channel->claim = NO_CLAIM;
 		batch_learn(channel);
 	} else {
+		/*
+		 * First the attempts: if we die in between, the front comes again, as it does
+		 * when we die before. The other way round the rest would inherit them.
+		 */
+		claim_attempts_limit(claim_held(channel), channel->adopted ? 2 : 1);
 		state.begin = channel->delivered_end;
 		claim_write(claim_held(channel), &state);
 		batch_share(channel, &state);
 	}
-}
-
-static bool record_whole(const struct record *record)
-{
-	return (record->flags & (RECORD_MORE | RECORD_CONTINUED)) == 0;
 }
 
 /* Extends a new claim of one record by those behind it, if nobody else is there to take them. */
@@ -121,7 +133,38 @@ static void claim_batch(struct visit *visit, const struct record *first, struct 
 	channel->batch_end = end.record;
 }
 
-/* Claims from `next`: at most `most` messages. */
+/* Is it better to wait until more messages have come together? No longer than for anything else. */
+static bool gathering(struct visit *visit, struct cursor begin)
+{
+	struct channel *channel = visit->channel;
+	uint64_t now;
+
+	if ((visit->flags & CHANNEL_TOGETHER) == 0 || channel->options.gather_ns == 0 ||
+	    channel->options.nonblock ||
+	    !together_expects(channel, begin, visit->most, (visit->flags & CHANNEL_FOLLOW) != 0))
+		return false;
+	now = clock_now_ns();
+	if (visit->gather_until_ns == 0) {
+		uint64_t deadline = visit_deadline(visit)->at_ns;
+
+		visit->gather_until_ns = now + channel->options.gather_ns;
+		if (visit->gather_until_ns > deadline)
+			visit->gather_until_ns = deadline;
+	}
+	return now < visit->gather_until_ns;
+}
+
+/* How many messages a new claim may hold. Who shares leaves the rest of a block to the others. */
+static uint32_t claim_most(const struct visit *visit)
+{
+	uint32_t share = visit->channel->options.share;
+
+	if ((visit->flags & CHANNEL_SHARE) == 0 || share >= visit->most || alone(visit->channel))
+		return visit->most;
+	return share;
+}
+
+/* Claims from `next`. */
 static int claim_next(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
@@ -134,8 +177,10 @@ static int claim_next(struct visit *visit)
 
 	for (;;) {
 		state.begin = next_read(group);
-		if (cursor_equal(state.begin, cursor_at(tail)))
+		if (cursor_equal(state.begin, cursor_at(tail))) {
+			visit->gather_until_ns = 0; /* others took it, if there was something */
 			return VISIT_NOTHING;
+		}
 		if (!ring_get(ring, state.begin.record, tail, &record))
 			return -CHANNEL_EDAMAGED;
 		if ((record.flags & RECORD_CONTINUED) != 0) {
@@ -156,18 +201,27 @@ static int claim_next(struct visit *visit)
 			break;
 		next_write(group, state.end);
 	}
+	if (gathering(visit, state.begin)) {
+		visit->more = true; /* the wake that we had may have been for one that acts */
+		return VISIT_GATHERING;
+	}
 	state.end = state.begin;
-	if (!ring_skip(ring, &record, visit->most, &state.end))
+	if (!ring_skip(ring, &record, claim_most(visit), &state.end))
 		return -CHANNEL_EDAMAGED;
 	state.sequence = record.sequence;
 	state.producer = record.producer;
 	if ((record.flags & RECORD_MORE) != 0)
 		state.flags = CLAIM_MID;
-	claim_batch(visit, &record, &state);
+	if ((visit->flags & CHANNEL_TOGETHER) == 0)
+		claim_batch(visit, &record, &state);
+	else if (record_whole(&record))
+		together_extend(channel, &state, record.messages - state.begin.index,
+				claim_most(visit));
 	channel->claim = claim_begin(group, channel->slot, &state);
 	if (channel->claim == CLAIM_NONE)
 		return -CHANNEL_EDAMAGED; /* one for each slot: there must be a free one */
 	next_write(group, state.end);
+	channel->adopted = false;
 	return CHANNEL_DELIVERED;
 }
 
@@ -187,19 +241,19 @@ static void delivery_describe(struct channel *channel, struct channel_delivery *
 		   delivery->size);
 }
 
-/* Fills in what the caller gets of the claim it holds: at most `most` messages. */
-static int deliver(struct visit *visit)
+/*
+ * Fills in what the caller gets of the claim it holds: at most `most` messages of the record
+ * at state.begin, which need not be where the claim begins.
+ */
+static int deliver_part(struct channel *channel, struct claim_state state, uint32_t most,
+			struct channel_delivery *delivery)
 {
-	struct channel *channel = visit->channel;
-	struct channel_delivery *delivery = visit->delivery;
 	const struct ring *ring = &channel->segment.ring;
-	struct claim_state state = claim_read(claim_held(channel));
 	struct cursor end = state.begin;
 	const unsigned char *payload = ring_payload(ring, state.begin.record);
 	struct record record;
 	uint32_t body_size, limit, last_index;
 
-	channel->piece_acknowledged = false;
 	if (!ring_get(ring, state.begin.record, tail_now(channel), &record))
 		return -CHANNEL_EDAMAGED;
 	body_size = record_body_size(&record);
@@ -207,9 +261,9 @@ static int deliver(struct visit *visit)
 	if (state.begin.index > last_index || state.begin.offset > body_size)
 		return -CHANNEL_EDAMAGED;
 	delivery->messages = last_index - state.begin.index;
-	if (visit->most < delivery->messages) {
-		delivery->messages = visit->most;
-		if (!ring_skip(ring, &record, visit->most, &end))
+	if (most < delivery->messages) {
+		delivery->messages = most;
+		if (!ring_skip(ring, &record, most, &end))
 			return -CHANNEL_EDAMAGED;
 	} else if (state.end.record == state.begin.record) {
 		end = state.end;
@@ -229,6 +283,42 @@ static int deliver(struct visit *visit)
 	delivery_describe(channel, delivery, &record, payload);
 	channel->delivered_end = end;
 	return CHANNEL_DELIVERED;
+}
+
+static int deliver(struct visit *visit)
+{
+	struct channel *channel = visit->channel;
+	struct claim_state state = claim_read(claim_held(channel));
+
+	channel->piece_acknowledged = false;
+	channel->together = 0;
+	if ((visit->flags & CHANNEL_TOGETHER) != 0 && (state.flags & CLAIM_MID) == 0) {
+		channel->together = visit->most;
+		/* If we die with it, whoever buries us must keep all of it. */
+		state.flags |= CLAIM_TOGETHER;
+		claim_write(claim_held(channel), &state);
+		channel->batching = false;
+	}
+	return deliver_part(channel, state, visit->most, visit->delivery);
+}
+
+int channel_receive_more(struct channel *channel, struct channel_delivery *delivery)
+{
+	uint32_t before = channel->delivered_messages;
+	struct claim_state state;
+	int rc;
+
+	if (channel->claim == NO_CLAIM || before >= channel->together)
+		return CHANNEL_ENDED;
+	state = claim_read(claim_held(channel)); /* nobody but us changes it */
+	if (cursor_equal(channel->delivered_end, state.end))
+		return CHANNEL_ENDED;
+	state.begin = channel->delivered_end;
+	rc = deliver_part(channel, state, channel->together - before, delivery);
+	if (rc == CHANNEL_DELIVERED)
+		channel->delivered_messages += before;
+	channel->report.error = rc < 0 ? rc : 0;
+	return rc;
 }
 
 /* Is head, or an acknowledgement, waited for? Our claim may be all that holds it back. */
@@ -321,6 +411,7 @@ static int receive_any(struct visit *visit)
 			break;
 	}
 	claim_adopt(group, channel->claim, channel->slot);
+	channel->adopted = true;
 	channel->batching = false; /* the attempts are counted with each claim */
 	return CHANNEL_DELIVERED;
 }
@@ -418,16 +509,6 @@ static void visit_wake(struct channel *channel, bool head_moved, bool more)
 		condition_signal(condition_data(channel, group_of(channel)));
 }
 
-/* When the whole wait has to end. The clock is read when there is something to wait for. */
-static const struct deadline *visit_deadline(struct visit *visit)
-{
-	if (!visit->deadline_set)
-		visit->deadline =
-			deadline_after(visit->timeout_ns, -ETIMEDOUT, &visit->channel->interrupted);
-	visit->deadline_set = true;
-	return &visit->deadline;
-}
-
 static int visit_lock(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
@@ -500,6 +581,30 @@ static bool tail_moves(struct channel *channel)
 				next, &channel->interrupted);
 }
 
+/*
+ * Between two looks whether enough has come together. Nobody could wake us for that: producers
+ * do not count, and our bit in waiting_data would take wakes away from consumers that act. It is
+ * about sixteen looks, and only while there is something to be taken.
+ */
+static int gather_pause(struct visit *visit)
+{
+	struct channel *channel = visit->channel;
+	uint64_t pause = channel->options.gather_ns / 16;
+	uint64_t now = clock_now_ns();
+
+	if (pause < NS_PER_MS)
+		pause = NS_PER_MS;
+	if (pause > NS_PER_SEC)
+		pause = NS_PER_SEC;
+	if (now < visit->gather_until_ns) {
+		uint64_t left = visit->gather_until_ns - now;
+
+		semaphore_wait(&consumers_of(channel)->side.slots[channel->slot].wakeup, NULL,
+			       pause < left ? pause : left);
+	}
+	return atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);
+}
+
 int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
 		    struct channel_delivery *delivery)
 {
@@ -517,10 +622,16 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 		return CHANNEL_DELIVERED;
 	if (rc == 0)
 		rc = visit(&look);
-	while (rc == VISIT_NOTHING) {
+	while (rc == VISIT_NOTHING || rc == VISIT_GATHERING) {
 		bool inside = channel->claim != NO_CLAIM;
 		bool spun, found;
 
+		if (rc == VISIT_GATHERING) {
+			rc = gather_pause(&look);
+			if (rc == 0)
+				rc = visit(&look);
+			continue;
+		}
 		if ((flags & CHANNEL_DONTWAIT) != 0 && !inside) {
 			rc = -EAGAIN;
 			break;
@@ -528,6 +639,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 		rc = deadline_passed(visit_deadline(&look));
 		if (rc < 0)
 			break;
+		/* Only the one consumer that is woken shall act; a lone one need not be woken. */
 		spun = alone(channel);
 		if (spun && tail_moves(channel)) {
 			rc = visit(&look);
@@ -542,7 +654,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 			spin_learn(&channel->spin);
 		if (found) {
 			rc = look.result;
-			break;
+			continue;
 		}
 		rc = channel_look_after(channel);
 		if (rc == 0)
@@ -587,6 +699,21 @@ static int hand_over_locked(struct channel *channel, uint32_t done)
 	head_moved = head_advance(consumers_of(channel));
 	side_unlock(channel, CHANNEL_CONSUMER);
 	visit_wake(channel, head_moved, true);
+	return 0;
+}
+
+int channel_retry(struct channel *channel, uint32_t *attempts)
+{
+	int rc;
+
+	if (channel->claim == NO_CLAIM)
+		return -EINVAL;
+	rc = side_lock_finish(channel, CHANNEL_CONSUMER);
+	if (rc < 0)
+		return rc;
+	*attempts = claim_retry(claim_held(channel));
+	channel->batching = false; /* receive_on() takes it that nothing is tried again */
+	side_unlock(channel, CHANNEL_CONSUMER);
 	return 0;
 }
 

@@ -103,6 +103,12 @@ static inline bool ring_get(const struct ring *ring, uint64_t position, uint64_t
 	       record_valid(header);
 }
 
+/* Is it no piece of a message longer than the ring? */
+static inline bool record_whole(const struct record *record)
+{
+	return (record->flags & (RECORD_MORE | RECORD_CONTINUED)) == 0;
+}
+
 /* The cursor at the start of the record at this position. */
 static inline struct cursor cursor_at(uint64_t position)
 {

@@ -143,8 +143,10 @@ struct cursor {
 };
 
 enum claim_flags {
-	CLAIM_MID = 1, /* inside a message longer than the ring: more pieces follow */
-	CLAIM_PART = 2 /* a part of that message has been acknowledged and freed */
+	CLAIM_MID = 1,	/* inside a message longer than the ring: more pieces follow */
+	CLAIM_PART = 2, /* a part of that message has been acknowledged and freed */
+	/* all of it may be in its owner's hands at once, not only its first record */
+	CLAIM_TOGETHER = 4
 };
 
 struct claim_state {

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "crew.h"
+#include "work.h"
 
 enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP };
 
@@ -33,18 +35,26 @@ static const struct cli_option options[] = {
 	{ KEY_REMOVE_GROUP, "remove-group", "NAME",
 	  "end a group that has no consumers, with what it\n"
 	  "has not taken, and exit" },
+	WORK_OPTIONS,
 	{ 0 }
 };
 
 static const struct cli_tool tool = {
 	.name = "shm-consume",
-	.usage = "shm-consume [OPTION]...",
+	.usage = "shm-consume [OPTION]... [-- COMMAND [ARG]...]",
 	.about = "Take messages out of a channel in shared memory and print each with a newline,\n"
-		 "until the stream ends. shm-produce puts them in; either may start first.",
-	.options = options
+		 "until the stream ends. shm-produce puts them in; either may start first.\n"
+		 "With COMMAND: run it for each message, which is its standard input, and \"{}\" "
+		 "in\n"
+		 "an ARG; the message is acknowledged when it exits with 0.",
+	.options = options,
+	.statuses = "; of a COMMAND: 123 one failed for good, 125 was killed, 126 cannot be run,\n"
+		    "127 is not found",
+	.operands_last = true
 };
 
 static struct cli_settings settings;
+static struct work work; /* with a command */
 
 struct consumer {
 	struct channel *channel;
@@ -163,7 +173,7 @@ static void tell_lost(void)
 
 static enum cli_exit receive_messages(void)
 {
-	unsigned flags = (consumer.follow ? CHANNEL_FOLLOW : 0) |
+	unsigned flags = CHANNEL_SHARE | (consumer.follow ? CHANNEL_FOLLOW : 0) |
 			 (consumer.exit_empty || settings.channel.nonblock ? CHANNEL_DONTWAIT : 0);
 	bool told_waiting = false;
 
@@ -293,12 +303,42 @@ static bool from_newest(const char *where)
 	return strcmp(where, "newest") == 0;
 }
 
+/* What is opened from here on must not become anybody's standard stream. */
+static void standard_streams_open(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Work with a command instead of printing. */
+__attribute__((noreturn)) static void run_commands(void)
+{
+	int status;
+
+	standard_streams_open();
+	work.count = consumer.count;
+	work.idle_ns = consumer.idle_ns;
+	work.exit_empty = consumer.exit_empty;
+	work.follow = consumer.follow;
+	cli_signals_catch(&settings, NULL);
+	cli_story(&settings, "consumer: waiting for shared memory...");
+	status = crew_run(&work);
+	cli_story(&settings, "consumer: finishing process.");
+	cli_end(status, false);
+}
+
 int main(int argc, char **argv)
 {
 	const char *argument;
 	int key, status;
 
 	cli_begin(&settings, &tool);
+	work_begin(&work, &settings);
 	while ((key = cli_next_option(&settings, argc, argv, &argument)) != -1) {
 		switch (key) {
 		case 'c':
@@ -326,25 +366,26 @@ int main(int argc, char **argv)
 			consumer.idle_ns = cli_seconds(&settings, "idle time", argument);
 			break;
 		default:
+			if (work_option(&work, key, argument))
+				break;
 			abort(); /* a row of the table without a case */
 		}
 	}
-	if (optind < argc)
-		cli_usage_error(
-			&settings,
-			"unexpected operand \"%s\"; to stop after a number of messages: -c %s",
-			argv[optind], argv[optind]);
+	work_check(&work, argc, argv);
 	if (consumer.exit_empty && consumer.follow)
 		cli_usage_error(&settings, "--exit-empty stops, --follow does not");
 	if (settings.channel.nonblock && consumer.follow)
 		cli_usage_error(&settings, "--nonblock never waits, --follow does");
 	if (consumer.idle_ns != 0 && !consumer.follow)
 		cli_usage_error(&settings, "--idle goes with --follow");
+	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;
+	if (work.command != NULL)
+		run_commands();
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
 		cli_error(&settings, "cannot write standard output: %s", strerror(errno));
 		return CLI_FAILED;
 	}
-	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;
+	settings.channel.share = work.batch;
 	consumer.output =
 		(struct frame_output){ .fd = STDOUT_FILENO, .delimiter = &settings.delimiter };
 

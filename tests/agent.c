@@ -3,7 +3,8 @@
  * answers each with one line: "ok ...", or "error NAME". So a test can stop, kill or look
  * between any two steps.
  *
- *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [nonblock] [fresh] [nocreate]
+ *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [share=N] [gather=MS]
+ *          [nonblock] [fresh] [nocreate]
  *          [group=NAME] [newest] [durable] [groups=NAME,NAME]
  *                       [fail] [drop-new] (when full; what is dropped is answered "dropped")
  *   detach [failed] [end]
@@ -17,6 +18,9 @@
  *   receive [N] [dontwait] [follow]
  *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", with "key=KEY "
  *                       before TEXT if there is one; "ended", "incomplete"
+ *   more                the next part of what came together, as receive; "ended"
+ *   retry               "ok ATTEMPTS"
+ *   epoch               "ok EPOCH"
  *   check               is what was received what sendn makes?
  *   acknowledge         give N   lost
  *   lock producer|consumer    holds that side's mutex; unlock: lets go
@@ -155,6 +159,8 @@ static int attach(const char *line)
 	options.size = value_of(line, " size=");
 	options.first_position = value_of(line, " first=");
 	options.timeout_ns = value_of(line, " timeout=") * NS_PER_MS;
+	options.share = (uint32_t)value_of(line, " share=");
+	options.gather_ns = value_of(line, " gather=") * NS_PER_MS;
 	options.nonblock = has_word(line, "nonblock");
 	options.when_full = has_word(line, "fail")	 ? CHANNEL_FULL_FAIL
 			    : has_word(line, "drop-new") ? CHANNEL_FULL_DROP_NEW
@@ -242,12 +248,8 @@ static int send_piece(const char *line)
 	return rc;
 }
 
-static void receive(const char *line)
+static void tell_delivery(int rc)
 {
-	unsigned flags = (has_word(line, "dontwait") ? CHANNEL_DONTWAIT : 0) |
-			 (has_word(line, "follow") ? CHANNEL_FOLLOW : 0);
-	uint32_t most = (uint32_t)value_of(line, "receive ");
-	int rc = channel_receive(channel, most == 0 ? UINT32_MAX : most, flags, 0, &delivery);
 	int shown;
 
 	if (rc < 0) {
@@ -263,6 +265,28 @@ static void receive(const char *line)
 		key_print();
 		printf("%.*s\n", shown, (const char *)delivery.bytes);
 	}
+}
+
+static void receive(const char *line)
+{
+	unsigned flags = (has_word(line, "dontwait") ? CHANNEL_DONTWAIT : 0) |
+			 (has_word(line, "follow") ? CHANNEL_FOLLOW : 0) |
+			 (has_word(line, "share") ? CHANNEL_SHARE : 0) |
+			 (has_word(line, "together") ? CHANNEL_TOGETHER : 0);
+	uint32_t most = (uint32_t)value_of(line, "receive ");
+
+	tell_delivery(channel_receive(channel, most == 0 ? UINT32_MAX : most, flags, 0, &delivery));
+}
+
+static void retry(void)
+{
+	uint32_t attempts;
+	int rc = channel_retry(channel, &attempts);
+
+	if (rc < 0)
+		answer(rc);
+	else
+		printf("ok %u\n", attempts);
 }
 
 static int check(void)
@@ -325,6 +349,12 @@ static void obey(const char *line)
 		answer(channel_wait_acknowledged(channel));
 	} else if (strcmp(word, "receive") == 0) {
 		receive(line);
+	} else if (strcmp(word, "more") == 0) {
+		tell_delivery(channel_receive_more(channel, &delivery));
+	} else if (strcmp(word, "retry") == 0) {
+		retry();
+	} else if (strcmp(word, "epoch") == 0) {
+		printf("ok %llu\n", (unsigned long long)channel_epoch(channel));
 	} else if (strcmp(word, "check") == 0) {
 		answer(check());
 	} else if (strcmp(word, "acknowledge") == 0) {

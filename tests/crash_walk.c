@@ -286,6 +286,19 @@ static void mark_taken_over(void)
 	}
 }
 
+/* Takes up to `most` messages in one delivery, out of several records. */
+static int receive_together(struct channel *channel, uint32_t most, size_t *at)
+{
+	struct channel_delivery delivery;
+	int rc = channel_receive(channel, most, CHANNEL_DONTWAIT | CHANNEL_TOGETHER, 0, &delivery);
+
+	while (rc == CHANNEL_DELIVERED) {
+		note_delivery(&delivery, at);
+		rc = channel_receive_more(channel, &delivery);
+	}
+	return rc;
+}
+
 /* ---- roles ---- */
 
 /* Receives and acknowledges until the stream ends. */
@@ -308,6 +321,25 @@ static void role_consumer(int who)
 	if (rc == CHANNEL_ENDED && !channel_incomplete(channel) && !atomic_load(&scene->newcomer) &&
 	    !scene->stream_ended)
 		fail("a clean end was seen, though nobody came to a clean end");
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+/* Holds one message out of a block until the walk is over, then goes on. */
+static void role_sharing_consumer(int who)
+{
+	struct channel *channel = attach(CHANNEL_CONSUMER);
+	struct channel_delivery delivery;
+	size_t at = 0;
+
+	if (channel_receive(channel, 1, CHANNEL_SHARE, 0, &delivery) == CHANNEL_DELIVERED)
+		note_delivery(&delivery, &at);
+	atomic_store(&scene->ready[who], 1);
+	while (atomic_load(&scene->go) == 0)
+		pause_briefly();
+	while (channel_receive(channel, UINT32_MAX, CHANNEL_SHARE, 0, &delivery) ==
+	       CHANNEL_DELIVERED)
+		note_delivery(&delivery, &at);
 	channel_detach(channel, 0);
 	channel_free(channel);
 }
@@ -410,6 +442,17 @@ static void role_dying_quick_consumer(int who)
 	channel->batch = 4;
 	if (channel_receive(channel, UINT32_MAX, 0, 0, &delivery) == CHANNEL_DELIVERED)
 		note_delivery(&delivery, &at);
+	atomic_store(&scene->ready[who], 1);
+	raise(SIGKILL);
+}
+
+/* The same with all of several records, as one. */
+static void role_dying_together_consumer(int who)
+{
+	struct channel *channel = attach(CHANNEL_CONSUMER);
+	size_t at = 0;
+
+	receive_together(channel, BLOCK_COUNT - 1, &at);
 	atomic_store(&scene->ready[who], 1);
 	raise(SIGKILL);
 }
@@ -541,6 +584,35 @@ static void operate_receive_part(void)
 	victim_receive(2);
 }
 
+/* One after the other out of a block that others work on, too. */
+static void operate_receive_shared(void)
+{
+	for (int i = 0; i < 3; i++) {
+		mark_taken_over();
+		if (channel_receive(victim, UINT32_MAX, CHANNEL_DONTWAIT | CHANNEL_SHARE, 0,
+				    &victim_delivery) == CHANNEL_DELIVERED)
+			note_delivery(&victim_delivery, &victim_at);
+	}
+}
+
+static void operate_receive_together(void)
+{
+	receive_together(victim, BLOCK_COUNT - 1, &victim_at);
+	mark_taken_over();
+	receive_together(victim, BLOCK_COUNT - 1, &victim_at);
+}
+
+/* Another attempt at what is in hand, then one message after the other. */
+static void operate_retry(void)
+{
+	uint32_t attempts;
+
+	if (channel_retry(victim, &attempts) < 0 || attempts != 2)
+		fail("retry");
+	mark_taken_over();
+	channel_acknowledge(victim);
+}
+
 static void operate_receive_several(void)
 {
 	for (int i = 0; i < BLOCK_COUNT; i++) {
@@ -660,6 +732,27 @@ static const struct operation operations[] = {
 	  .before = { role_block_sender },
 	  .prepare = prepare_consumer,
 	  .operate = operate_receive_part },
+	{ .name = "one of a block, beside others",
+	  .clean_end = true,
+	  .before = { role_block_sender, role_sharing_consumer },
+	  .prepare = prepare_consumer,
+	  .operate = operate_receive_shared },
+	{ .name = "several together",
+	  .clean_end = true,
+	  .before = { role_many_sender },
+	  .prepare = prepare_consumer,
+	  .operate = operate_receive_together },
+	{ .name = "several together, adopted",
+	  .clean_end = true,
+	  .before = { role_many_sender, role_dying_together_consumer },
+	  .prepare = prepare_consumer,
+	  .operate = operate_receive_together },
+	{ .name = "try again",
+	  .clean_end = true,
+	  .before = { role_block_sender },
+	  .prepare = prepare_holder,
+	  .behind = { role_consumer },
+	  .operate = operate_retry },
 	{ .name = "give back",
 	  .clean_end = true,
 	  .before = { role_block_sender },
@@ -698,6 +791,12 @@ static const struct operation operations[] = {
 	  .before = { role_many_sender },
 	  .prepare = prepare_producer, /* a second consumer, and it would claim but one */
 	  .behind = { role_dying_quick_consumer },
+	  .operate = operate_look },
+	{ .name = "repair after several together",
+	  .clean_end = true,
+	  .before = { role_many_sender },
+	  .prepare = prepare_producer,
+	  .behind = { role_dying_together_consumer },
 	  .operate = operate_look },
 	{ .name = "repair after a producer",
 	  .before = { role_consumer },
@@ -803,7 +902,7 @@ static bool settled(const struct child *child, int who)
 		return atomic_load(&scene->ready[who]) && somebody_waits(false);
 	if (child->role == role_waiting_producer)
 		return atomic_load(&scene->ready[who]) && somebody_waits(true);
-	if (child->role == role_idle_producer)
+	if (child->role == role_idle_producer || child->role == role_sharing_consumer)
 		return atomic_load(&scene->ready[who]);
 	return child_ended(child);
 }

@@ -184,6 +184,52 @@ Test(command_line, refuses_a_bad_count, .timeout = 30)
 	cr_assert(!object_exists(name));
 }
 
+Test(command_line, refuses_what_needs_a_command_without_one, .timeout = 30)
+{
+	static const char *const options[][2] = {
+		{ "-j", "2" },		{ "--retries", "1" },	    { "--retry-delay", "1" },
+		{ "--max-time", "1" },	{ "--on-failure", "skip" }, { "--dead-letter", "x" },
+		{ "--batch", "2,0.5" },
+	};
+	char name[NAME_SIZE];
+
+	own_default(name);
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		REFUSE(2, "-- COMMAND", "shm-consume", options[i][0], options[i][1]);
+	cr_assert(!object_exists(name));
+}
+
+Test(command_line, refuses_bad_values_of_what_a_command_needs, .timeout = 60)
+{
+	static const char *const bad[][2] = {
+		{ "-j", "65" },
+		{ "-j", "x" },
+		{ "-j", "-1" },
+		{ "-b", "0" },
+		{ "-b", "1000001" },
+		{ "-b", "" },
+		{ "-b", "1," },
+		{ "-b", ",1" },
+		{ "-b", "1,x" },
+		{ "-b", "1,1,1" },
+		{ "--retries", "" },
+		{ "--retries", "-1" },
+		{ "--retries", "1000001" },
+		{ "--max-time", "x" },
+		{ "--retry-delay", "-1" },
+		{ "--on-failure", "ignore" },
+		{ "--on-failure", "" },
+		{ "--dead-letter", "a/b" },
+		{ "--dead-letter", "" },
+	};
+	char name[NAME_SIZE];
+
+	own_default(name);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		REFUSE(2, "bad ", "shm-consume", bad[i][0], bad[i][1], "--", "true");
+	cr_assert(!object_exists(name));
+}
+
 Test(command_line, refuses_an_unknown_owner, .timeout = 30)
 {
 	REFUSE_BOTH("\"no such person\"", "--owner", "no such person");
@@ -221,6 +267,11 @@ Test(command_line, refuses_options_that_contradict, .timeout = 30)
 	REFUSE(2, "--exit-empty", "shm-consume", "-f", "-e");
 	REFUSE(2, "--follow", "shm-consume", "-n", "-f");
 	REFUSE(2, "--idle", "shm-consume", "--idle", "1");
+	REFUSE(2, "{}", "shm-consume", "-b", "2", "--", "echo", "{}");
+	REFUSE(2, "--dead-letter", "shm-consume", "--on-failure", "dead", "--", "true");
+	REFUSE(2, "--on-failure dead", "shm-consume", "--dead-letter", "x", "--", "true");
+	REFUSE(2, "the channel itself", "shm-consume", "--on-failure", "dead", "--dead-letter",
+	       name, "--", "true");
 	REFUSE(2, "--wait-ack", "shm-produce", "-a", "-n", "x");
 	REFUSE(2, "-i -", "shm-produce", "-i", "-", "x");
 	REFUSE(2, "-i -", "shm-produce", "-i", "-", "-i", "-");
@@ -233,7 +284,10 @@ Test(command_line, hints_at_the_count_when_the_consumer_gets_an_operand, .timeou
 
 	own_default(name);
 	REFUSE(2, "-c 5", "shm-consume", "5");
-	REFUSE(2, "-c", "shm-consume", "--", "-f");
+	REFUSE(2, "-c 5", "shm-consume", "5", "--", "cat");
+	REFUSE(2, "-- gzip", "shm-consume", "gzip", "-9");
+	REFUSE(2, "-- gzip", "shm-consume", "-D", "--", "gzip");
+	REFUSE(2, "no command", "shm-consume", "--");
 	cr_assert(!object_exists(name));
 }
 
@@ -358,10 +412,11 @@ Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 3
 					       "-k, --key",	 "--when-full",
 					       "-a, --wait-ack", "--end",
 					       "shm-produce",	 NULL };
-	static const char *const consume[] = {
-		COMMON_WORDS,  "-c, --count", "-e, --exit-empty", "-f, --follow", "--idle",
-		"shm-consume", NULL
-	};
+	static const char *const consume[] = { COMMON_WORDS,   "-c, --count",  "-e, --exit-empty",
+					       "-f, --follow", "--idle",       "-b, --batch",
+					       "-j, --jobs",   "--retries",    "--retry-delay",
+					       "--max-time",   "--on-failure", "--dead-letter",
+					       "-- COMMAND",   "shm-consume",  NULL };
 
 	expect_help("shm-produce", produce);
 	expect_help("shm-consume", consume);

@@ -1,0 +1,353 @@
+#include "crew.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dead_letter.h"
+#include "deadline.h"
+#include "worker.h"
+
+/* The gravest first: what the process exits with if several things have happened. */
+static const enum cli_exit gravity[] = { CLI_FAILED,	     CLI_NOT_FOUND,	 CLI_CANNOT_RUN,
+					 CLI_COMMAND_KILLED, CLI_COMMAND_FAILED, CLI_TIMED_OUT,
+					 CLI_INCOMPLETE,     CLI_WOULD_BLOCK,	 CLI_DONE };
+
+static void lock(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->mutex);
+}
+
+static void unlock(struct crew *crew)
+{
+	pthread_mutex_unlock(&crew->mutex);
+}
+
+/* ---- called with the mutex held ---- */
+
+static void status_add(struct crew *crew, enum cli_exit status)
+{
+	for (int i = 0; gravity[i] != crew->status; i++)
+		if (gravity[i] == status) {
+			crew->status = status;
+			return;
+		}
+}
+
+/* Who is inside a long message would lose it: that one is left to finish, unless `all`. */
+static void interrupt(struct crew *crew, bool all)
+{
+	for (unsigned i = 0; i < crew->count; i++) {
+		struct worker *worker = &crew->workers[i];
+
+		if (worker->reachable && (all || !worker->inside))
+			channel_interrupt(worker->channel);
+	}
+}
+
+static void finish(struct crew *crew, bool give_up)
+{
+	crew->finishing = true;
+	crew->giving_up |= give_up;
+	interrupt(crew, false);
+	pthread_cond_broadcast(&crew->changed);
+}
+
+/* ---- for a worker ---- */
+
+bool crew_attach_wait(struct crew *crew)
+{
+	bool wanted;
+
+	lock(crew);
+	while (!crew->attached && !crew->finishing)
+		pthread_cond_wait(&crew->changed, &crew->mutex);
+	wanted = !crew->finishing;
+	unlock(crew);
+	return wanted;
+}
+
+void crew_attached(struct crew *crew)
+{
+	lock(crew);
+	crew->attached = true;
+	pthread_cond_broadcast(&crew->changed);
+	unlock(crew);
+}
+
+static uint64_t count_left(const struct crew *crew)
+{
+	uint64_t used = crew->received + crew->reserved;
+
+	if (crew->work->count == 0)
+		return UINT64_MAX;
+	return used < crew->work->count ? crew->work->count - used : 0;
+}
+
+uint32_t crew_take(struct crew *crew)
+{
+	uint64_t most = crew->work->batch;
+
+	lock(crew);
+	/* What is reserved may come back: fewer may have been there. */
+	while (!crew->finishing && count_left(crew) == 0 && crew->waiting > 0)
+		pthread_cond_wait(&crew->changed, &crew->mutex);
+	if (count_left(crew) < most)
+		most = count_left(crew);
+	if (most == 0) /* who still waits for a place need not come */
+		finish(crew, false);
+	if (crew->finishing) {
+		most = 0;
+	} else {
+		crew->reserved += most;
+		crew->waiting++;
+	}
+	unlock(crew);
+	return (uint32_t)most;
+}
+
+void crew_took(struct crew *crew, uint32_t most, uint32_t taken)
+{
+	lock(crew);
+	crew->reserved -= most;
+	crew->received += taken;
+	crew->waiting--;
+	crew->busy += taken > 0;
+	pthread_cond_broadcast(&crew->changed);
+	unlock(crew);
+}
+
+void crew_rest(struct crew *crew)
+{
+	lock(crew);
+	crew->busy--;
+	unlock(crew);
+}
+
+bool crew_busy(struct crew *crew)
+{
+	bool busy;
+
+	lock(crew);
+	busy = crew->busy > 0;
+	unlock(crew);
+	return busy;
+}
+
+bool crew_pause(struct crew *crew, uint64_t until_ns)
+{
+	uint64_t slice = clock_now_ns() + NS_PER_SEC;
+	bool go_on;
+
+	if (slice > until_ns)
+		slice = until_ns;
+	lock(crew);
+	while (!crew->giving_up && clock_now_ns() < slice) {
+		struct timespec until = { .tv_sec = (time_t)(slice / NS_PER_SEC),
+					  .tv_nsec = (long)(slice % NS_PER_SEC) };
+
+		pthread_cond_timedwait(&crew->changed, &crew->mutex, &until);
+	}
+	go_on = !crew->giving_up;
+	unlock(crew);
+	return go_on;
+}
+
+bool crew_gives_up(struct crew *crew)
+{
+	bool giving_up;
+
+	lock(crew);
+	giving_up = crew->giving_up;
+	unlock(crew);
+	return giving_up;
+}
+
+void crew_status(struct crew *crew, enum cli_exit status)
+{
+	lock(crew);
+	status_add(crew, status);
+	unlock(crew);
+}
+
+void crew_finish(struct crew *crew, enum cli_exit status, bool give_up)
+{
+	lock(crew);
+	status_add(crew, status);
+	finish(crew, give_up);
+	unlock(crew);
+	if (give_up)
+		dead_letters_interrupt(crew->dead_letters);
+}
+
+void crew_reach(struct worker *worker, bool reachable)
+{
+	struct crew *crew = worker->crew;
+
+	lock(crew);
+	worker->reachable = reachable;
+	if (reachable && crew->finishing)
+		channel_interrupt(worker->channel);
+	unlock(crew);
+}
+
+void crew_inside(struct worker *worker, bool inside)
+{
+	struct crew *crew = worker->crew;
+
+	lock(crew);
+	worker->inside = inside;
+	unlock(crew);
+}
+
+void crew_command(struct worker *worker, pid_t group)
+{
+	struct crew *crew = worker->crew;
+
+	lock(crew);
+	worker->command = group;
+	if (group != 0 && crew->signal_number != 0)
+		kill(-group, crew->signal_number);
+	unlock(crew);
+}
+
+/* ---- the first thread ---- */
+
+/* Passes a signal on to the commands; their workers then give back what did not succeed. */
+static void pass_on(struct crew *crew, int number)
+{
+	lock(crew);
+	crew->signal_number = number;
+	for (unsigned i = 0; i < crew->count; i++)
+		if (crew->workers[i].command != 0)
+			kill(-crew->workers[i].command, number);
+	finish(crew, true);
+	interrupt(crew, true);
+	unlock(crew);
+	dead_letters_interrupt(crew->dead_letters);
+}
+
+/*
+ * Waits until all workers have ended. The second time that a signal comes it kills: whoever
+ * presses Ctrl-C twice means it. But a SIGHUP may come from the terminal and from the shell.
+ */
+static void supervise(struct crew *crew, unsigned running)
+{
+	unsigned passed = 0;
+
+	while (running > 0) {
+		struct pollfd ended = { .fd = crew->ended, .events = POLLIN };
+		unsigned times;
+		int number = cli_signal_caught(&times);
+		uint64_t count;
+
+		if (number != 0 && passed == 0) {
+			pass_on(crew, number);
+			passed = 1;
+		} else if (times > passed && number != SIGHUP) {
+			pass_on(crew, SIGKILL);
+			passed = times;
+		}
+		if (poll(&ended, 1, -1) > 0 &&
+		    read(crew->ended, &count, sizeof(count)) == (ssize_t)sizeof(count))
+			running -= (unsigned)count;
+	}
+}
+
+static int worker_main(void *context)
+{
+	struct worker *worker = context;
+	uint64_t one = 1;
+	int rc = worker_work(worker);
+
+	if (rc != CLI_ANOTHER_THREAD && write(worker->crew->ended, &one, sizeof(one)) < 0)
+		abort();
+	return rc;
+}
+
+static bool crew_make(struct crew *crew, const struct work *work)
+{
+	pthread_condattr_t attributes;
+
+	memset(crew, 0, sizeof(*crew));
+	crew->work = work;
+	crew->count = work->jobs > 0 ? work->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	if (crew->count > JOBS_MAX)
+		crew->count = JOBS_MAX;
+	crew->ended = eventfd(0, EFD_CLOEXEC);
+	crew->workers = calloc(crew->count, sizeof(*crew->workers));
+	crew->dead_letters = dead_letters_new(work);
+	pthread_mutex_init(&crew->mutex, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&crew->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	for (unsigned i = 0; crew->workers != NULL && i < crew->count; i++) {
+		struct worker *worker = &crew->workers[i];
+
+		*worker = (struct worker){ .crew = crew,
+					   .thread = { .work = worker_main, .context = worker },
+					   .channel = channel_new(),
+					   .first = i == 0 };
+		if (worker->channel == NULL)
+			return false;
+	}
+	return crew->ended >= 0 && crew->workers != NULL && crew->dead_letters != NULL;
+}
+
+static void crew_free(struct crew *crew)
+{
+	for (unsigned i = 0; crew->workers != NULL && i < crew->count; i++)
+		channel_free(crew->workers[i].channel);
+	free(crew->workers);
+	dead_letters_free(crew->dead_letters);
+	if (crew->ended >= 0)
+		close(crew->ended);
+	pthread_cond_destroy(&crew->changed);
+	pthread_mutex_destroy(&crew->mutex);
+}
+
+static void crew_work(struct crew *crew)
+{
+	unsigned started = 0;
+
+	for (; started < crew->count; started++) {
+		int error = thread_start(&crew->workers[started].thread);
+
+		if (error != 0) {
+			cli_error(crew->work->settings, "cannot start a thread: %s",
+				  strerror(error));
+			crew_finish(crew, CLI_FAILED, true);
+			break;
+		}
+	}
+	supervise(crew, started);
+	for (unsigned i = 0; i < started; i++)
+		thread_join(&crew->workers[i].thread);
+}
+
+int crew_run(const struct work *work)
+{
+	struct crew crew;
+	int status;
+
+	signal(SIGCHLD, SIG_DFL); /* or the system would reap the commands before us */
+	if (crew_make(&crew, work)) {
+		crew.status = CLI_DONE;
+		crew_work(&crew);
+		dead_letters_end(crew.dead_letters);
+	} else {
+		cli_error(work->settings, "out of memory");
+		crew.status = CLI_FAILED;
+	}
+	if (crew.status == CLI_DONE && work->count > crew.received)
+		crew.status = CLI_WOULD_BLOCK;
+	status = (int)crew.status;
+	crew_free(&crew);
+	return status;
+}

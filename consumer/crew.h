@@ -1,0 +1,93 @@
+/*
+ * The crew: the workers of one process, each a thread with an endpoint of its own, and what they
+ * have in common: how many messages are left to take, when to stop, the signals, the exit status.
+ */
+#ifndef CREW_H
+#define CREW_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cli.h"
+#include "thread.h"
+#include "work.h"
+
+struct crew;
+struct dead_letters;
+
+/* One of the crew. Fields marked (c) are guarded by the crew's mutex. */
+struct worker {
+	struct crew *crew;
+	struct thread thread;
+	struct channel *channel;
+	bool first;	/* it attaches before the others */
+	bool reachable; /* (c) its endpoint can be interrupted */
+	bool inside;	/* (c) of a message longer than the ring, which it cannot give back */
+	pid_t command;	/* (c) the process group that runs for it; 0: none */
+	uint64_t lost;	/* messages, as reported */
+	int trouble;	/* an error of the channel found while a command ran */
+};
+
+struct crew {
+	const struct work *work;
+	struct dead_letters *dead_letters;
+	struct worker *workers;
+	unsigned count; /* of workers */
+	int ended;	/* a descriptor that says so when a worker has ended */
+
+	pthread_mutex_t mutex; /* all below */
+	pthread_cond_t changed;
+	bool attached;	   /* the first worker is */
+	bool finishing;	   /* nobody takes another message */
+	bool giving_up;	   /* nor tries one again: what has failed is given back */
+	int signal_number; /* what the commands were sent */
+	unsigned waiting;  /* workers that wait for messages */
+	unsigned busy;	   /* workers with a job in hand */
+	uint64_t reserved; /* messages that the waiting ones may take; with --count */
+	uint64_t received; /* messages that were taken */
+	enum cli_exit status;
+};
+
+/* Runs all workers to their end; the exit status. Signals are caught already. */
+int crew_run(const struct work *work);
+
+/* ---- for a worker ---- */
+
+/* The first worker is attached, or nobody will be: false if this one need not attach any more. */
+bool crew_attach_wait(struct crew *crew);
+void crew_attached(struct crew *crew);
+
+/* How many messages may be taken now, at most the work's batch. 0: no more. */
+uint32_t crew_take(struct crew *crew);
+
+/* After crew_take(): so many of them were taken. If there are some, this worker is busy. */
+void crew_took(struct crew *crew, uint32_t most, uint32_t taken);
+
+/* It is not busy any more. */
+void crew_rest(struct crew *crew);
+
+/* Is any other worker busy? What it does may bring new messages. */
+bool crew_busy(struct crew *crew);
+
+/* Waits, a second at most, for `until_ns` (CLOCK_MONOTONIC) to come. False: give up. */
+bool crew_pause(struct crew *crew, uint64_t until_ns);
+
+/* Shall this worker give back what is in its hands and does not succeed? */
+bool crew_gives_up(struct crew *crew);
+
+/* Notes a status: the gravest counts in the end. */
+void crew_status(struct crew *crew, enum cli_exit status);
+
+/* The same, and nobody takes another message; with `give_up` nobody tries again. */
+void crew_finish(struct crew *crew, enum cli_exit status, bool give_up);
+
+/* A worker's endpoint can be interrupted from now on, or no longer. */
+void crew_reach(struct worker *worker, bool reachable);
+void crew_inside(struct worker *worker, bool inside);
+
+/* The command in this process group runs for the worker; 0: none does. Passes a signal on. */
+void crew_command(struct worker *worker, pid_t group);
+
+#endif

@@ -1,0 +1,177 @@
+#include "dead_letter.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "thread.h"
+
+struct dead_letters {
+	struct cli_settings settings; /* for the other channel */
+	struct thread thread;
+	struct channel *channel;
+
+	pthread_mutex_t mutex; /* all below */
+	pthread_cond_t changed;
+	bool started, ending;
+	bool attached;
+	bool taken; /* a worker has a message here */
+	const unsigned char *bytes;
+	size_t size;
+	bool due;  /* it has to be sent */
+	bool sent; /* it was, when it is no longer due */
+};
+
+struct dead_letters *dead_letters_new(const struct work *work)
+{
+	struct dead_letters *letters = calloc(1, sizeof(*letters));
+
+	if (letters == NULL)
+		return NULL;
+	letters->channel = channel_new();
+	if (letters->channel == NULL) {
+		free(letters);
+		return NULL;
+	}
+	letters->settings = *work->settings;
+	letters->settings.channel.name = work->dead_letter;
+	letters->settings.channel.fresh = false;
+	letters->settings.channel.never_create = false;
+	letters->settings.channel.nonblock = false;
+	pthread_mutex_init(&letters->mutex, NULL);
+	pthread_cond_init(&letters->changed, NULL);
+	return letters;
+}
+
+void dead_letters_free(struct dead_letters *letters)
+{
+	if (letters == NULL)
+		return;
+	channel_free(letters->channel);
+	pthread_cond_destroy(&letters->changed);
+	pthread_mutex_destroy(&letters->mutex);
+	free(letters);
+}
+
+/* ---- the thread ---- */
+
+/*
+ * If this creates the channel, its ring is large enough for the first letter: a longer one would
+ * have to wait for a consumer, which dead letters often have not.
+ */
+static int attach(struct dead_letters *letters)
+{
+	struct channel_options options = letters->settings.channel;
+	uint64_t needed = channel_size_rounded(letters->size + 4096);
+
+	if (options.size < needed && needed <= CHANNEL_SIZE_MAX)
+		options.size = needed;
+	return channel_attach(letters->channel, CHANNEL_PRODUCER, &options);
+}
+
+/* 0 or an error, which it prints; CLI_ANOTHER_THREAD. */
+static int send_one(struct dead_letters *letters)
+{
+	int rc = 0;
+
+	if (!letters->attached) {
+		rc = attach(letters);
+		if (rc == -CHANNEL_ETHREAD)
+			return CLI_ANOTHER_THREAD;
+		if (rc < 0) {
+			cli_channel_error(&letters->settings, letters->channel, "attach to", rc);
+			return rc;
+		}
+		letters->attached = true;
+	}
+	rc = channel_send(letters->channel, letters->bytes, letters->size, 0);
+	if (rc < 0)
+		cli_channel_error(&letters->settings, letters->channel, "send to", rc);
+	return rc;
+}
+
+static int letters_main(void *context)
+{
+	struct dead_letters *letters = context;
+	bool failed = false;
+	int rc = 0;
+
+	cli_thread_channel(letters->channel, letters->settings.channel.name);
+	pthread_mutex_lock(&letters->mutex);
+	for (;;) {
+		while (!letters->due && !letters->ending)
+			pthread_cond_wait(&letters->changed, &letters->mutex);
+		if (!letters->due)
+			break;
+		pthread_mutex_unlock(&letters->mutex);
+		rc = send_one(letters);
+		if (rc == CLI_ANOTHER_THREAD)
+			return rc;
+		failed |= rc < 0;
+		pthread_mutex_lock(&letters->mutex);
+		letters->due = false;
+		letters->sent = rc == 0;
+		pthread_cond_broadcast(&letters->changed);
+	}
+	pthread_mutex_unlock(&letters->mutex);
+	channel_detach(letters->channel, failed ? CHANNEL_FAILED : 0);
+	return 0;
+}
+
+/* ---- for the workers ---- */
+
+/* With the mutex held. */
+static bool start(struct dead_letters *letters)
+{
+	int error = 0;
+
+	if (!letters->started) {
+		letters->thread = (struct thread){ .work = letters_main, .context = letters };
+		error = thread_start(&letters->thread);
+		letters->started = error == 0;
+	}
+	if (error != 0)
+		cli_error(&letters->settings, "cannot start a thread: %s", strerror(error));
+	return error == 0;
+}
+
+bool dead_letters_send(struct dead_letters *letters, const unsigned char *bytes, size_t size)
+{
+	bool sent = false;
+
+	pthread_mutex_lock(&letters->mutex);
+	while (letters->taken)
+		pthread_cond_wait(&letters->changed, &letters->mutex);
+	if (start(letters)) {
+		letters->taken = letters->due = true;
+		letters->bytes = bytes;
+		letters->size = size;
+		pthread_cond_broadcast(&letters->changed);
+		while (letters->due)
+			pthread_cond_wait(&letters->changed, &letters->mutex);
+		sent = letters->sent;
+		letters->taken = false;
+		pthread_cond_broadcast(&letters->changed);
+	}
+	pthread_mutex_unlock(&letters->mutex);
+	return sent;
+}
+
+void dead_letters_interrupt(struct dead_letters *letters)
+{
+	pthread_mutex_lock(&letters->mutex);
+	if (!letters->ending) /* after that it may be leaving */
+		channel_interrupt(letters->channel);
+	pthread_mutex_unlock(&letters->mutex);
+}
+
+void dead_letters_end(struct dead_letters *letters)
+{
+	pthread_mutex_lock(&letters->mutex);
+	letters->ending = true;
+	pthread_cond_broadcast(&letters->changed);
+	pthread_mutex_unlock(&letters->mutex);
+	if (letters->started)
+		thread_join(&letters->thread);
+}

@@ -1,0 +1,31 @@
+/*
+ * Dead letters: messages whose command has failed for good, on their way to another channel. One
+ * thread, with one endpoint there, sends them for all workers; it attaches when it is needed.
+ */
+#ifndef DEAD_LETTER_H
+#define DEAD_LETTER_H
+
+#include <stddef.h>
+
+#include "work.h"
+
+struct dead_letters;
+
+/* NULL: out of memory. */
+struct dead_letters *dead_letters_new(const struct work *work);
+
+/*
+ * Sends one message and waits until it is committed (one longer than that channel's ring: until
+ * it is acknowledged). False: it was not, and an error is printed unless it was a signal.
+ */
+bool dead_letters_send(struct dead_letters *letters, const unsigned char *bytes, size_t size);
+
+/* Ends a wait in it, and all later ones. */
+void dead_letters_interrupt(struct dead_letters *letters);
+
+/* Leaves that channel. */
+void dead_letters_end(struct dead_letters *letters);
+
+void dead_letters_free(struct dead_letters *letters);
+
+#endif

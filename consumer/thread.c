@@ -1,0 +1,42 @@
+#include "thread.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include "cli.h"
+
+static void *thread_main(void *argument)
+{
+	struct thread *thread = argument;
+
+	if (thread->work(thread->context) == CLI_ANOTHER_THREAD) {
+		struct thread again = { .work = thread->work, .context = thread->context };
+
+		/* Others wait for what it does, so it is not given up for lack of resources. */
+		while (thread_start(&again) != 0)
+			nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+		thread_join(&again); /* our id stays taken meanwhile: it gets another one */
+	}
+	return NULL;
+}
+
+int thread_start(struct thread *thread)
+{
+	sigset_t signals, before;
+	int error;
+
+	sigfillset(&signals);
+	sigdelset(&signals, SIGBUS); /* faults come to the thread that makes them */
+	sigdelset(&signals, SIGSEGV);
+	sigdelset(&signals, SIGFPE);
+	sigdelset(&signals, SIGILL);
+	pthread_sigmask(SIG_SETMASK, &signals, &before);
+	error = pthread_create(&thread->id, NULL, thread_main, thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+void thread_join(struct thread *thread)
+{
+	pthread_join(thread->id, NULL);
+}

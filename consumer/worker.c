@@ -1,0 +1,421 @@
+#include "worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "dead_letter.h"
+#include "deadline.h"
+#include "job.h"
+
+#define DELAY_MAX_NS (3600 * NS_PER_SEC)
+
+static const struct cli_settings *settings_of(const struct worker *worker)
+{
+	return worker->crew->work->settings;
+}
+
+/* An error of the channel: this consumer cannot go on. */
+static void channel_failed(struct worker *worker, const char *what, int rc)
+{
+	crew_finish(worker->crew, cli_channel_error(settings_of(worker), worker->channel, what, rc),
+		    true);
+}
+
+/* ---- what becomes of a job ---- */
+
+static const char *name_job(const struct job *job, char buffer[80])
+{
+	unsigned long long first = job->sequence;
+
+	if (job->messages == 1)
+		snprintf(buffer, 80, "message %llu", first);
+	else
+		snprintf(buffer, 80, "messages %llu to %llu", first, first + job->messages - 1);
+	return buffer;
+}
+
+static void acknowledge(struct worker *worker)
+{
+	int rc = channel_acknowledge(worker->channel);
+
+	if (rc < 0)
+		channel_failed(worker, "acknowledge to", rc);
+}
+
+static void give_back(struct worker *worker)
+{
+	int rc = channel_give_back(worker->channel, 0);
+
+	if (rc < 0)
+		channel_failed(worker, "give back to", rc);
+}
+
+/* Each message of a batch is a dead letter of its own. */
+static bool send_dead(struct worker *worker, const struct job *job)
+{
+	const unsigned char *bytes = job->size > 0 ? job_map(job) : (const unsigned char *)"";
+	bool sent = bytes != NULL;
+
+	if (bytes == NULL)
+		cli_error(settings_of(worker), "cannot read the message again: %s",
+			  strerror(errno));
+	for (uint32_t i = 0; sent && i < job->messages; i++) {
+		size_t from, size;
+
+		job_message(job, i, &from, &size);
+		sent = dead_letters_send(worker->crew->dead_letters, bytes + from, size);
+	}
+	if (bytes != NULL && job->size > 0)
+		munmap((void *)(uintptr_t)bytes, job->size);
+	return sent;
+}
+
+/* Its last attempt has failed, as `cause` says. */
+static void failed_for_good(struct worker *worker, const struct job *job, enum cli_exit status,
+			    const char *cause)
+{
+	const struct work *work = worker->crew->work;
+	char name[80];
+
+	name_job(job, name);
+	switch (work->on_failure) {
+	case FAILURE_STOP:
+		cli_error(work->settings, "%s failed for good and is given back: %s", name, cause);
+		/* First stop, or the next of us would take it at once. */
+		crew_finish(worker->crew, status, true);
+		give_back(worker);
+		break;
+	case FAILURE_SKIP:
+		cli_error(work->settings, "%s failed for good and is dropped: %s", name, cause);
+		crew_status(worker->crew, status);
+		acknowledge(worker);
+		break;
+	case FAILURE_DEAD:
+		cli_error(work->settings, "%s failed for good and goes to channel \"%s\": %s", name,
+			  work->dead_letter, cause);
+		/* First there, then gone from here: a death in between doubles it. */
+		if (send_dead(worker, job)) {
+			crew_status(worker->crew, status);
+			acknowledge(worker);
+		} else {
+			crew_finish(worker->crew, CLI_FAILED, true);
+			give_back(worker);
+		}
+		break;
+	}
+}
+
+/* ---- running it ---- */
+
+static void on_started(void *context, pid_t pid)
+{
+	crew_command(context, pid);
+}
+
+static void on_ended(void *context)
+{
+	crew_command(context, 0);
+}
+
+/* The channel may be removed meanwhile, or somebody die. */
+static void look_after(void *context)
+{
+	struct worker *worker = context;
+
+	if (worker->trouble == 0)
+		worker->trouble = channel_look_after(worker->channel);
+}
+
+static struct command_result run_once(struct worker *worker, const struct job *job)
+{
+	const struct work *work = worker->crew->work;
+	struct command_watch watch = {
+		.started = on_started, .ended = on_ended, .meanwhile = look_after, .context = worker
+	};
+	struct command_origin origin = { .channel = work->settings->channel.name,
+					 .epoch = channel_epoch(worker->channel) };
+	struct command_result result;
+	char name[80], words[COMMAND_WORDS];
+
+	name_job(job, name);
+	cli_story(work->settings, "consumer: running \"%s\", %s, attempt %u", work->command[0],
+		  name, job->attempts);
+	result = command_run(work, job, &origin, &watch);
+	cli_story(work->settings, "consumer: %s", command_explain(work, &result, words));
+	return result;
+}
+
+/* What the process exits with if the message never gets any further than this. */
+static enum cli_exit status_of(const struct command_result *result)
+{
+	switch (result->end) {
+	case COMMAND_KILLED:
+	case COMMAND_TOO_LONG:
+		return CLI_COMMAND_KILLED;
+	case COMMAND_CANNOT_RUN:
+		return CLI_CANNOT_RUN;
+	case COMMAND_NOT_FOUND:
+		return CLI_NOT_FOUND;
+	default:
+		return CLI_COMMAND_FAILED;
+	}
+}
+
+/* Waits before the next attempt and counts it. False: it is given back instead. */
+static bool try_again(struct worker *worker, struct job *job, uint64_t delay_ns)
+{
+	uint64_t until = clock_now_ns() + delay_ns;
+	int rc;
+
+	while (clock_now_ns() < until) {
+		if (!crew_pause(worker->crew, until))
+			return false;
+		look_after(worker);
+		if (worker->trouble != 0)
+			return false;
+	}
+	if (crew_gives_up(worker->crew))
+		return false;
+	rc = channel_retry(worker->channel, &job->attempts);
+	if (rc < 0)
+		channel_failed(worker, "receive from", rc);
+	return rc == 0;
+}
+
+/* Runs the command until it succeeds or its attempts are used up. */
+static void run(struct worker *worker, struct job *job)
+{
+	const struct work *work = worker->crew->work;
+	uint64_t delay_ns = work->retry_delay_ns;
+	struct command_result result;
+	char words[COMMAND_WORDS], name[80];
+
+	for (;;) {
+		result = run_once(worker, job);
+		command_explain(work, &result, words);
+		if (result.end == COMMAND_DONE) {
+			acknowledge(worker);
+			return;
+		}
+		if (result.end == COMMAND_CANNOT_RUN || result.end == COMMAND_NOT_FOUND) {
+			cli_error(work->settings, "%s", words);
+			crew_finish(worker->crew, status_of(&result), true);
+		}
+		if (crew_gives_up(worker->crew) || worker->trouble != 0) {
+			give_back(worker);
+			return;
+		}
+		if (job->attempts > work->retries)
+			break;
+		cli_note(work->settings, "%s failed, attempt %u of %u: %s", name_job(job, name),
+			 job->attempts, work->retries + 1, words);
+		if (!try_again(worker, job, delay_ns)) {
+			give_back(worker);
+			return;
+		}
+		delay_ns = delay_ns > DELAY_MAX_NS / 2 ? DELAY_MAX_NS : 2 * delay_ns;
+	}
+	failed_for_good(worker, job, status_of(&result), words);
+}
+
+/* A job is in hand. */
+static void handle(struct worker *worker, struct job *job)
+{
+	const struct work *work = worker->crew->work;
+	char cause[80];
+
+	/* With "stop" somebody has started us again after the last time: it is tried once more. */
+	if (job->attempts > work->retries + 1 && work->on_failure != FAILURE_STOP) {
+		snprintf(cause, sizeof(cause), "it was in hand %u times and never finished",
+			 job->attempts - 1);
+		failed_for_good(worker, job, CLI_COMMAND_FAILED, cause);
+	} else {
+		run(worker, job);
+	}
+	if (worker->trouble != 0)
+		channel_failed(worker, "receive from", worker->trouble);
+}
+
+/* ---- taking messages ---- */
+
+static void on_inside(void *context, bool inside)
+{
+	crew_inside(context, inside);
+}
+
+static void tell_received(const struct worker *worker, const struct job *job)
+{
+	char excerpt[CLI_EXCERPT_MAX];
+	unsigned char bytes[65];
+	size_t from, size;
+
+	for (uint32_t i = 0; settings_of(worker)->verbose && i < job->messages; i++) {
+		job_message(job, i, &from, &size);
+		if (size > sizeof(bytes))
+			size = sizeof(bytes);
+		if (job_read(job, from, bytes, size))
+			cli_story(settings_of(worker), "consumer: received data: %s",
+				  cli_excerpt(bytes, size, excerpt));
+	}
+}
+
+/* Says at once that a message is lost: a follower may not end for days. */
+static void tell_lost(struct worker *worker)
+{
+	uint64_t lost = channel_lost(worker->channel) - worker->lost;
+
+	if (lost == 0)
+		return;
+	worker->lost += lost;
+	cli_error(settings_of(worker),
+		  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had died or "
+		  "left with a part",
+		  settings_of(worker)->channel.name, (unsigned long long)lost,
+		  lost == 1 ? "" : "s");
+	crew_status(worker->crew, CLI_INCOMPLETE);
+}
+
+/* The look for a message ended without one. False: this worker has nothing more to do. */
+static bool go_on_without(struct worker *worker, const struct job *job, int rc, bool idle)
+{
+	const struct work *work = worker->crew->work;
+	bool locked = channel_report(worker->channel)->lock_taken;
+
+	switch (rc) {
+	case CHANNEL_ENDED:
+		crew_finish(worker->crew,
+			    channel_incomplete(worker->channel) ? CLI_INCOMPLETE : CLI_DONE, false);
+		return false;
+	case -EINTR: /* somebody else knows why */
+		return false;
+	case -EAGAIN:
+		if (locked)
+			break;
+		crew_status(worker->crew, work->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK);
+		return false;
+	case -ETIMEDOUT:
+		if (!locked && crew_busy(worker->crew)) /* that is no waiting in vain */
+			return true;
+		if (locked || !idle)
+			break;
+		crew_finish(worker->crew, CLI_DONE, false);
+		return false;
+	case -CHANNEL_EABORTED: /* nothing of it has been seen; what is behind it is whole */
+		cli_note(work->settings, "a message was cut short and is not run");
+		crew_status(worker->crew, CLI_INCOMPLETE);
+		return true;
+	case -EIO:
+		if (job->error == 0)
+			break;
+		cli_error(work->settings, "cannot keep a message in memory: %s",
+			  strerror(job->error));
+		crew_finish(worker->crew, CLI_FAILED, true);
+		return false;
+	default:
+		break;
+	}
+	crew_finish(worker->crew,
+		    cli_channel_error(work->settings, worker->channel, "receive from", rc),
+		    rc != -ETIMEDOUT);
+	return false;
+}
+
+static void take_messages(struct worker *worker)
+{
+	const struct work *work = worker->crew->work;
+	uint64_t timeout_ns = work->settings->channel.timeout_ns;
+	bool idle = work->idle_ns != 0 && (timeout_ns == 0 || work->idle_ns < timeout_ns);
+	struct job_source source = { .channel = worker->channel,
+				     .flags = CHANNEL_SHARE |
+					      (work->batch > 1 ? CHANNEL_TOGETHER : 0) |
+					      (work->follow ? CHANNEL_FOLLOW : 0) |
+					      (work->exit_empty || work->settings->channel.nonblock
+						       ? CHANNEL_DONTWAIT
+						       : 0),
+				     .timeout_ns = idle ? work->idle_ns : 0,
+				     .inside = on_inside,
+				     .context = worker };
+	bool go_on = true;
+
+	while (go_on && (source.most = crew_take(worker->crew)) > 0) {
+		struct job job;
+		int rc = job_receive(&job, &source,
+				     work->delimited ? &work->settings->delimiter : NULL);
+
+		crew_took(worker->crew, source.most, rc == CHANNEL_DELIVERED ? job.messages : 0);
+		tell_lost(worker);
+		if (rc != CHANNEL_DELIVERED) {
+			go_on = go_on_without(worker, &job, rc, idle);
+			continue;
+		}
+		tell_received(worker, &job);
+		handle(worker, &job);
+		job_free(&job);
+		crew_rest(worker->crew);
+	}
+}
+
+/* ---- attaching ---- */
+
+static int attach(struct worker *worker)
+{
+	struct channel_options options = worker->crew->work->settings->channel;
+
+	if (!worker->first) { /* the first one has made it, and is there */
+		options.fresh = false;
+		options.never_create = true;
+	}
+	options.share = worker->crew->work->batch;
+	options.gather_ns = worker->crew->work->gather_ns;
+	return channel_attach(worker->channel, CHANNEL_CONSUMER, &options);
+}
+
+static void attach_failed(struct worker *worker, int rc)
+{
+	const struct work *work = worker->crew->work;
+
+	if (rc == -EINTR)
+		return;
+	if (rc == -ENOENT && !worker->first) /* the others are through already */
+		return;
+	/* With -n or -e a channel that is missing is an empty one; another's is a mistake. */
+	if (rc == -ENOENT && work->settings->channel.owner == geteuid() &&
+	    work->settings->channel.never_create)
+		crew_finish(worker->crew, work->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK, false);
+	else
+		channel_failed(worker, "attach to", rc);
+}
+
+int worker_work(struct worker *worker)
+{
+	const struct work *work = worker->crew->work;
+	int rc;
+
+	if (!worker->first && !crew_attach_wait(worker->crew))
+		return 0;
+	cli_thread_channel(worker->channel, work->settings->channel.name);
+	crew_reach(worker, true);
+	rc = attach(worker);
+	if (rc == -CHANNEL_ETHREAD)
+		return CLI_ANOTHER_THREAD;
+	if (rc < 0) {
+		attach_failed(worker, rc);
+	} else {
+		if (worker->first) {
+			cli_story(work->settings, "consumer: connected to shared memory!");
+			cli_check_size(work->settings, worker->channel);
+			crew_attached(worker->crew);
+			cli_story(work->settings, "consumer: waiting for data...");
+		}
+		take_messages(worker);
+		tell_lost(worker);
+	}
+	crew_reach(worker, false);
+	channel_detach(worker->channel, 0);
+	cli_thread_channel(NULL, NULL);
+	return 0;
+}
