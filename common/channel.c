@@ -310,6 +310,7 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->leaving = channel->reserved = channel->inside = channel->sent = false;
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = channel->incomplete = channel->batching = false;
+	channel->look_pause = channel->look_pause_next = 0;
 	channel->settled = channel->skipping = false;
 	channel->key_size = 0;
 	channel->dropped = 0;
@@ -435,6 +436,11 @@ int channel_look_after(struct channel *channel)
 	uint64_t now = clock_coarse_ns();
 	int rc = 0;
 
+	channel->look_pause_next = now != channel->looked_at_ns ? 0
+				   : channel->look_pause_next < LOOK_PAUSE_MAX / 2
+					   ? 2 * channel->look_pause_next + 1
+					   : LOOK_PAUSE_MAX;
+	channel->look_pause = channel->look_pause_next;
 	channel->looked_at_ns = now;
 	if (channel->inside && producer_message_lost(channel))
 		return -CHANNEL_ELOST;

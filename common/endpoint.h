@@ -21,6 +21,10 @@ enum { NO_CLAIM = -1 };
 /* How often to look for the dead: less than the second that a sleep lasts, or it is two. */
 enum { LOOK_AFTER_MS = 900 };
 
+/* Calls in a row that do not read the clock: if they suddenly take long, no more than so many do.
+ */
+enum { LOOK_PAUSE_MAX = 15 };
+
 struct channel {
 	struct segment segment;
 	struct channel_options options;
@@ -35,6 +39,8 @@ struct channel {
 	_Atomic(_Atomic uint32_t *) wakeup; /* own semaphore while attached, for signal handlers */
 	uint64_t looked_ns;		    /* when we last looked for the dead */
 	uint64_t looked_at_ns;		    /* the time, when we last thought of it */
+	unsigned look_pause;		    /* calls to come that need not think of it, ... */
+	unsigned look_pause_next;	    /* ... and how many after that */
 	struct spin spin;		    /* how long to wait awake before sleeping */
 	bool broadcast_due;		    /* after a repair: wake everybody once unlocked */
 
@@ -155,6 +161,18 @@ struct deadline endpoint_deadline(struct channel *channel, uint64_t timeout_ns);
 
 /* For giving back and leaving: not interruptible, but bounded. */
 struct deadline endpoint_leave_deadline(struct channel *channel);
+
+/*
+ * channel_look_after() for who sends or receives one message after the other: while many come
+ * within one tick of the clock, only some of the calls read it.
+ */
+static inline int look_after_often(struct channel *channel)
+{
+	if (channel->look_pause == 0 || channel->inside)
+		return channel_look_after(channel);
+	channel->look_pause--;
+	return 0;
+}
 
 /* ---- side.c: one side's mutex and its slots ---- */
 

@@ -59,7 +59,7 @@ static bool alone(struct channel *channel)
 /* The claim is used up: was that soon enough to take more at once? */
 static void batch_learn(struct channel *channel)
 {
-	bool quick = channel->looked_at_ns - channel->claimed_ns < BATCH_NS;
+	bool quick = clock_coarse_ns() - channel->claimed_ns < BATCH_NS;
 
 	if (!quick)
 		channel->batch = (channel->batch + 1) / 2;
@@ -119,7 +119,7 @@ static void claim_batch(struct visit *visit, const struct record *first, struct 
 	struct cursor end = state->end;
 	struct record record;
 
-	channel->claimed_ns = channel->looked_at_ns;
+	channel->claimed_ns = clock_coarse_ns();
 	channel->batching = record_whole(first) && end.offset == 0 && alone(channel);
 	for (uint32_t records = 1; channel->batching && records < channel->batch; records++) {
 		if (end.record == channel->known_tail || end.record - state->begin.record >= most ||
@@ -226,8 +226,8 @@ static int claim_next(struct visit *visit)
 }
 
 /* What a delivery has from its record, and what is noted of it. */
-static void delivery_describe(struct channel *channel, struct channel_delivery *delivery,
-			      const struct record *record, const unsigned char *payload)
+static inline void delivery_describe(struct channel *channel, struct channel_delivery *delivery,
+				     const struct record *record, const unsigned char *payload)
 {
 	delivery->key = payload;
 	delivery->key_size = record->key_size;
@@ -617,7 +617,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 	int rc;
 
 	channel->report.lock_taken = false;
-	rc = atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);
+	rc = atomic_load(&channel->interrupted) ? -EINTR : look_after_often(channel);
 	if (rc == 0 && receive_on(channel, most, delivery))
 		return CHANNEL_DELIVERED;
 	if (rc == 0)

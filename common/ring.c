@@ -14,7 +14,7 @@ uint64_t ring_block_max(uint64_t capacity)
 	return capacity / 4 - sizeof(struct record);
 }
 
-bool record_valid(const struct record *header)
+bool record_valid_any(const struct record *header)
 {
 	bool piece = (header->flags & (RECORD_MORE | RECORD_CONTINUED)) != 0;
 

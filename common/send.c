@@ -293,7 +293,7 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
 	channel->report.held_by_group = false;
-	rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
+	rc = channel_interrupted(channel) ? -EINTR : look_after_often(channel);
 	if (rc == 0 && side_try_lock(channel, CHANNEL_PRODUCER) == 0) {
 		if (room_look(channel, bytes) == ROOM_FREE)
 			return 0;
@@ -500,7 +500,7 @@ int channel_send_block(struct channel *channel, const void *bytes,
 	if (bytes_needed(channel, block->size, more) > channel->segment.ring.capacity)
 		return -EMSGSIZE;
 	if (block->size <= COPY_UNDER_MUTEX_MAX && !more) {
-		rc = channel_interrupted(channel) ? -EINTR : channel_look_after(channel);
+		rc = channel_interrupted(channel) ? -EINTR : look_after_often(channel);
 		if (rc == 0)
 			rc = send_alone(channel, bytes, block);
 		if (rc < 0)

@@ -66,8 +66,10 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	atomic_store_explicit(&slot->writing, 0, memory_order_release);
 	/* Pairs with the heavy one in condition_wait(), for both that we signal. */
 	barrier_light(channel->segment.asymmetric);
-	groups_signal(channel);
-	condition_signal_fenced(condition_turn(channel));
+	if (atomic_load(&consumers_of(channel)->waiting_data) != 0)
+		groups_signal(channel);
+	if (atomic_load(&producers_of(channel)->waiting_turn) != 0)
+		condition_signal_fenced(condition_turn(channel));
 	if (rc == 1)
 		slot_count(slot, record.messages, block->size);
 	return rc;
