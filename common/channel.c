@@ -257,6 +257,9 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	if (rc == 0) {
 		channel->report.slots_taken = false;
 		channel->known_head = atomic_load(&consumers_of(channel)->head);
+		channel->tail_then = atomic_load(&producers_of(channel)->tail);
+		if (role == CHANNEL_CONSUMER)
+			condition_broadcast(condition_consumers(channel));
 	}
 	channel->looked_ns = clock_coarse_ns();
 	channel->report.error = rc;
@@ -335,6 +338,22 @@ static void producer_leave(struct channel *channel, unsigned flags)
 	atomic_store(&producers->events, events);
 }
 
+/*
+ * A producer leaves that has sent nothing. A consumer that comes later shall find the end of an
+ * empty stream, unless it had not begun, or others have sent something meanwhile. Attaching needs
+ * the flock that we hold, so "nobody is attached" stays true. Returns the flags that are left.
+ */
+static unsigned empty_leave(struct channel *channel, unsigned flags)
+{
+	if (atomic_load(&consumers_of(channel)->side.attached) != 0)
+		return flags;
+	if ((flags & CHANNEL_UNBEGUN) != 0)
+		return 0;
+	if (atomic_load(&producers_of(channel)->tail) == channel->tail_then)
+		atomic_store(&consumers_of(channel)->empty_end, 1);
+	return flags;
+}
+
 static int endpoint_leave(struct channel *channel, unsigned flags)
 {
 	struct deadline deadline = endpoint_leave_deadline(channel);
@@ -345,12 +364,10 @@ static int endpoint_leave(struct channel *channel, unsigned flags)
 		if (rc < 0)
 			return rc;
 	} else if (!channel->sent) {
-		/* Attaching needs the flock that we hold, so "nobody is attached" stays true. */
 		rc = side_visit(channel, CHANNEL_CONSUMER);
 		if (rc < 0)
 			return rc;
-		if (atomic_load(&consumers_of(channel)->side.attached) == 0)
-			atomic_store(&consumers_of(channel)->empty_end, 1);
+		flags = empty_leave(channel, flags);
 	}
 	rc = side_lock(channel, channel->role, &deadline);
 	if (rc < 0)
