@@ -48,7 +48,7 @@ scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 .PHONY: all test tests programs fuzz torture model analyze check format install uninstall clean
 all: $(tools)
 
-$(BUILD)/shm-produce: $(BUILD)/obj/producer/shm-produce.o $(library)
+$(BUILD)/shm-produce: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard producer/*.c))) $(library)
 	$(call say,$(link),LD)
 $(BUILD)/shm-consume: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard consumer/*.c))) $(library)
 	$(call say,$(link),LD)

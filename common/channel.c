@@ -333,6 +333,9 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	if (rc == 0) {
 		channel->report.slots_taken = false;
 		channel->known_head = atomic_load(&consumers_of(channel)->head);
+		channel->tail_then = atomic_load(&producers_of(channel)->tail);
+		if (role == CHANNEL_CONSUMER)
+			condition_broadcast(condition_consumers(channel));
 	}
 	channel->looked_ns = clock_coarse_ns();
 	channel->report.error = rc;
@@ -467,17 +470,6 @@ int channel_look_after(struct channel *channel)
 
 /* ---- detaching ---- */
 
-/* A producer leaves that has sent nothing: those who come later to a group shall know of it. */
-static void groups_note_empty_end(struct consumers *consumers)
-{
-	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
-		struct group *group = &consumers->groups[__builtin_ctz(used)];
-
-		if (group_life(group) != GROUP_FREE && group_members(consumers, group) == 0)
-			atomic_store(&group->empty_end, 1);
-	}
-}
-
 /* The producer's part of leaving, with its side's mutex held. */
 static void producer_leave(struct channel *channel, unsigned flags)
 {
@@ -492,6 +484,31 @@ static void producer_leave(struct channel *channel, unsigned flags)
 	atomic_store(&producers->events, events);
 }
 
+/* A producer leaves that has sent nothing: those who come later to a group shall know of it. */
+static void groups_note_empty_end(struct consumers *consumers)
+{
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		struct group *group = &consumers->groups[__builtin_ctz(used)];
+
+		if (group_life(group) != GROUP_FREE && group_members(consumers, group) == 0)
+			atomic_store(&group->empty_end, 1);
+	}
+}
+
+/*
+ * A producer leaves that has sent nothing. A consumer that comes later shall find the end of an
+ * empty stream, unless it had not begun, or others have sent something meanwhile. Attaching needs
+ * the flock that we hold, so "nobody is attached" stays true. Returns the flags that are left.
+ */
+static unsigned empty_leave(struct channel *channel, unsigned flags)
+{
+	if ((flags & CHANNEL_UNBEGUN) != 0 && groups_consumers(consumers_of(channel)) == 0)
+		return 0;
+	if (atomic_load(&producers_of(channel)->tail) == channel->tail_then)
+		groups_note_empty_end(consumers_of(channel));
+	return flags;
+}
+
 static int endpoint_leave(struct channel *channel, unsigned flags)
 {
 	struct deadline deadline = endpoint_leave_deadline(channel);
@@ -502,11 +519,10 @@ static int endpoint_leave(struct channel *channel, unsigned flags)
 		if (rc < 0)
 			return rc;
 	} else if (!channel->sent) {
-		/* Attaching needs the flock that we hold, so "nobody is attached" stays true. */
 		rc = side_visit(channel, CHANNEL_CONSUMER);
 		if (rc < 0)
 			return rc;
-		groups_note_empty_end(consumers_of(channel));
+		flags = empty_leave(channel, flags);
 	}
 	rc = side_lock(channel, channel->role, &deadline);
 	if (rc < 0)

@@ -143,7 +143,9 @@ int channel_attach(struct channel *channel, enum channel_role role,
 
 enum channel_detach_flags {
 	CHANNEL_FAILED = 1, /* producer: consumers shall know that the stream may be incomplete */
-	CHANNEL_END = 2	    /* producer: end the stream for consumers that follow, too */
+	CHANNEL_END = 2,    /* producer: end the stream for consumers that follow, too */
+	CHANNEL_UNBEGUN = 4 /* producer: it took nothing from anywhere. If no consumer is there, */
+			    /* leave no trace: neither an empty stream nor a failure */
 };
 
 /*
@@ -259,6 +261,15 @@ uint64_t channel_dropped(const struct channel *channel);
 
 /* Does it drop messages when there is no room? */
 bool channel_drops(const struct channel *channel);
+
+/*
+ * Waits until at least `count` consumers are attached; those that have just died do not count.
+ * Nonblocking: -EAGAIN if they are not.
+ */
+int channel_wait_consumers(struct channel *channel, unsigned count);
+
+/* How many are attached, or have died and are not yet cleaned up after. */
+unsigned channel_consumers(const struct channel *channel);
 
 /* Waits until everything this endpoint sent has been acknowledged; CHANNEL_ELOST as above. */
 int channel_wait_acknowledged(struct channel *channel);

@@ -51,6 +51,7 @@ struct channel {
 	bool inside;		/* of a message sent in pieces: the turn is ours */
 	bool settled;		/* nobody writes as if we were not here */
 	bool sent;		/* at least one record */
+	uint64_t tail_then;	/* tail when we attached */
 	uint64_t open_sequence; /* of the message we are inside */
 	uint64_t sent_end;	/* tail behind our last record */
 	uint64_t known_head;	/* head when we last looked: it only grows */
@@ -127,6 +128,15 @@ static inline struct condition condition_ack(struct channel *channel)
 
 	return (struct condition){ &producers->waiting_ack, producers->side.slots, NULL,
 				   channel->segment.asymmetric };
+}
+
+/* producers: a consumer has attached */
+static inline struct condition condition_consumers(struct channel *channel)
+{
+	struct producers *producers = producers_of(channel);
+
+	return (struct condition){ &producers->waiting_consumers, producers->side.slots, NULL,
+				   false };
 }
 
 /* The group that this consumer is in. */

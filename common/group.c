@@ -18,6 +18,15 @@ uint64_t group_members(const struct consumers *consumers, const struct group *gr
 	return atomic_load(&group->members) & atomic_load(&consumers->side.attached);
 }
 
+unsigned groups_consumers(const struct consumers *consumers)
+{
+	uint64_t members = 0;
+
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1)
+		members |= group_members(consumers, &consumers->groups[__builtin_ctz(used)]);
+	return (unsigned)__builtin_popcountll(members);
+}
+
 int group_find(const struct consumers *consumers, const char *name)
 {
 	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {

@@ -40,6 +40,9 @@ void group_name(const struct group *group, char name[GROUP_NAME_SIZE]);
 /* Its consumers that are attached; those that have died are, until they are buried. */
 uint64_t group_members(const struct consumers *consumers, const struct group *group);
 
+/* How many consumers are in all groups together. Needs no mutex. */
+unsigned groups_consumers(const struct consumers *consumers);
+
 /*
  * The group of this name: found, or made. A new one begins with the oldest message still
  * there, or, if `newest`, with the next that is sent. It is LEFT until somebody has joined it.

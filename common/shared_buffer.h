@@ -127,6 +127,7 @@ struct producers {
 	/* conditions: bit i set while the owner of slot i sleeps, or is about to */
 	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_turn;
 	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_ack;
+	_Atomic uint64_t waiting_consumers; /* only before a producer sends anything */
 	/* attached, deaths, ends (see stream.h); written under the producers' mutex */
 	_Alignas(CACHE_LINE) _Atomic uint64_t events;
 	struct side side;

@@ -177,6 +177,7 @@ static int slot_bury(struct channel *channel, enum channel_role role, unsigned s
 		atomic_store(&side->slots[slot].writing, 0);
 		atomic_fetch_and(&producers->waiting_turn, ~bit);
 		atomic_fetch_and(&producers->waiting_ack, ~bit);
+		atomic_fetch_and(&producers->waiting_consumers, ~bit);
 		/* May count twice if we die before the slot is free; "differs" is what matters. */
 		atomic_store(&producers->events,
 			     events_add(atomic_load(&producers->events), EVENT_DEATH));
@@ -278,6 +279,7 @@ void side_leave(struct channel *channel)
 	if (channel->role == CHANNEL_PRODUCER) {
 		atomic_fetch_and(&producers_of(channel)->waiting_turn, ~bit);
 		atomic_fetch_and(&producers_of(channel)->waiting_ack, ~bit);
+		atomic_fetch_and(&producers_of(channel)->waiting_consumers, ~bit);
 	} else {
 		atomic_fetch_and(&consumers_of(channel)->waiting_data, ~bit);
 		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "hold.h"
 
-enum { KEY_END = CLI_KEY_TOOL, KEY_WHEN_FULL, KEY_GROUPS };
+enum { KEY_END = CLI_KEY_TOOL, KEY_WHEN_FULL, KEY_HOLD, KEY_WAIT_CONSUMERS, KEY_GROUPS };
+enum { CONSUMERS_MAX = 64 };
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
@@ -26,6 +28,10 @@ static const struct cli_option options[] = {
 	{ 'a', "wait-ack", NULL,
 	  "return only when every message sent has been\n"
 	  "acknowledged" },
+	{ KEY_WAIT_CONSUMERS, "wait-consumers", "N", "send nothing before N consumers are there" },
+	{ KEY_HOLD, "hold", NULL,
+	  "send nothing: be a producer while COMMAND runs and\n"
+	  "starts others; exit with its status" },
 	{ KEY_END, "end", NULL,
 	  "after the last message end the stream, also for\n"
 	  "consumers that follow" },
@@ -37,7 +43,8 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
 	.name = "shm-produce",
-	.usage = "shm-produce [OPTION]... [--] [MESSAGE]...",
+	.usage = "shm-produce [OPTION]... [--] [MESSAGE]...\n"
+		 "       shm-produce [OPTION]... --hold -- COMMAND [ARG]...",
 	.about = "Put messages into a channel in shared memory: each MESSAGE, or, without one,\n"
 		 "each line of standard input. shm-consume takes them out; either may be first.",
 	.options = options
@@ -54,6 +61,8 @@ struct producer {
 	const char **groups; /* ended by NULL; NULL: none */
 	unsigned waits;	     /* seconds of the wait that we are in */
 	const char *key;     /* "": none */
+	char **command;	     /* --hold; NULL: none */
+	unsigned consumers;  /* how many to wait for */
 	bool blocks;	     /* --when-full says so */
 	bool wait_acknowledged;
 	bool end;
@@ -169,9 +178,37 @@ static enum cli_exit wait_acknowledged(void)
 	return rc < 0 ? send_failed(rc) : CLI_DONE;
 }
 
+/* --wait-consumers */
+static enum cli_exit wait_consumers(void)
+{
+	int rc = channel_wait_consumers(producer.channel, producer.consumers);
+
+	if ((rc == -ETIMEDOUT || rc == -EAGAIN) && !channel_report(producer.channel)->lock_taken) {
+		cli_error(&settings,
+			  "cannot send to channel \"%s\": %s%u of %u consumers are there",
+			  settings.channel.name, rc == -ETIMEDOUT ? "timed out: " : "",
+			  channel_consumers(producer.channel), producer.consumers);
+		return cli_status(rc);
+	}
+	return rc < 0 ? send_failed(rc) : CLI_DONE;
+}
+
+/* Sends all there is. *all_sent: what was sent counts, whatever the status. */
+static int send_all(bool *all_sent)
+{
+	int status = (int)send_messages();
+
+	tell_all_dropped();
+	if (status == CLI_DONE && producer.wait_acknowledged) {
+		status = (int)wait_acknowledged();
+		*all_sent = status == CLI_TIMED_OUT;
+	}
+	return status;
+}
+
 static int produce(void)
 {
-	enum cli_exit status;
+	int status = CLI_DONE;
 	bool all_sent = false;
 	unsigned flags = 0;
 	int rc;
@@ -184,25 +221,28 @@ static int produce(void)
 	cli_check_size(&settings, producer.channel);
 	channel_key_set(producer.channel, producer.key, strlen(producer.key));
 
-	status = send_messages();
-	tell_all_dropped();
-	if (status == CLI_DONE && producer.wait_acknowledged) {
-		status = wait_acknowledged();
-		all_sent = status == CLI_TIMED_OUT;
-	}
+	if (producer.consumers > 0)
+		status = (int)wait_consumers();
+	if (status != CLI_DONE)
+		flags |= CHANNEL_UNBEGUN | CHANNEL_FAILED;
+	else if (producer.command != NULL)
+		status = hold_run(&settings, producer.channel, producer.command);
+	else
+		status = send_all(&all_sent);
 	/*
 	 * Consumers learn that the stream may be incomplete, unless nothing was taken from
 	 * anywhere: who got 3 for its first message can simply try again.
 	 */
 	if (status != CLI_DONE && !all_sent &&
-	    !(status == CLI_WOULD_BLOCK && !producer.input_read && !producer.sent))
+	    !(status == CLI_WOULD_BLOCK && producer.command == NULL && !producer.input_read &&
+	      !producer.sent))
 		flags |= CHANNEL_FAILED;
 	if (channel_interrupted(producer.channel))
 		flags |= CHANNEL_FAILED;
 	if ((status == CLI_DONE || all_sent) && producer.end)
 		flags |= CHANNEL_END;
 	channel_detach(producer.channel, flags);
-	return (int)status;
+	return status;
 }
 
 /* ---- the command line ---- */
@@ -272,7 +312,8 @@ static enum channel_when_full parse_when_full(const char *text)
 /* What can be known before anything is created or sent. */
 static void inputs_check(void)
 {
-	int standard = producer.file_count == 0 && producer.message_count == 0;
+	int standard =
+		producer.file_count == 0 && producer.message_count == 0 && producer.command == NULL;
 
 	for (int i = 0; i < producer.file_count; i++) {
 		if (strcmp(producer.files[i], "-") == 0) {
@@ -295,12 +336,54 @@ static void inputs_check(void)
 	}
 }
 
+/* How many words stand behind the "--" that ended the options; -1: none did. */
+static int words_behind(int count, char *const *words, const char *end)
+{
+	for (int i = 0; i < count; i++)
+		if (words[i] == end)
+			return strcmp(end, "--") == 0 ? count - 1 - i : -1;
+	return -1;
+}
+
+/*
+ * --hold: all operands are the command, and all of them stood behind "--", where getopt moves
+ * those from before it, too.
+ */
+static void command_take(int argc, char **argv, char *const *given)
+{
+	if (words_behind(argc, given, argv[optind - 1]) != argc - optind || argc == optind)
+		cli_usage_error(&settings, "--hold runs a command: --hold -- COMMAND [ARG]...");
+	if (producer.file_count > 0 || producer.wait_acknowledged || *producer.key != '\0' ||
+	    producer.blocks || settings.channel.when_full != CHANNEL_FULL_BLOCK)
+		cli_usage_error(&settings, "--hold sends nothing itself: --input, --key, "
+					   "--wait-ack and --when-full do not go with it");
+	producer.command = argv + optind;
+	producer.message_count = 0;
+}
+
+static unsigned parse_consumers(const char *text)
+{
+	uint64_t count = cli_count(&settings, "number of consumers", text);
+
+	if (count > CONSUMERS_MAX)
+		cli_usage_error(&settings, "bad number of consumers \"%s\": at most %d", text,
+				CONSUMERS_MAX);
+	return (unsigned)count;
+}
+
 int main(int argc, char **argv)
 {
+	char **given = malloc(((size_t)argc + 1) * sizeof(*given)); /* getopt sorts argv */
 	const char *argument;
+	bool hold = false;
 	int key, status;
 
 	cli_begin(&settings, &tool);
+	if (given == NULL) {
+		cli_error(&settings, "out of memory");
+		return CLI_FAILED;
+	}
+	memcpy(given, argv, (size_t)argc * sizeof(*given));
 	while ((key = cli_next_option(&settings, argc, argv, &argument)) != -1) {
 		switch (key) {
 		case 'i':
@@ -322,6 +405,12 @@ int main(int argc, char **argv)
 			settings.channel.when_full = parse_when_full(argument);
 			producer.blocks = settings.channel.when_full == CHANNEL_FULL_BLOCK;
 			break;
+		case KEY_HOLD:
+			hold = true;
+			break;
+		case KEY_WAIT_CONSUMERS:
+			producer.consumers = parse_consumers(argument);
+			break;
 		case KEY_END:
 			producer.end = true;
 			break;
@@ -335,6 +424,9 @@ int main(int argc, char **argv)
 		cli_usage_error(&settings, "--wait-ack waits, --nonblock never does");
 	if (producer.blocks && settings.channel.nonblock)
 		cli_usage_error(&settings, "--when-full block waits, --nonblock never does");
+	if (hold)
+		command_take(argc, argv, given);
+	free(given);
 	inputs_check();
 
 	producer.channel = channel_new();
@@ -343,6 +435,7 @@ int main(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	settings.channel.waiting = tell_waiting;
+	hold_prepare();
 	cli_signals_catch(&settings, producer.channel);
 	cli_story(&settings, "producer: preparing data...");
 	status = cli_run(&settings, produce);

@@ -7,13 +7,14 @@
  *          [nonblock] [fresh] [nocreate]
  *          [group=NAME] [newest] [durable] [groups=NAME,NAME]
  *                       [fail] [drop-new] (when full; what is dropped is answered "dropped")
- *   detach [failed] [end]
+ *   detach [failed] [end] [unbegun]
  *   key [TEXT]          labels what is sent from now on (none: nothing); %XX is a byte
  *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
  *   block N TEXT        N messages "TEXT;" with delimiter ";"
  *   piece N more|last   a piece of N bytes of a long message
  *   reserve N           commit N   cancel
  *   dropped             "ok N"
+ *   consumers N         waits until so many are there
  *   ack                 waits until everything sent is acknowledged
  *   receive [N] [dontwait] [follow]
  *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", with "key=KEY "
@@ -315,7 +316,8 @@ static void obey(const char *line)
 		answer(attach(line));
 	} else if (strcmp(word, "detach") == 0) {
 		channel_detach(channel, (has_word(line, "failed") ? CHANNEL_FAILED : 0) |
-						(has_word(line, "end") ? CHANNEL_END : 0));
+						(has_word(line, "end") ? CHANNEL_END : 0) |
+						(has_word(line, "unbegun") ? CHANNEL_UNBEGUN : 0));
 		answer(0);
 	} else if (strcmp(word, "send") == 0) {
 		answer(channel_send(channel, line + 5, strlen(line + 5), 0));
@@ -343,6 +345,8 @@ static void obey(const char *line)
 		answer(channel_commit(channel, &block));
 	} else if (strcmp(word, "cancel") == 0) {
 		answer(channel_cancel(channel));
+	} else if (strcmp(word, "consumers") == 0) {
+		answer(channel_wait_consumers(channel, (unsigned)value_of(line, "consumers ")));
 	} else if (strcmp(word, "dropped") == 0) {
 		printf("ok %llu\n", (unsigned long long)channel_dropped(channel));
 	} else if (strcmp(word, "ack") == 0) {

@@ -366,6 +366,21 @@ static void role_waiting_producer(int who)
 	channel_free(channel);
 }
 
+/* Asleep until a consumer comes. */
+static void role_awaiting_producer(int who)
+{
+	struct channel *channel = attach(CHANNEL_PRODUCER);
+	int rc;
+
+	atomic_store(&scene->ready[who], 1);
+	rc = channel_wait_consumers(channel, 1);
+	if (rc < 0)
+		fail("wait for a consumer: %d", rc);
+	send_text(channel, "awaited");
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
 static void role_newcomer_producer(int who)
 {
 	struct channel *channel = attach(CHANNEL_PRODUCER);
@@ -572,6 +587,12 @@ static void operate_send_piece(void)
 	send_piece(victim, 900, 900, CHANNEL_MORE);
 }
 
+static void operate_wait_consumers(void)
+{
+	if (channel_wait_consumers(victim, 1) < 0)
+		fail("wait for a consumer");
+}
+
 static void operate_receive(void)
 {
 	victim_receive(UINT32_MAX);
@@ -680,6 +701,19 @@ static const struct operation operations[] = {
 	  .before = { role_consumer },
 	  .prepare = prepare_nothing,
 	  .operate = operate_attach_producer },
+	{ .name = "attach, producer waits for it",
+	  .clean_end = true,
+	  .before = { role_awaiting_producer },
+	  .prepare = prepare_nothing,
+	  .operate = operate_attach_consumer },
+	{ .name = "wait for consumers, awake",
+	  .before = { role_consumer },
+	  .prepare = prepare_producer,
+	  .operate = operate_wait_consumers },
+	{ .name = "wait for consumers, asleep",
+	  .prepare = prepare_producer,
+	  .operate = operate_wait_consumers,
+	  .release = role_consumer },
 	{ .name = "send, consumer asleep",
 	  .before = { role_consumer },
 	  .prepare = prepare_producer,
@@ -859,7 +893,8 @@ static bool somebody_waits(bool producer)
 	if (shared == NULL)
 		return false;
 	if (producer)
-		waits = atomic_load(&shared->producers.room_wanted) != 0;
+		waits = (atomic_load(&shared->producers.room_wanted) |
+			 atomic_load(&shared->producers.waiting_consumers)) != 0;
 	else
 		waits = (atomic_load(&shared->consumers.waiting_data) |
 			 atomic_load(&shared->consumers.waiting_piece)) != 0;
@@ -900,7 +935,7 @@ static bool settled(const struct child *child, int who)
 {
 	if (child->role == role_consumer)
 		return atomic_load(&scene->ready[who]) && somebody_waits(false);
-	if (child->role == role_waiting_producer)
+	if (child->role == role_waiting_producer || child->role == role_awaiting_producer)
 		return atomic_load(&scene->ready[who]) && somebody_waits(true);
 	if (child->role == role_idle_producer || child->role == role_sharing_consumer)
 		return atomic_load(&scene->ready[who]);

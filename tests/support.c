@@ -117,6 +117,7 @@ struct object_view object_look(const char *name)
 		view.tail = producers->tail;
 		view.waiting_turn = producers->waiting_turn;
 		view.waiting_ack = producers->waiting_ack;
+		view.waiting_consumers = producers->waiting_consumers;
 		view.waiting_data = consumers->waiting_data;
 		view.waiting_piece = consumers->waiting_piece;
 		view.room_wanted = producers->room_wanted;

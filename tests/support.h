@@ -64,7 +64,7 @@ struct object_view {
 	bool exists;
 	unsigned producers, consumers; /* slots in use */
 	uint64_t head, tail;
-	uint64_t waiting_turn, waiting_ack, waiting_data, waiting_piece;
+	uint64_t waiting_turn, waiting_ack, waiting_consumers, waiting_data, waiting_piece;
 	uint64_t room_wanted;
 	unsigned turn;
 	unsigned groups, claims, orphans; /* claims: of the first group */

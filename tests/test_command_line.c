@@ -408,15 +408,30 @@ static void expect_help(const char *name, const char *const *words)
 
 Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 30)
 {
-	static const char *const produce[] = { COMMON_WORDS,	 "-i, --input",
-					       "-k, --key",	 "--when-full",
-					       "-a, --wait-ack", "--end",
-					       "shm-produce",	 NULL };
-	static const char *const consume[] = { COMMON_WORDS,   "-c, --count",  "-e, --exit-empty",
-					       "-f, --follow", "--idle",       "-b, --batch",
-					       "-j, --jobs",   "--retries",    "--retry-delay",
-					       "--max-time",   "--on-failure", "--dead-letter",
-					       "-- COMMAND",   "shm-consume",  NULL };
+	static const char *const produce[] = {
+		COMMON_WORDS, "-i, --input",	"-k, --key", "--when-full", "--wait-consumers",
+		"--hold",     "-a, --wait-ack", "--end",     "--groups",    "shm-produce",
+		NULL
+	};
+	static const char *const consume[] = { COMMON_WORDS,
+					       "-c, --count",
+					       "-e, --exit-empty",
+					       "-f, --follow",
+					       "--idle",
+					       "-b, --batch",
+					       "-j, --jobs",
+					       "--retries",
+					       "--retry-delay",
+					       "--max-time",
+					       "--on-failure",
+					       "--dead-letter",
+					       "-- COMMAND",
+					       "-g, --group",
+					       "--from",
+					       "--durable",
+					       "--remove-group",
+					       "shm-consume",
+					       NULL };
 
 	expect_help("shm-produce", produce);
 	expect_help("shm-consume", consume);

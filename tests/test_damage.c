@@ -60,6 +60,7 @@ Test(damage, garbage_in_any_word_is_refused_or_survived, .timeout = 200)
 		{ "room_wanted", OFFSET(producers.room_wanted), 8 },
 		{ "waiting_turn", OFFSET(producers.waiting_turn), 8 },
 		{ "waiting_ack", OFFSET(producers.waiting_ack), 8 },
+		{ "waiting_consumers", OFFSET(producers.waiting_consumers), 8 },
 		{ "events", OFFSET(producers.events), 8 },
 		{ "head", OFFSET(consumers.head), 8 },
 		{ "next", OFFSET(consumers.groups[0].next[0]), sizeof(struct cursor) },

@@ -1,0 +1,60 @@
+/* A producer that waits for consumers to be there before it sends anything. */
+#include <errno.h>
+
+#include "endpoint.h"
+#include "group.h"
+
+unsigned channel_consumers(const struct channel *channel)
+{
+	return groups_consumers(&channel->segment.shared->consumers);
+}
+
+struct consumers_wait {
+	struct channel *channel;
+	unsigned count;
+};
+
+static bool consumers_ready(void *context)
+{
+	const struct consumers_wait *wait = context;
+
+	return channel_consumers(wait->channel) >= wait->count;
+}
+
+/* Those that are there may have died: 0 if enough are left, -EAGAIN if not. */
+static int consumers_count(struct consumers_wait *wait, const struct deadline *deadline)
+{
+	struct channel *channel = wait->channel;
+	int rc = side_lock(channel, CHANNEL_CONSUMER, deadline);
+
+	if (rc < 0)
+		return rc;
+	rc = side_probe(channel, CHANNEL_CONSUMER);
+	side_unlock(channel, CHANNEL_CONSUMER);
+	if (rc < 0)
+		return rc;
+	return consumers_ready(wait) ? 0 : -EAGAIN;
+}
+
+int channel_wait_consumers(struct channel *channel, unsigned count)
+{
+	struct consumers_wait wait = { channel, count };
+	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	int rc;
+
+	channel->report.lock_taken = false;
+	for (;;) {
+		rc = consumers_ready(&wait) ? consumers_count(&wait, &deadline) : -EAGAIN;
+		if (rc != -EAGAIN || channel->options.nonblock)
+			break;
+		rc = deadline_passed(&deadline);
+		if (rc == 0)
+			rc = channel_look_after(channel);
+		if (rc < 0)
+			break;
+		condition_wait(condition_consumers(channel), channel->slot, consumers_ready, &wait,
+			       NULL, deadline_slice_ns(&deadline, NS_PER_SEC));
+	}
+	channel->report.error = rc;
+	return rc;
+}

@@ -1,0 +1,146 @@
+#include "hold.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The first three are passed on. */
+static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
+enum { WATCHED_COUNT = sizeof(watched) / sizeof(watched[0]) };
+
+/* What we ignore, so that a write reports it, and the command shall not inherit. */
+static const int own[] = { SIGPIPE, SIGXFSZ };
+enum { OWN_COUNT = sizeof(own) / sizeof(own[0]) };
+static bool own_ignored[OWN_COUNT];
+
+static bool signal_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void hold_prepare(void)
+{
+	for (int i = 0; i < OWN_COUNT; i++)
+		own_ignored[i] = signal_ignored(own[i]);
+}
+
+struct hold {
+	const struct cli_settings *settings;
+	struct channel *channel;
+	sigset_t signals; /* waited for, and blocked meanwhile */
+	sigset_t before;  /* what was blocked when we began */
+	pid_t pid;
+	int received; /* the last of the signals that were for the command */
+	int error;    /* of the channel */
+};
+
+/* Blocked signals wait for us even if they are ignored: those are left alone. */
+static void signals_take(struct hold *hold)
+{
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would leave us no status */
+	sigemptyset(&hold->signals);
+	for (int i = 0; i < WATCHED_COUNT; i++)
+		if (!signal_ignored(watched[i]))
+			sigaddset(&hold->signals, watched[i]);
+	pthread_sigmask(SIG_BLOCK, &hold->signals, &hold->before);
+}
+
+/* 0, or an errno. Descriptors of our own close on exec. */
+static int command_start(struct hold *hold, char **command)
+{
+	posix_spawnattr_t attributes;
+	sigset_t defaults;
+	int error;
+
+	if (setenv("SHM_CHANNEL", hold->settings->channel.name, 1) != 0)
+		return errno;
+	error = posix_spawnattr_init(&attributes);
+	if (error != 0)
+		return error;
+	sigemptyset(&defaults);
+	for (int i = 0; i < OWN_COUNT; i++)
+		if (!own_ignored[i])
+			sigaddset(&defaults, own[i]);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setsigmask(&attributes, &hold->before);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	error = posix_spawnp(&hold->pid, command[0], NULL, &attributes, command, environ);
+	posix_spawnattr_destroy(&attributes);
+	return error;
+}
+
+/*
+ * What comes from the terminal has come to the command as well: it is in our process group.
+ * Twice would be an order to hurry up, for some.
+ */
+static void signal_pass_on(struct hold *hold, const siginfo_t *info)
+{
+	hold->received = info->si_signo;
+	if (info->si_code != SI_KERNEL)
+		kill(hold->pid, info->si_signo);
+}
+
+/* Returns what waitpid() says of it. */
+static int command_wait(struct hold *hold)
+{
+	const struct timespec second = { .tv_sec = 1 };
+	int status;
+
+	for (;;) {
+		siginfo_t info;
+		int number = sigtimedwait(&hold->signals, &info, &second);
+
+		/* Its pid stays its own until it has been waited for. */
+		if (number > 0 && number != SIGCHLD)
+			signal_pass_on(hold, &info);
+		if (waitpid(hold->pid, &status, WNOHANG) == hold->pid)
+			return status;
+		if (hold->error == 0) {
+			hold->error = channel_look_after(hold->channel);
+			if (hold->error < 0)
+				cli_channel_error(hold->settings, hold->channel, "hold",
+						  hold->error);
+		}
+	}
+}
+
+/* As the shell shows it. */
+static int command_status(const struct hold *hold, int status)
+{
+	if (WIFSIGNALED(status))
+		return HOLD_KILLED + WTERMSIG(status);
+	return hold->error < 0 && WEXITSTATUS(status) == 0 ? CLI_FAILED : WEXITSTATUS(status);
+}
+
+int hold_run(const struct cli_settings *settings, struct channel *channel, char **command)
+{
+	struct hold hold = { .settings = settings, .channel = channel };
+	int status = CLI_FAILED, ended, error;
+
+	signals_take(&hold);
+	if (channel_interrupted(channel))
+		goto restore; /* before there was anything to pass it on to */
+	error = command_start(&hold, command);
+	if (error != 0) {
+		cli_error(settings, "cannot run \"%s\": %s", command[0], strerror(error));
+		status = error == ENOENT ? HOLD_NOT_FOUND : HOLD_CANNOT_RUN;
+		goto restore;
+	}
+	ended = command_wait(&hold);
+	status = command_status(&hold, ended);
+	if (WIFSIGNALED(ended) && WTERMSIG(ended) == hold.received) {
+		/* Now it is ours: a shell that sees it knows that it need not go on. */
+		pthread_sigmask(SIG_SETMASK, &hold.before, NULL);
+		raise(hold.received);
+	}
+restore:
+	pthread_sigmask(SIG_SETMASK, &hold.before, NULL);
+	return status;
+}
