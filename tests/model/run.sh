@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh: searches all states of the models as the protocol is, then shows that they have
-# teeth (teeth.sh). About five minutes, up to 2 GB of memory. Exit 1 if anything is not as
+# teeth (teeth.sh). About seven minutes, up to 2 GB of memory. Exit 1 if anything is not as
 # expected.
 set -eu
 
@@ -25,10 +25,20 @@ holds sleep.pml "sleep: a long message and another" -DLONG
 holds sleep.pml "sleep: one consumer leaves its wait" -DLEAVERS=1
 holds sleep.pml "sleep: one consumer is slow" -DLONG -DSLOW
 holds sleep.pml "sleep: time-outs that come too soon" -DEARLY=1
+holds alone.pml "alone: three messages of two producers"
+holds alone.pml "alone: who attaches checks, a full ring" -DCHECKS -DCAPACITY=1
+holds alone.pml "alone: a message in two pieces" -DLONG -DMESSAGES=1
+holds batch.pml "batch: waits for room and for an acknowledgement" -DSLOW
+holds batch.pml "batch: two consumers" -DSLOW -DRECORDS=3 -DCAPACITY=2 -DCONSUMERS=2 -DPRODUCERS=1
 echo "kill -9 at any step"
 holds sleep.pml "sleep: two messages, one death" -DKILLS=1
 holds sleep.pml "sleep: one message, two deaths" -DRECORDS=1 -DKILLS=2
 holds sleep.pml "sleep: a long message and another, one death" -DLONG -DKILLS=1
+holds alone.pml "alone: two messages, one death" -DMESSAGES=1 -DKILLS=1
+holds alone.pml "alone: a message in two pieces, one death" -DLONG -DMESSAGES=1 -DKILLS=1
+holds batch.pml "batch: a wait for room, one death" -DKILLS=1 -DPRODUCERS=1
+holds batch.pml "batch: three records, one death" -DKILLS=1 -DRECORDS=3 -DBATCH=3 -DCONSUMERS=2 -DPRODUCERS=0
+holds batch.pml "batch: one gives back, one death" -DKILLS=1 -DLEAVERS=1 -DRECORDS=2 -DCONSUMERS=2 -DPRODUCERS=0
 echo "Claims, slots and the end of the stream; kill -9 at any step"
 holds claim.pml "claim: two messages, nobody dies" -DKILLS=0
 holds claim.pml "claim: two messages, one is given back" -DKILLS=0 -DGIVERS=1

@@ -1,0 +1,700 @@
+/*
+ * A producer that is alone writes without the mutex (common/send_alone.c, the locked way in
+ * send.c, side.c), others come beside it, kill -9 at any step.
+ *
+ * PRODUCERS producers attach at any time, send (the first MESSAGES, the others one), alone or
+ * with the mutex as they find it, and leave; one consumer that sleeps takes everything. With
+ * CAPACITY less than all records there are waits for room and the turn; with LONG the last
+ * producer's message comes in two pieces, and a burial closes it if it dies in between. CHECKS:
+ * who attaches or repairs looks whether what it finds makes sense.
+ *
+ * A plain store goes into its processor's buffer, as on x86, and is seen by others later, in
+ * order; an atomic exchange and an unlock wait for the own buffer to be empty. The mutex, the
+ * bitmaps and the turn are not buffered. A visit of the consumer to its mutex is one step.
+ *
+ * Checked: never two at tail; no committed record is written over; the consumer gets all of
+ * them, and their numbers neither skip nor double; nobody who attaches or repairs beside a
+ * lone producer takes what it sees for damage. KILLS=0: there is no clock, so a sleeper that
+ * only a time-out could wake is an invalid end state, and none may sleep on what a producer
+ * has left that sends nothing more. KILLS>0: PATIENCE ticks of a slow clock
+ * without anything getting done find nobody stuck.
+ *
+ * Switches that remove a rule: NO_SETTLE, NO_FENCE, NO_SECOND_LOOK, NO_LAST_FENCE,
+ * NO_TURN_WAKE, NO_BURIAL (of `writing`), HEAD_ONCE, TAIL_ONCE.
+ */
+#ifndef PRODUCERS
+#define PRODUCERS 2
+#endif
+#ifndef MESSAGES
+#define MESSAGES 2 /* of the first producer; the others send one */
+#endif
+#ifndef KILLS
+#define KILLS 0
+#endif
+#ifndef CAPACITY
+#define CAPACITY 100 /* records that the ring holds */
+#endif
+#ifdef LONG
+#define PIECES(i) ((i) == PRODUCERS - 1 -> 2 : 1)
+#else
+#define PIECES(i) 1
+#endif
+#define PATIENCE 2 /* the promise is 3 seconds */
+
+#define CONSUMER PRODUCERS /* its number */
+#define RECORDS (MESSAGES + PRODUCERS + 1)
+#define BIT(i) (1 << (i))
+#define EVERYBODY (BIT(PRODUCERS + 1) - 1)
+#define NONE 255
+
+/* A record: its number and these. */
+#define MORE 1
+#define CONTINUED 2
+#define ABORTED 4
+#define FLAGS 8
+
+#if KILLS > 0
+#define MORTAL(i) unless { dead[i] }
+#define SLEEPER(name) end_##name: /* may stay asleep: the clock judges it */
+#else
+#define MORTAL(i)
+#define SLEEPER(name)
+#endif
+
+mtype = { RECORD, MARK, TAIL, WRITING };
+
+/* Shared memory. */
+byte tail, head;
+byte records[RECORDS];
+byte position[2], sequence[2], open[2]; /* the marks */
+byte attached;
+bool writing[PRODUCERS];
+byte turn, turn_next; /* producer + 1 */
+byte wish;	      /* room_wanted: the head it needs, 0 none */
+byte waiting_turn, waiting_data;
+bool semaphore[PRODUCERS + 1];
+
+/* Stores that others do not see yet. */
+chan buffer[PRODUCERS + 1] = [4] of { mtype, byte, byte };
+
+/* Mutexes: 0 or who holds it, plus 1; a robust one remembers that its holder died. */
+byte mutex, alive[PRODUCERS];
+bool holder_died;
+
+/* Not in shared memory. */
+byte writer = NONE; /* who is at tail */
+byte gone;	    /* producers that have left, or will not come */
+bool dead[PRODUCERS + 1], finished[PRODUCERS + 1];
+byte kills = KILLS;
+byte expired; /* whose sleep has timed out */
+byte idle;    /* ticks since something got done */
+byte began;
+
+#define VISIBLE empty(buffer[me]) /* all of our own stores */
+
+/* ---- sleep and wake: sleep.pml takes these apart ---- */
+
+/* condition_signal_fenced(): any one bit. */
+inline signal(waiting)
+{
+	if
+	:: atomic { waiting == 0 -> skip }
+	:: atomic { (waiting & 1) != 0 -> waiting = waiting & ~1; semaphore[0] = true }
+	:: atomic { (waiting & 2) != 0 -> waiting = waiting & ~2; semaphore[1] = true }
+	:: atomic { (waiting & 4) != 0 -> waiting = waiting & ~4; semaphore[2] = true }
+	:: atomic { (waiting & 8) != 0 -> waiting = waiting & ~8; semaphore[PRODUCERS] = true }
+	fi
+}
+
+/* endpoint_wake_all() */
+inline wake_all()
+{
+	d_step {
+		k = 0;
+		do
+		:: k > PRODUCERS -> break
+		:: else ->
+			semaphore[k] = semaphore[k] || ((waiting_turn | waiting_data) & BIT(k)) != 0 || turn == k + 1;
+			k++
+		od;
+		waiting_turn = 0;
+		waiting_data = 0;
+		k = 0
+	}
+}
+
+/* ---- writing at tail ---- */
+
+/* record_commit(): record, idle mark, tail; all of them plain stores. */
+inline append(kind)
+{
+	atomic {
+		assert(writer == NONE);
+		writer = me;
+		k = (position[0] == tail -> 0 : 1);
+		assert(position[k] == tail);
+		/* a message in pieces took its number with the first one */
+		n = sequence[k] - (open[k] != 0 -> 1 : 0);
+		buffer[me]!RECORD(tail, n * FLAGS + (kind));
+		n = sequence[k] + (((kind) & CONTINUED) != 0 -> 0 : 1);
+		buffer[me]!MARK(tail + 1, n * FLAGS + (((kind) & MORE) != 0 -> me + 1 : 0));
+		n = 0;
+		k = 0
+	};
+	buffer[me]!TAIL(tail + 1, 0)
+}
+
+#define WRITTEN writer = (writer == me -> NONE : writer)
+
+inline see(i)
+{
+	if
+	:: buffer[i]?RECORD(place, value) ->
+		assert(place == tail && place - head < CAPACITY);
+		records[place] = value
+	:: buffer[i]?MARK(place, value) ->
+		k = (position[0] == tail -> 1 : 0); /* the idle one */
+		sequence[k] = value / FLAGS;
+		open[k] = value % FLAGS;
+		position[k] = place;
+		k = 0
+	:: buffer[i]?TAIL(place, value) -> tail = place; idle = 0
+	:: buffer[i]?WRITING(place, value) -> writing[i] = value
+	fi;
+	place = 0;
+	value = 0
+}
+
+/* Stores become visible some time, in their order. */
+active proctype memory()
+{
+	byte k, place, value;
+end:
+	do
+	:: atomic { nempty(buffer[0]) -> see(0) }
+	:: atomic { nempty(buffer[1]) -> see(1) }
+	:: atomic { nempty(buffer[PRODUCERS - 1]) -> see(PRODUCERS - 1) }
+	:: atomic { nempty(buffer[PRODUCERS]) -> see(PRODUCERS) }
+	od
+}
+
+/* ---- the producers' mutex, and burials ---- */
+
+/* turn_release() */
+inline turn_release()
+{
+	atomic { k = turn_next; turn_next = 0 };
+	wish = 0;
+	if
+	:: k != 0 && (waiting_turn & BIT(k - 1)) != 0 ->
+		turn = k;
+		semaphore[k - 1] = true
+	:: else -> turn = 0
+	fi;
+	k = 0
+}
+
+/* slot_bury(); the dead one's `alive` is ours. */
+inline bury()
+{
+#ifdef LONG
+	if /* message_abort() */
+	:: atomic { (position[0] == tail && open[0] == s + 1) || (position[1] == tail && open[1] == s + 1) };
+		append(ABORTED | CONTINUED);
+		atomic { VISIBLE -> WRITTEN }
+	:: else
+	fi;
+#endif
+	if
+	:: turn == s + 1 -> turn_release()
+	:: else
+	fi;
+#ifndef NO_BURIAL
+	writing[s] = false;
+#endif
+	waiting_turn = waiting_turn & ~BIT(s);
+	atomic { attached = attached & ~BIT(s); gone = gone | BIT(s); idle = 0 }
+}
+
+/* Its bit is set, and `alive` can be had: EOWNERDEAD. */
+#define DEAD(slot) ((attached & BIT(slot)) != 0 && alive[slot] == 0)
+
+/* side_probe() */
+inline probe()
+{
+#if KILLS > 0
+	do
+	:: atomic { s < PRODUCERS && DEAD(s) && s != me -> alive[s] = me + 1; due = true };
+		bury();
+		atomic { alive[s] = 0; s++ }
+	:: atomic { s < PRODUCERS && (!DEAD(s) || s == me) -> s++ }
+	:: atomic { s == PRODUCERS -> s = 0; break }
+	od
+#else
+	skip
+#endif
+}
+
+/*
+ * ring_valid_producers(): is tail between head and head plus capacity, and has it a mark?
+ * Another may write alone, so head is read on both sides of tail, and the mark looked for
+ * again if tail has moved.
+ */
+inline check()
+{
+#ifdef CHECKS
+	h = head;
+	t = tail;
+	assert(h <= t);
+#ifndef HEAD_ONCE
+	h = head;
+#endif
+	assert(t <= h || t - h <= CAPACITY);
+	do
+	:: position[0] == t -> break
+	:: else ->
+		if
+		:: position[1] == t -> break
+		:: else ->
+#ifndef TAIL_ONCE
+			atomic { tail != t -> t = tail }
+#else
+			assert(false)
+#endif
+		fi
+	od;
+	atomic { h = 0; t = 0 }
+#else
+	skip
+#endif
+}
+
+/* side_lock() */
+inline lock()
+{
+	atomic { VISIBLE && mutex == 0 -> mutex = me + 1 };
+	locked()
+}
+
+inline locked()
+{
+#if KILLS > 0
+	if
+	:: holder_died -> check(); probe(); atomic { holder_died = false; due = true }
+	:: else
+	fi
+#else
+	skip
+#endif
+}
+
+/* An exchange in glibc and in musl: what was stored is visible. */
+inline unlock()
+{
+	atomic { VISIBLE && mutex == me + 1 -> mutex = 0 };
+#if KILLS > 0
+	if
+	:: due -> due = false; wake_all()
+	:: else
+	fi
+#endif
+}
+
+/* channel_look_after(): does not wait for the mutex. */
+inline look_after()
+{
+	if
+	:: atomic { mutex == 0 -> mutex = me + 1 }; locked(); probe(); unlock()
+	:: atomic { mutex != 0 -> skip }
+	fi
+}
+
+#define EXPIRED(i) atomic { (expired & BIT(i)) != 0 -> expired = expired & ~BIT(i) }
+
+/* ---- a producer ---- */
+
+/* producers_settled() */
+inline settle()
+{
+#ifndef NO_SETTLE
+	if
+	:: !settled ->
+		others = attached & ~BIT(me);
+		s = 0;
+		do
+		:: atomic { s < PRODUCERS && (others & BIT(s)) == 0 -> s++ }
+		:: atomic { s < PRODUCERS && (others & BIT(s)) != 0 && !writing[s] -> s++ }
+		:: atomic { s < PRODUCERS && (others & BIT(s)) != 0 && writing[s] -> break }
+		:: atomic { s == PRODUCERS -> settled = true; break }
+		od;
+		atomic { s = 0; others = 0 }
+	:: else
+	fi
+#else
+	settled = true
+#endif
+}
+
+#define MINE_OR_FREE(turn) ((turn) == 0 || (turn) == me + 1)
+
+/* room_look(); the mutex is held. */
+inline room_look()
+{
+	room = false;
+	wanting = false;
+	if
+	:: !MINE_OR_FREE(turn) -> probe()
+	:: else
+	fi;
+	if
+	:: MINE_OR_FREE(turn) ->
+		settle();
+		if
+		:: settled ->
+			turn_next = (turn_next == me + 1 -> 0 : turn_next);
+			if
+			:: tail - head < CAPACITY -> room = true
+			:: else -> turn = me + 1; wanting = true
+			fi
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/* turn_wait() */
+inline turn_wait()
+{
+	atomic { waiting_turn = waiting_turn | BIT(me); expired = expired & ~BIT(me) };
+	ready = false;
+	if
+	:: MINE_OR_FREE(turn) -> settle(); ready = settled
+	:: else
+	fi;
+	if
+	:: !ready ->
+SLEEPER(turn)
+		if
+		:: atomic { semaphore[me] -> semaphore[me] = false }
+		:: EXPIRED(me); late = true
+		fi
+	:: else
+	fi;
+	atomic {
+		ready = ready && (waiting_turn & BIT(me)) == 0; /* chosen, and acts on something else */
+		waiting_turn = waiting_turn & ~BIT(me)
+	};
+	if
+	:: ready -> ready = false; signal(waiting_turn)
+	:: else
+	fi;
+	if
+	:: late -> late = false; look_after()
+	:: else
+	fi
+}
+
+/* room_wait(); batch.pml has what head_catch_up() does. */
+inline room_wait()
+{
+	do
+	:: atomic { wish = tail + 1 - CAPACITY; expired = expired & ~BIT(me) };
+		if
+		:: head >= wish && wish != 0 -> break
+		:: wish == 0 -> break
+		:: else
+		fi;
+SLEEPER(room)
+		if
+		:: atomic { semaphore[me] -> semaphore[me] = false }
+		:: EXPIRED(me); look_after()
+		fi
+	od;
+	wish = 0
+}
+
+/* room_lock() */
+inline room_lock()
+{
+	passed_over = false;
+	do
+	:: lock();
+		room_look();
+		if
+		:: room -> break
+		:: else
+		fi;
+		if
+		:: passed_over && !wanting && turn_next == 0 -> turn_next = me + 1
+		:: else
+		fi;
+		unlock();
+		passed_over = !wanting;
+		if
+		:: wanting -> room_wait()
+		:: else -> turn_wait()
+		fi
+	od;
+	atomic { passed_over = false; room = false; wanting = false }
+}
+
+/* commit_unlock() */
+inline send_locked()
+{
+	room_lock();
+	if
+	:: (flags & MORE) != 0 -> turn = me + 1
+	:: else
+	fi;
+	append(flags);
+	atomic { VISIBLE -> WRITTEN };
+	if
+	:: (flags & MORE) == 0 && turn == me + 1 -> turn_release()
+	:: else
+	fi;
+	unlock();
+	signal(waiting_data);
+	if
+	:: turn == 0 -> signal(waiting_turn)
+	:: else
+	fi
+}
+
+#define ALONE (attached == BIT(me) && turn == 0)
+
+/* send_alone() */
+inline send_alone()
+{
+	if
+	:: ALONE ->
+#ifdef NO_FENCE
+		buffer[me]!WRITING(0, true);
+#else
+		atomic { VISIBLE -> writing[me] = true };
+#endif
+		if
+#ifdef NO_SECOND_LOOK
+		:: true ->
+#else
+		:: attached == BIT(me) ->
+#endif
+			if
+			:: turn == 0 && tail - head < CAPACITY -> append(0); sent++
+			:: else
+			fi
+		:: else
+		fi;
+#ifdef NO_LAST_FENCE
+		atomic { buffer[me]!WRITING(0, false) ; WRITTEN };
+#else
+		atomic { VISIBLE -> writing[me] = false; WRITTEN };
+#endif
+		signal(waiting_data);
+#ifndef NO_TURN_WAKE
+		signal(waiting_turn)
+#endif
+	:: else
+	fi
+}
+
+/* The kernel lets go of the mutexes of the dead, one by one; what it had stored is visible. */
+inline reap()
+{
+	atomic { VISIBLE -> WRITTEN };
+	do
+	:: atomic { mutex == me + 1 -> mutex = 0; holder_died = true }
+	:: atomic { alive[0] == me + 1 -> alive[0] = 0 }
+	:: atomic { alive[1] == me + 1 -> alive[1] = 0 }
+	:: atomic { alive[PRODUCERS - 1] == me + 1 -> alive[PRODUCERS - 1] = 0 }
+	:: atomic { mutex != me + 1 && alive[0] != me + 1 && alive[1] != me + 1 &&
+		alive[PRODUCERS - 1] != me + 1 -> break }
+	od
+}
+
+#define ASLEEP(i, waiting) ((waiting & BIT(i)) != 0 && !semaphore[i])
+
+/* Its next message may be long in coming: nobody may sleep on what it has left behind. */
+inline linger()
+{
+#if KILLS == 0
+	if
+	:: true
+	:: true ->
+		timeout;
+		assert(head == tail || !ASLEEP(CONSUMER, waiting_data));
+		assert(turn != 0 || !(ASLEEP(0, waiting_turn) || ASLEEP(1, waiting_turn) ||
+				      ASLEEP(PRODUCERS - 1, waiting_turn)))
+	fi
+#else
+	skip
+#endif
+}
+
+proctype producer(byte me)
+{
+	byte sent, before, most, flags, others, s, k, n, h, t;
+	bool settled, passed_over, room, wanting, ready, late, due;
+
+	{
+		/* They come in their order: apart from the number of messages they are alike. */
+		atomic { (me == 0 || (began & BIT(me - 1)) != 0) && mutex == 0;
+			mutex = me + 1;
+			began = began | BIT(me);
+			most = (me == 0 -> MESSAGES : PIECES(me)) };
+		locked();
+		probe();
+		check();
+		atomic { alive[me] = me + 1 };
+		attached = attached | BIT(me);
+		unlock();
+		do
+		:: sent < most ->
+			before = sent;
+			if
+			:: PIECES(me) == 1 -> send_alone()
+			:: else -> flags = (sent == 0 -> MORE : CONTINUED)
+			fi;
+			if
+			:: sent == before -> send_locked(); sent++
+			:: else
+			fi;
+			flags = 0;
+			before = 0;
+			linger()
+		:: else -> break
+		od;
+		lock();
+		atomic { attached = attached & ~BIT(me); gone = gone | BIT(me); idle = 0 };
+		alive[me] = 0;
+		unlock();
+		wake_all()
+	} MORTAL(me);
+	d_step {
+		sent = 0; before = 0; most = 0; flags = 0; others = 0;
+		s = 0; k = 0; n = 0; h = 0; t = 0; settled = false; passed_over = false;
+		room = false; wanting = false; ready = false; late = false; due = false;
+		began = began | BIT(me);
+		gone = ((attached & BIT(me)) == 0 -> gone | BIT(me) : gone)
+	};
+	reap();
+	finished[me] = true
+}
+
+/* ---- the consumer ---- */
+
+/* A visit to the consumers' mutex, and whom it wakes: takes a record, and has used up the last. */
+inline visit()
+{
+	d_step {
+		moved = false;
+		found = head < tail;
+		if
+		:: found ->
+			n = records[head];
+			/* the numbers neither skip nor double, and a piece follows its own message */
+			assert(n / FLAGS == last + (((n % FLAGS) & CONTINUED) != 0 -> 0 : 1));
+			assert(inside == (((n % FLAGS) & CONTINUED) != 0));
+			inside = ((n % FLAGS) & MORE) != 0;
+			last = n / FLAGS;
+			records[head] = 0;
+			head++;
+			n = 0;
+			idle = 0;
+			moved = true
+		:: else
+		fi
+	};
+	if
+	:: moved && wish != 0 && head >= wish ->
+		wish = 0;
+		if
+		:: atomic { turn != 0 -> semaphore[turn - 1] = true }
+		:: else
+		fi
+	:: else
+	fi
+}
+
+proctype consumer(byte me)
+{
+	byte last, s, k, n, h, t;
+	bool found, moved, inside, late, due;
+
+	do
+	:: visit();
+		if
+		:: found
+		:: !found && gone == BIT(PRODUCERS) - 1 && head == tail -> break
+		:: else ->
+			atomic { waiting_data = waiting_data | BIT(me); expired = expired & ~BIT(me) };
+			visit();
+			if
+			:: !found && (gone != BIT(PRODUCERS) - 1 || head != tail) ->
+SLEEPER(data)
+				if
+				:: atomic { semaphore[me] -> semaphore[me] = false }
+				:: EXPIRED(me); late = true
+				fi
+			:: else
+			fi;
+			waiting_data = waiting_data & ~BIT(me);
+			if
+			:: late -> late = false; look_after()
+			:: else
+			fi
+		fi
+	od;
+	assert(attached == 0 && !inside && writer == NONE);
+	assert(!writing[0] && !writing[1] && !writing[PRODUCERS - 1]); /* for who gets the slot */
+#if KILLS == 0
+	assert(last == MESSAGES + PRODUCERS - 1);
+#endif
+	finished[me] = true
+}
+
+#define WAITS(i) (!dead[i] && !finished[i])
+
+#if KILLS > 0
+active proctype killer()
+{
+	byte victim;
+end:
+	do
+	:: atomic { kills > 0 ->
+		kills--;
+		select(victim : 0 .. PRODUCERS - 1);
+		if
+		:: WAITS(victim) -> dead[victim] = true
+		:: else
+		fi;
+		victim = 0
+	}
+	od
+}
+
+active proctype clock()
+{
+end:
+	do
+	:: atomic { timeout && !finished[CONSUMER] ->
+		expired = EVERYBODY;
+		idle++;
+		assert(idle <= PATIENCE) /* nobody is stuck */
+	}
+	od
+}
+#endif
+
+init
+{
+	byte i;
+
+	atomic {
+		sequence[0] = 1;
+		position[1] = NONE;
+		do
+		:: i < PRODUCERS -> run producer(i); i++
+		:: else -> run consumer(CONSUMER); i = 0; break
+		od
+	}
+}
