@@ -19,9 +19,20 @@
  * has left that sends nothing more. KILLS>0: PATIENCE ticks of a slow clock
  * without anything getting done find nobody stuck.
  *
+ * ASYMMETRIC: who writes alone does without fences, who attaches or is about to sleep waits
+ * until each processor's stores so far are visible (common/barrier.h).
+ *
  * Switches that remove a rule: NO_SETTLE, NO_FENCE, NO_SECOND_LOOK, NO_LAST_FENCE,
- * NO_TURN_WAKE, NO_BURIAL (of `writing`), HEAD_ONCE, TAIL_ONCE.
+ * NO_TURN_WAKE, NO_BURIAL (of `writing`), HEAD_ONCE, TAIL_ONCE, NO_HEAVY_ATTACH,
+ * NO_HEAVY_SLEEP.
  */
+#ifdef ASYMMETRIC
+#define NO_FENCE
+#define NO_LAST_FENCE
+#define STORES 5 /* of one message */
+#else
+#define STORES 4
+#endif
 #ifndef PRODUCERS
 #define PRODUCERS 2
 #endif
@@ -75,7 +86,7 @@ byte waiting_turn, waiting_data;
 bool semaphore[PRODUCERS + 1];
 
 /* Stores that others do not see yet. */
-chan buffer[PRODUCERS + 1] = [4] of { mtype, byte, byte };
+chan buffer[PRODUCERS + 1] = [STORES] of { mtype, byte, byte };
 
 /* Mutexes: 0 or who holds it, plus 1; a robust one remembers that its holder died. */
 byte mutex, alive[PRODUCERS];
@@ -91,6 +102,19 @@ byte idle;    /* ticks since something got done */
 byte began;
 
 #define VISIBLE empty(buffer[me]) /* all of our own stores */
+
+/* barrier_heavy(): the kernel runs a fence on one processor after the other. */
+inline heavy()
+{
+#ifdef ASYMMETRIC
+	do
+	:: atomic { s < PRODUCERS && empty(buffer[s]) -> s++ }
+	:: atomic { s == PRODUCERS -> s = 0; break }
+	od
+#else
+	skip
+#endif
+}
 
 /* ---- sleep and wake: sleep.pml takes these apart ---- */
 
@@ -366,6 +390,9 @@ inline room_look()
 inline turn_wait()
 {
 	atomic { waiting_turn = waiting_turn | BIT(me); expired = expired & ~BIT(me) };
+#ifndef NO_HEAVY_SLEEP
+	heavy();
+#endif
 	ready = false;
 	if
 	:: MINE_OR_FREE(turn) -> settle(); ready = settled
@@ -547,6 +574,9 @@ proctype producer(byte me)
 		atomic { alive[me] = me + 1 };
 		attached = attached | BIT(me);
 		unlock();
+#ifndef NO_HEAVY_ATTACH
+		heavy();
+#endif
 		do
 		:: sent < most ->
 			before = sent;
@@ -627,6 +657,9 @@ proctype consumer(byte me)
 		:: !found && gone == BIT(PRODUCERS) - 1 && head == tail -> break
 		:: else ->
 			atomic { waiting_data = waiting_data | BIT(me); expired = expired & ~BIT(me) };
+#ifndef NO_HEAVY_SLEEP
+			heavy();
+#endif
 			visit();
 			if
 			:: !found && (gone != BIT(PRODUCERS) - 1 || head != tail) ->

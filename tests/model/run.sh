@@ -28,6 +28,7 @@ holds sleep.pml "sleep: time-outs that come too soon" -DEARLY=1
 holds alone.pml "alone: three messages of two producers"
 holds alone.pml "alone: who attaches checks, a full ring" -DCHECKS -DCAPACITY=1
 holds alone.pml "alone: a message in two pieces" -DLONG -DMESSAGES=1
+holds alone.pml "alone: only who attaches or sleeps has fences" -DASYMMETRIC -DMESSAGES=1
 holds batch.pml "batch: waits for room and for an acknowledgement" -DSLOW
 holds batch.pml "batch: two consumers" -DSLOW -DRECORDS=3 -DCAPACITY=2 -DCONSUMERS=2 -DPRODUCERS=1
 echo "kill -9 at any step"
@@ -36,6 +37,7 @@ holds sleep.pml "sleep: one message, two deaths" -DRECORDS=1 -DKILLS=2
 holds sleep.pml "sleep: a long message and another, one death" -DLONG -DKILLS=1
 holds alone.pml "alone: two messages, one death" -DMESSAGES=1 -DKILLS=1
 holds alone.pml "alone: a message in two pieces, one death" -DLONG -DMESSAGES=1 -DKILLS=1
+holds alone.pml "alone: only who attaches or sleeps has fences, one death" -DASYMMETRIC -DMESSAGES=1 -DKILLS=1
 holds batch.pml "batch: a wait for room, one death" -DKILLS=1 -DPRODUCERS=1
 holds batch.pml "batch: three records, one death" -DKILLS=1 -DRECORDS=3 -DBATCH=3 -DCONSUMERS=2 -DPRODUCERS=0
 holds batch.pml "batch: one gives back, one death" -DKILLS=1 -DLEAVERS=1 -DRECORDS=2 -DCONSUMERS=2 -DPRODUCERS=0

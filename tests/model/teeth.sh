@@ -29,6 +29,8 @@ fails sleep.pml "invalid end state" "not passed on by who leaves" -DLEAVERS=1 -D
 fails alone.pml "writer" "a newcomer does not look who writes" -DMESSAGES=1 -DNO_SETTLE
 fails alone.pml "writer" "no fence between writing and who is attached" -DMESSAGES=1 -DNO_FENCE
 fails alone.pml "writer" "no look at who is attached after writing is set" -DMESSAGES=1 -DNO_SECOND_LOOK
+fails alone.pml "writer" "who attaches has no heavy fence" -DASYMMETRIC -DMESSAGES=1 -DNO_HEAVY_ATTACH
+fails alone.pml "head==tail" "who sleeps has no heavy fence" -DASYMMETRIC -DMESSAGES=1 -DNO_HEAVY_SLEEP
 fails alone.pml "turn!=0" "a lone producer does not wake who waits for it" -DMESSAGES=1 -DNO_TURN_WAKE
 fails alone.pml "head==tail" "no fence between tail and who sleeps" -DMESSAGES=1 -DNO_LAST_FENCE
 fails alone.pml "writing" "writing not cleared by the burial" -DMESSAGES=1 -DKILLS=1 -DNO_BURIAL
