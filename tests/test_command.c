@@ -272,7 +272,7 @@ Test(command, leaves_no_zombie, .timeout = 60)
 	send(name, "3");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
 			      "[ $(cat) = 3 ] || exit 0; : > $DIR/third;"
-			      "until [ -e $DIR/go ]; do sleep 0.01; done",
+			      "until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done",
 			      NULL);
 	WAIT_FOR(file_exists("third"));
 	cr_expect_eq(children_count(consumer.pid), 1);

@@ -37,7 +37,7 @@ static bool errors_contain(const struct tool *tool, const char *part)
 }
 
 /* A command that says that it has begun, and waits. */
-#define HOLD ": > $DIR/began; until [ -e $DIR/go ]; do sleep 0.01; done;"
+#define HOLD ": > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
 
 /* ---- exit statuses ---- */
 
