@@ -605,8 +605,10 @@ static int gather_pause(struct visit *visit)
 	return atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);
 }
 
-int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
-		    struct channel_delivery *delivery)
+/* With visits to the mutex, and waiting for something to come. `rc`: what stands in the way. */
+static __attribute__((noinline)) int receive_visiting(struct channel *channel, uint32_t most,
+						      unsigned flags, uint64_t timeout_ns,
+						      struct channel_delivery *delivery, int rc)
 {
 	struct visit look = { .channel = channel,
 			      .most = most,
@@ -614,12 +616,7 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 			      .timeout_ns =
 				      timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
 			      .delivery = delivery };
-	int rc;
 
-	channel->report.lock_taken = false;
-	rc = atomic_load(&channel->interrupted) ? -EINTR : look_after_often(channel);
-	if (rc == 0 && receive_on(channel, most, delivery))
-		return CHANNEL_DELIVERED;
 	if (rc == 0)
 		rc = visit(&look);
 	while (rc == VISIT_NOTHING || rc == VISIT_GATHERING) {
@@ -664,6 +661,18 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 		condition_signal(condition_data(channel, group_of(channel)));
 	channel->report.error = rc < 0 ? rc : 0;
 	return rc;
+}
+
+int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
+		    struct channel_delivery *delivery)
+{
+	int rc;
+
+	channel->report.lock_taken = false;
+	rc = atomic_load(&channel->interrupted) ? -EINTR : look_after_often(channel);
+	if (rc == 0 && receive_on(channel, most, delivery))
+		return CHANNEL_DELIVERED;
+	return receive_visiting(channel, most, flags, timeout_ns, delivery, rc);
 }
 
 /*
