@@ -41,7 +41,7 @@ tools := $(BUILD)/shm-produce $(BUILD)/shm-consume
 library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
-test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay)
+test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay trickle)
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 

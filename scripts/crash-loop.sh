@@ -10,40 +10,16 @@ cd "$(dirname "$0")/.."
 
 kills_wanted=${1:-200}
 seconds=${2:-60}
-tools=${BUILD:-build}
 lines=20000
+loop=crash-loop
 channel=crash.$$
-scratch=$(mktemp -d)
-started=()
-
-[ -x "$tools/shm-produce" ] || {
-	echo "crash-loop: $tools/shm-produce is not built: make" >&2
-	exit 1
-}
-
-clean_up() {
-	local pid
-	for pid in "${started[@]}"; do
-		kill -KILL "$pid" 2>/dev/null || true
-	done
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
-
-now_ms() {
-	local t=${EPOCHREALTIME/[.,]/}
-	echo $((t / 1000))
-}
-
-# nap MS: up to that long. Only to let the kills fall anywhere, never to wait for something.
-nap() {
-	local us=$((RANDOM % ($1 * 1000) + 1))
-	read -rt "0.$(printf %06d $us)" <>"$scratch/never" || true
-}
-mkfifo "$scratch/never" "$scratch/hold"
+objects=("/dev/shm/shm-channel.$(id -u).$channel")
+# shellcheck source=scripts/loop-lib.sh
+. scripts/loop-lib.sh
+need shm-produce shm-consume
+mkfifo "$scratch/hold"
 
 producers=0 consumers=0 kills=0 stops=0 rounds=0 latecomers=0
-declare -A pid_of # name -> pid of those believed to run
 
 start_producer() {
 	local id=p$producers
@@ -52,44 +28,41 @@ start_producer() {
 		for (i = 0; i < n; i++)
 			print id, i, substr("##############################", 1, i % 30) "."
 	}' >"$scratch/in.$id"
-	"$tools/shm-produce" -q -C "$channel" -s 64K <"$scratch/in.$id" 2>>"$scratch/errors" 8>&- &
-	pid_of[$id]=$!
-	started+=($!)
+	start "$id" "$tools/shm-produce" -q -C "$channel" -s 64K <"$scratch/in.$id" \
+		2>>"$scratch/errors" 8>&-
 }
 
 start_consumer() {
 	local id=c$consumers
 	consumers=$((consumers + 1))
-	"$tools/shm-consume" -q -C "$channel" -s 64K >"$scratch/out.$id" 2>>"$scratch/errors" 8>&- &
-	pid_of[$id]=$!
-	started+=($!)
+	start "$id" "$tools/shm-consume" -q -C "$channel" -s 64K >"$scratch/out.$id" \
+		2>>"$scratch/errors" 8>&-
 }
 
 # harm NAME: kill -9, or stop for a moment, one process that we started and have not reaped.
 harm() {
-	local pid=${pid_of[$1]}
+	local status
 	if [ $((RANDOM % 4)) -eq 0 ]; then
-		kill -STOP "$pid" 2>/dev/null || return 0
-		nap 5
-		kill -CONT "$pid" 2>/dev/null || true
+		stop_a_moment "$1" 5 || return 0
 		stops=$((stops + 1))
-	elif kill -KILL "$pid" 2>/dev/null; then
+	elif kill -KILL "${pid_of[$1]}" 2>/dev/null; then
 		kills=$((kills + 1))
-		wait "$pid" 2>/dev/null || true
-		unset "pid_of[$1]"
+		reap "$1"
 		echo "$1" >>"$scratch/killed"
 	fi
 }
 
-# reap NAME LIMIT_MS: waits for its end; who does not end is stuck. But a consumer that has got
+# end NAME LIMIT_MS: waits for its end; who does not end is stuck. But a consumer that has got
 # nothing may have come when the stream was over, and waits for another: it gets an empty one.
-reap() {
-	local pid=${pid_of[$1]} status=0 until late
+end() {
+	local status until late
 	late=$(($(now_ms) + 3000))
 	until=$(($(now_ms) + $2))
-	while kill -0 "$pid" 2>/dev/null && [ "$(now_ms)" -lt "$until" ]; do
-		[ -r "/proc/$pid/stat" ] || break
-		case $(cut -d' ' -f3 "/proc/$pid/stat" 2>/dev/null) in Z) break ;; esac
+	while running "$1"; do
+		if [ "$(now_ms)" -ge "$until" ]; then
+			tail -n 2 "$scratch/out.$1" >&2 || true
+			fail "$1 does not end; its output is above"
+		fi
 		if [ "$(now_ms)" -ge "$late" ] && [[ $1 = c* ]] && [ ! -s "$scratch/out.$1" ]; then
 			"$tools/shm-produce" -q -C "$channel" </dev/null
 			latecomers=$((latecomers + 1))
@@ -97,26 +70,16 @@ reap() {
 		fi
 		nap 2
 	done
-	if [ "$(now_ms)" -ge "$until" ]; then
-		echo "crash-loop: $1 (process $pid) does not end; its output:" >&2
-		tail -n 2 "$scratch/out.$1" >&2 || true
-		exit 1
-	fi
-	wait "$pid" || status=$?
-	unset "pid_of[$1]"
+	reap "$1"
 	case $1:$status in
 	p*:0) echo "$1" >>"$scratch/whole" ;;
 	c*:0 | c*:4) ;;
-	*)
-		echo "crash-loop: $1 ended with $status" >&2
-		cat "$scratch/errors" >&2
-		exit 1
-		;;
+	*) fail "$1 ended with $status" ;;
 	esac
 }
 
 round() {
-	local name names i holder
+	local name names i
 	: >"$scratch/killed"
 	: >"$scratch/whole"
 	rm -f "$scratch"/in.* "$scratch"/out.*
@@ -124,7 +87,6 @@ round() {
 	exec 8<>"$scratch/hold"
 	"$tools/shm-produce" -q -C "$channel" -s 64K <"$scratch/hold" 8>&- &
 	holder=$!
-	started+=("$holder")
 	for ((i = 0; i < 3; i++)); do
 		start_consumer
 		start_producer
@@ -138,12 +100,12 @@ round() {
 		case $name in c*) start_consumer ;; p*) start_producer ;; esac
 	done
 	for name in "${!pid_of[@]}"; do
-		case $name in p*) reap "$name" 20000 ;; esac
+		case $name in p*) end "$name" 20000 ;; esac
 	done
 	exec 8>&-
 	wait "$holder"
 	for name in "${!pid_of[@]}"; do
-		reap "$name" 20000
+		end "$name" 20000
 	done
 	"$tools/shm-consume" -q -C "$channel" -e >"$scratch/out.rest" || [ $? -eq 4 ]
 	account
@@ -185,8 +147,7 @@ account() {
 		exit bad
 	}' 2>"$scratch/counts" || {
 		cat "$scratch/counts" >&2
-		echo "crash-loop: round $rounds failed" >&2
-		exit 1
+		fail "round $rounds failed"
 	}
 	read -r total again back _ <"$scratch/counts"
 	delivered=$((delivered + total))
@@ -198,12 +159,8 @@ delivered=0 redelivered=0 backward=0
 began=$(now_ms)
 while [ "$kills" -lt "$kills_wanted" ] && [ $(($(now_ms) - began)) -lt $((seconds * 1000)) ]; do
 	round
-	started=()
 done
-if [ -e "/dev/shm/shm-channel.$(id -u).$channel" ]; then
-	echo "crash-loop: the channel was left behind" >&2
-	exit 1
-fi
+[ ! -e "${objects[0]}" ] || fail 'the channel was left behind'
 echo "$rounds rounds, $kills killed, $stops stopped and continued: $delivered lines delivered," \
 	"$redelivered of them again ($backward out of order for that), 0 lost, 0 torn, 0 invented;" \
 	"$latecomers consumers came after the end"

@@ -10,45 +10,20 @@ cd "$(dirname "$0")/.."
 
 rounds_wanted=${1:-50}
 seconds=${2:-120}
-tools=${BUILD:-build}
 timeout=1
 limit_ms=$(((timeout + 2) * 1000))
 channel=damage.$$
 object=/dev/shm/shm-channel.$(id -u).$channel
-scratch=$(mktemp -d)
-started=()
+loop=damage-loop
+objects=("$object")
+# shellcheck source=scripts/loop-lib.sh
+. scripts/loop-lib.sh
+need shm-produce shm-consume tests/fuzz_replay
 # A finding of a sanitizer must not look like one of the tools' own exit statuses.
 export ASAN_OPTIONS=exitcode=99:${ASAN_OPTIONS:-}
 export UBSAN_OPTIONS=exitcode=99:halt_on_error=1:${UBSAN_OPTIONS:-}
 export LSAN_OPTIONS=exitcode=99:${LSAN_OPTIONS:-}
 
-for program in shm-produce shm-consume tests/fuzz_replay; do
-	[ -x "$tools/$program" ] || {
-		echo "damage-loop: $tools/$program is not built: make all programs" >&2
-		exit 1
-	}
-done
-
-clean_up() {
-	local pid
-	for pid in "${started[@]}"; do
-		kill -KILL "$pid" 2>/dev/null || true
-	done
-	rm -rf "$scratch" "$object"
-}
-trap clean_up EXIT
-
-now_ms() {
-	local t=${EPOCHREALTIME/[.,]/}
-	echo $((t / 1000))
-}
-
-# nap MS: up to that long. Only to let the damage fall anywhere, never to wait for something.
-nap() {
-	local us=$((RANDOM % ($1 * 1000) + 1))
-	read -rt "0.$(printf %06d $us)" <>"$scratch/never" || true
-}
-mkfifo "$scratch/never"
 head -c 150000 /dev/urandom >"$scratch/long"
 
 fail() {
@@ -60,13 +35,11 @@ fail() {
 
 mapfile -t areas < <("$tools/tests/fuzz_replay" --layout)
 
-# start NAME TOOL [OPTION]...: standard input and output are the caller's.
-start() {
+# begin NAME TOOL [OPTION]...: standard input and output are the caller's.
+begin() {
 	local name=$1 tool=$2
 	shift 2
-	"$tools/$tool" -q -C "$channel" -s 16K -w $timeout "$@" 2>"$scratch/errors.$name" &
-	pid_of[$name]=$!
-	started+=($!)
+	start "$name" "$tools/$tool" -q -C "$channel" -s 16K -w $timeout "$@" 2>"$scratch/errors.$name"
 }
 
 # lines BURSTS: so many, with little pauses.
@@ -98,18 +71,16 @@ damage() {
 	writes=$((writes + 1))
 }
 
-# reap NAME SINCE_MS: waits for its end and judges it.
-reap() {
-	local name=$1 pid=${pid_of[$1]} status=0 stat took
-	while stat=$(cat "/proc/$pid/stat" 2>/dev/null); do
-		case ${stat##*) } in Z*) break ;; esac
+# judge NAME SINCE_MS: waits for its end and judges it.
+judge() {
+	local name=$1 status took
+	while running "$name"; do
 		took=$(($(now_ms) - $2))
-		[ "$took" -lt $limit_ms ] || fail "$name (process $pid) does not end"
+		[ "$took" -lt $limit_ms ] || fail "$name (process ${pid_of[$name]}) does not end"
 		[ "$took" -le $slowest ] || slowest=$took
 		nap 5
 	done
-	wait "$pid" || status=$?
-	unset "pid_of[$name]"
+	reap "$name"
 	if grep -q -e Sanitizer -e 'runtime error' "$scratch/errors.$name"; then
 		fail "$name: a sanitizer found something"
 	fi
@@ -128,32 +99,30 @@ round() {
 	local name i hits=$((RANDOM % 12 + 1)) since
 	written=()
 	rm -f "$scratch"/errors.*
-	start consumer1 shm-consume >/dev/null
-	start consumer2 shm-consume -D ';;' >/dev/null
-	start producer1 shm-produce < <(lines 40)
-	start producer2 shm-produce -D ' ' < <(lines 40)
-	start producer3 shm-produce -i "$scratch/long" one two three
+	begin consumer1 shm-consume >/dev/null
+	begin consumer2 shm-consume -D ';;' >/dev/null
+	begin producer1 shm-produce < <(lines 40)
+	begin producer2 shm-produce -D ' ' < <(lines 40)
+	begin producer3 shm-produce -i "$scratch/long" one two three
 	for ((i = 0; i < hits; i++)); do
 		nap 12
 		damage
 	done
-	start consumer3 shm-consume -c 100 >/dev/null
-	start producer4 shm-produce a b
+	begin consumer3 shm-consume -c 100 >/dev/null
+	begin producer4 shm-produce a b
 	since=$(now_ms)
 	for name in "${!pid_of[@]}"; do
-		reap "$name" "$since"
+		judge "$name" "$since"
 	done
 	rm -f "$object"
 	rounds=$((rounds + 1))
 }
 
 rounds=0 writes=0 refused=0 slowest=0
-declare -A pid_of # name -> pid of those believed to run
 declare -a count written
 began=$(now_ms)
 while [ "$rounds" -lt "$rounds_wanted" ] && [ $(($(now_ms) - began)) -lt $((seconds * 1000)) ]; do
 	round
-	started=()
 done
 printf '%d rounds, %d writes; exit status' "$rounds" "$writes"
 for status in "${!count[@]}"; do
