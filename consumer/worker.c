@@ -84,18 +84,18 @@ static void failed_for_good(struct worker *worker, const struct job *job, enum c
 	name_job(job, name);
 	switch (work->on_failure) {
 	case FAILURE_STOP:
-		cli_error(work->settings, "%s failed for good and is given back: %s", name, cause);
+		cli_error(work->settings, "%s failed for good (given back): %s", name, cause);
 		/* First stop, or the next of us would take it at once. */
 		crew_finish(worker->crew, status, true);
 		give_back(worker);
 		break;
 	case FAILURE_SKIP:
-		cli_error(work->settings, "%s failed for good and is dropped: %s", name, cause);
+		cli_error(work->settings, "%s failed for good (dropped): %s", name, cause);
 		crew_status(worker->crew, status);
 		acknowledge(worker);
 		break;
 	case FAILURE_DEAD:
-		cli_error(work->settings, "%s failed for good and goes to channel \"%s\": %s", name,
+		cli_error(work->settings, "%s failed for good (to channel \"%s\"): %s", name,
 			  work->dead_letter, cause);
 		/* First there, then gone from here: a death in between doubles it. */
 		if (send_dead(worker, job)) {

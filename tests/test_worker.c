@@ -66,7 +66,7 @@ Test(worker, failing_for_good_is_123_and_gives_the_message_back, .timeout = 60)
 	expect_errors_contain(&consumer,
 			      "shm-consume: message 1 failed, attempt 3 of 4: \"sh\" ended with "
 			      "status 9\n"
-			      "shm-consume: message 1 failed for good and is given back: \"sh\" "
+			      "shm-consume: message 1 failed for good (given back): \"sh\" "
 			      "ended with status 9\n");
 	tool_free(&consumer);
 	expect_channel(name, "a\nb\n");
@@ -294,7 +294,7 @@ Test(worker, consumer_killed_again_and_again_by_one_message_gives_it_up, .timeou
 			      "--on-failure", "skip", "--", "sh", "-c", "echo $(cat) $SHM_ATTEMPT"),
 		     123);
 	expect_output(&consumer, "fine 1\n");
-	expect_errors_contain(&consumer, "message 1 failed for good and is dropped: it was in hand "
+	expect_errors_contain(&consumer, "message 1 failed for good (dropped): it was in hand "
 					 "3 times and never finished\n");
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));
@@ -314,7 +314,7 @@ Test(worker, too_long_is_a_failure_and_the_command_is_ended, .timeout = 60)
 			 "1", "--retry-delay", "0", "--on-failure", "skip", "--", "sh", "-c",
 			 "[ $(cat) = quick ] && exit; sleep 1000 & echo $! >> $DIR/pids; wait"),
 		125);
-	expect_errors_contain(&consumer, "message 1 failed for good and is dropped: \"sh\" took "
+	expect_errors_contain(&consumer, "message 1 failed for good (dropped): \"sh\" took "
 					 "longer than --max-time\n");
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("pids"), 2);
