@@ -73,7 +73,7 @@ static int attach(struct dead_letters *letters)
 /* 0 or an error, which it prints; CLI_ANOTHER_THREAD. */
 static int send_one(struct dead_letters *letters)
 {
-	int rc = 0;
+	int rc;
 
 	if (!letters->attached) {
 		rc = attach(letters);
@@ -95,7 +95,7 @@ static int letters_main(void *context)
 {
 	struct dead_letters *letters = context;
 	bool failed = false;
-	int rc = 0;
+	int rc;
 
 	cli_thread_channel(letters->channel, letters->settings.channel.name);
 	pthread_mutex_lock(&letters->mutex);

@@ -535,3 +535,123 @@ Test(crew, truncated_object_is_one_clear_line, .timeout = 60)
 	object_remove(name);
 	folder_remove();
 }
+
+/* ---- all of it, under fire ---- */
+
+static int job_number(const char *line, int jobs)
+{
+	int number = atoi(line);
+
+	cr_assert(number >= 1 && number <= jobs, "no job: \"%s\"", line);
+	return number;
+}
+
+/* Marks the jobs whose numbers are in this text, a line each. */
+static void jobs_mark(char *text, unsigned char *seen, int jobs)
+{
+	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+		seen[job_number(line, jobs)] = 1;
+}
+
+/*
+ * A tenth of all runs fail, and every 100 ms one consumer is killed and another comes: each job
+ * gets to an exit status of 0, or to the dead letters.
+ */
+Test(crew, no_job_is_lost_when_commands_fail_and_consumers_are_killed, .timeout = 120)
+{
+	enum { JOBS = 1000, CONSUMERS = 2 };
+	const char *argv[] = { "shm-consume",
+			       "-q",
+			       "-C",
+			       NULL,
+			       "-j",
+			       "4",
+			       "--retries",
+			       "2",
+			       "--retry-delay",
+			       "0.01",
+			       "--on-failure",
+			       "dead",
+			       "--dead-letter",
+			       NULL,
+			       "--",
+			       "sh",
+			       "-c",
+			       NULL,
+			       NULL };
+	struct agent holder = agent_start();
+	struct tool consumers[CONSUMERS], tool;
+	unsigned char *seen = calloc(JOBS + 1, 1);
+	char name[NAME_SIZE], dead[NAME_SIZE], *lines = malloc(JOBS * 8), *to = lines, *text;
+	int input, kills = 0, dead_count = 0, victim = 0;
+	uint64_t kill_at;
+
+	folder_make();
+	channel_name(dead);
+	agent_expect(&holder, "ok", "attach consumer %s", dead); /* it stays, whoever dies */
+	argv[3] = channel_name(name);
+	argv[13] = dead;
+	/* The number is written only after it is known that the command succeeds. */
+	argv[17] = "read job; [ $(($$ % 10)) != 0 ] || exit 1;"
+		   "echo $job >> $DIR/done";
+	for (int i = 1; i <= JOBS; i++)
+		to += sprintf(to, "%d\n", i);
+	input = bytes_file(lines, (size_t)(to - lines));
+	free(lines);
+	tool = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
+	close(input);
+	cr_assert_eq(tool_end(&tool), 0);
+	tool_free(&tool);
+
+	for (int i = 0; i < CONSUMERS; i++)
+		consumers[i] = tool_start_argv(-1, -1, argv);
+	kill_at = test_now_ms() + 100;
+	while (object_look(name).head != object_look(name).tail) {
+		test_pause();
+		if (test_now_ms() < kill_at || !object_exists(name))
+			continue;
+		tool_kill(&consumers[victim]);
+		tool_free(&consumers[victim]);
+		consumers[victim] = tool_start_argv(-1, -1, argv);
+		victim = (victim + 1) % CONSUMERS;
+		kill_at += 100;
+		kills++;
+	}
+	for (int i = 0; i < CONSUMERS; i++) {
+		kill(consumers[i].pid, SIGTERM); /* one that came last would wait for more */
+		tool_end(&consumers[i]);
+		tool_free(&consumers[i]);
+	}
+
+	text = malloc(1 << 20);
+	{
+		FILE *done = fopen(folder_file("done"), "re");
+
+		cr_assert_not_null(done);
+		text[fread(text, 1, (1 << 20) - 1, done)] = '\0';
+		fclose(done);
+	}
+	jobs_mark(text, seen, JOBS);
+	free(text);
+	agent_expect(&holder, "ok", "detach");
+	if (object_exists(dead)) {
+		tool_run(&tool, "shm-consume", "-C", dead, "-e");
+		text = tool_output(&tool, NULL);
+		for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+			dead_count++;
+		jobs_mark(text, seen, JOBS);
+		free(text);
+		tool_free(&tool);
+	}
+	for (int i = 1; i <= JOBS; i++)
+		cr_expect(seen[i], "job %d is lost", i);
+	test_note("%d jobs: %d runs succeeded, %d dead letters, %d kills", JOBS, file_lines("done"),
+		  dead_count, kills);
+	free(seen);
+	agent_quit(&holder);
+	cr_expect_not(object_exists(dead));
+	if (object_exists(name)) /* whose last consumer was killed */
+		cr_expect_leq(tool_run(&tool, "shm-consume", "-C", name, "-e"), 4);
+	cr_expect_not(object_exists(name));
+	folder_remove();
+}
