@@ -190,6 +190,36 @@ Test(crew, signal_ends_the_waiting_for_another_attempt, .timeout = 60)
 	folder_remove();
 }
 
+/* The second thread of its pid namespace finds its id taken, on the channel and on the other one.
+ */
+Test(crew, workers_have_thread_ids_of_their_own, .timeout = 60)
+{
+	const uint32_t worker = 2, third = 3, letters = 4;
+	struct tool consumer;
+	char name[NAME_SIZE], dead[NAME_SIZE], tool[512];
+
+	bool allowed = tool_run(&consumer, "unshare", "--pid", "--fork", "true") == 0;
+
+	tool_free(&consumer);
+	if (!allowed)
+		test_skip("no permission to make a pid namespace");
+	SEND_LINES(channel_name(name), "x\n");
+	SEND_LINES(channel_name(dead), "x\n");
+	object_write(name, OFFSET(producers.side.slots[5].tid), &worker, sizeof(worker));
+	object_write(name, OFFSET(producers.side.slots[6].tid), &third, sizeof(third));
+	object_write(dead, OFFSET(consumers.side.slots[7].tid), &letters, sizeof(letters));
+	for (uint32_t tid = 5; tid < 8; tid++)
+		object_write(dead, OFFSET(consumers.side.slots[tid + 4].tid), &tid, sizeof(tid));
+	snprintf(tool, sizeof(tool), "%s/shm-consume", getenv("TOOLS"));
+	consumer = tool_start("unshare", "--pid", "--fork", "--kill-child", tool, "-C", name,
+			      "--retries", "0", "--on-failure", "dead", "--dead-letter", dead, "--",
+			      "false", NULL);
+	cr_expect_eq(tool_end(&consumer), 123);
+	tool_free(&consumer);
+	cr_expect_not(object_exists(name));
+	expect_channel(dead, "x\nx\n");
+}
+
 /* ---- sharing ---- */
 
 /* Jobs that each consumer does; the fourth one's take as long as told. */

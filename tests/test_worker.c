@@ -441,6 +441,27 @@ Test(worker, dead_letters_may_be_longer_than_the_ring, .timeout = 60)
 	cr_expect_not(object_exists(dead));
 }
 
+Test(worker, full_dead_letter_channel_is_waited_for_as_long_as_the_timeout_says, .timeout = 60)
+{
+	struct agent holder = agent_start();
+	struct tool consumer;
+	char name[NAME_SIZE], dead[NAME_SIZE];
+
+	agent_expect(&holder, "ok", "attach producer %s size=4096", channel_name(dead));
+	agent_expect(&holder, "ok", "sendn 4072"); /* all of it */
+	send(channel_name(name), "a");
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-w", "0.3", "--retries", "0",
+			      "--on-failure", "dead", "--dead-letter", dead, "--", "false"),
+		     124);
+	expect_errors_contain(&consumer, "timed out: it is full");
+	tool_free(&consumer);
+	expect_channel(name, "a\n");
+	agent_quit(&holder);
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* somebody gave up */
+	tool_free(&consumer);
+	cr_expect_not(object_exists(dead));
+}
+
 Test(worker, message_stays_if_it_cannot_be_moved, .timeout = 60)
 {
 	struct tool consumer;
