@@ -163,8 +163,8 @@ Test(worker, time_out_does_not_come_while_a_command_runs, .timeout = 60)
 	folder_make();
 	agent_expect(&holder, "ok", "attach producer %s", channel_name(name));
 	agent_expect(&holder, "ok", "send a");
-	consumer = tool_start("shm-consume", "-C", name, "-w", "0.05", "-j", "2", "--", "sh", "-c",
-			      HOLD "sleep 0.3", NULL);
+	consumer = tool_start("shm-consume", "-C", name, "-w", "0.3", "-j", "2", "--", "sh", "-c",
+			      HOLD "sleep 0.6", NULL);
 	WAIT_FOR(file_exists("began"));
 	file_make("go");
 	cr_expect_eq(tool_end(&consumer), 124);
@@ -486,20 +486,19 @@ Test(worker, message_stays_if_it_cannot_be_moved, .timeout = 60)
 
 Test(worker, message_cut_short_is_not_run, .timeout = 60)
 {
-	struct agent producer = agent_start();
+	struct agent producer = agent_start(), other = agent_start();
 	struct tool consumer;
 	char name[NAME_SIZE];
 
 	agent_expect(&producer, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&other, "ok", "attach producer %s", name);
 	consumer =
 		tool_start("shm-consume", "-C", name, "--", "sh", "-c", "echo ran $SHM_SIZE", NULL);
 	agent_expect(&producer, "ok", "piece 1000 more");
 	WAIT_FOR(object_look(name).waiting_piece != 0);
 	agent_kill(&producer);
-	producer = agent_start();
-	agent_expect(&producer, "ok", "attach producer %s", name);
-	agent_expect(&producer, "ok", "send whole");
-	agent_quit(&producer);
+	agent_expect(&other, "ok", "send whole");
+	agent_quit(&other);
 	cr_expect_eq(tool_end(&consumer), 4);
 	expect_output(&consumer, "ran 5\n");
 	expect_errors_contain(&consumer, "a message was cut short and is not run\n");
