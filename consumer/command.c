@@ -26,8 +26,6 @@ enum {
 	LOOK_MS_MAX = 50  /* between two looks without pidfd_open() */
 };
 
-extern char **environ;
-
 /* ---- arguments: "{}" is the message ---- */
 
 static size_t count_placeholders(const char *word)
@@ -95,10 +93,12 @@ static int arguments_make(const struct work *work, const struct job *job, char *
 		error = EIO;
 	else if (memchr(text, '\0', size) != NULL)
 		error = EILSEQ;
-	for (size_t i = 0; error == 0 && work->command[i] != NULL; i++) {
+	for (size_t i = 0; error == 0; i++) {
 		(*words)[i] = word_expand(work->command[i], text, size);
 		if ((*words)[i] == NULL)
 			error = ENOMEM;
+		if (work->command[i + 1] == NULL)
+			break;
 	}
 	free(text);
 	if (error != 0) {

@@ -19,8 +19,8 @@ struct dead_letters {
 	bool taken; /* a worker has a message here */
 	const unsigned char *bytes;
 	size_t size;
-	bool due;  /* it has to be sent */
-	bool sent; /* it was, when it is no longer due */
+	bool due;	      /* it has to be sent */
+	enum cli_exit status; /* what came of it, when it is no longer due */
 };
 
 struct dead_letters *dead_letters_new(const struct work *work)
@@ -70,32 +70,31 @@ static int attach(struct dead_letters *letters)
 	return channel_attach(letters->channel, CHANNEL_PRODUCER, &options);
 }
 
-/* 0 or an error, which it prints; CLI_ANOTHER_THREAD. */
+/* A status, or CLI_ANOTHER_THREAD. Prints an error. */
 static int send_one(struct dead_letters *letters)
 {
-	int rc = 0;
+	int rc;
 
 	if (!letters->attached) {
 		rc = attach(letters);
 		if (rc == -CHANNEL_ETHREAD)
 			return CLI_ANOTHER_THREAD;
-		if (rc < 0) {
-			cli_channel_error(&letters->settings, letters->channel, "attach to", rc);
-			return rc;
-		}
+		if (rc < 0)
+			return (int)cli_channel_error(&letters->settings, letters->channel,
+						      "attach to", rc);
 		letters->attached = true;
 	}
 	rc = channel_send(letters->channel, letters->bytes, letters->size, 0);
 	if (rc < 0)
-		cli_channel_error(&letters->settings, letters->channel, "send to", rc);
-	return rc;
+		return (int)cli_channel_error(&letters->settings, letters->channel, "send to", rc);
+	return CLI_DONE;
 }
 
 static int letters_main(void *context)
 {
 	struct dead_letters *letters = context;
 	bool failed = false;
-	int rc = 0;
+	int status;
 
 	cli_thread_channel(letters->channel, letters->settings.channel.name);
 	pthread_mutex_lock(&letters->mutex);
@@ -105,13 +104,13 @@ static int letters_main(void *context)
 		if (!letters->due)
 			break;
 		pthread_mutex_unlock(&letters->mutex);
-		rc = send_one(letters);
-		if (rc == CLI_ANOTHER_THREAD)
-			return rc;
-		failed |= rc < 0;
+		status = send_one(letters);
+		if (status == CLI_ANOTHER_THREAD)
+			return status;
+		failed |= status != CLI_DONE;
 		pthread_mutex_lock(&letters->mutex);
 		letters->due = false;
-		letters->sent = rc == 0;
+		letters->status = (enum cli_exit)status;
 		pthread_cond_broadcast(&letters->changed);
 	}
 	pthread_mutex_unlock(&letters->mutex);
@@ -136,9 +135,10 @@ static bool start(struct dead_letters *letters)
 	return error == 0;
 }
 
-bool dead_letters_send(struct dead_letters *letters, const unsigned char *bytes, size_t size)
+enum cli_exit dead_letters_send(struct dead_letters *letters, const unsigned char *bytes,
+				size_t size)
 {
-	bool sent = false;
+	enum cli_exit status = CLI_FAILED;
 
 	pthread_mutex_lock(&letters->mutex);
 	while (letters->taken)
@@ -150,12 +150,12 @@ bool dead_letters_send(struct dead_letters *letters, const unsigned char *bytes,
 		pthread_cond_broadcast(&letters->changed);
 		while (letters->due)
 			pthread_cond_wait(&letters->changed, &letters->mutex);
-		sent = letters->sent;
+		status = letters->status;
 		letters->taken = false;
 		pthread_cond_broadcast(&letters->changed);
 	}
 	pthread_mutex_unlock(&letters->mutex);
-	return sent;
+	return status;
 }
 
 void dead_letters_interrupt(struct dead_letters *letters)

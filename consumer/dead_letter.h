@@ -16,9 +16,11 @@ struct dead_letters *dead_letters_new(const struct work *work);
 
 /*
  * Sends one message and waits until it is committed (one longer than that channel's ring: until
- * it is acknowledged). False: it was not, and an error is printed unless it was a signal.
+ * it is acknowledged). CLI_DONE; else it was not, an error is printed unless it was a signal, and
+ * this is what it means for the exit status.
  */
-bool dead_letters_send(struct dead_letters *letters, const unsigned char *bytes, size_t size);
+enum cli_exit dead_letters_send(struct dead_letters *letters, const unsigned char *bytes,
+				size_t size);
 
 /* Ends a wait in it, and all later ones. */
 void dead_letters_interrupt(struct dead_letters *letters);

@@ -125,6 +125,8 @@ static int job_seal(struct job *job)
 /* What is in the file must be what was noted of it. */
 static int ends_check(struct job *job, bool whole)
 {
+	if (job->messages == 0)
+		return -CHANNEL_EDAMAGED;
 	if (job->delimiter == NULL)
 		return 0;
 	if (!whole) {

@@ -55,23 +55,25 @@ static void give_back(struct worker *worker)
 }
 
 /* Each message of a batch is a dead letter of its own. */
-static bool send_dead(struct worker *worker, const struct job *job)
+static enum cli_exit send_dead(struct worker *worker, const struct job *job)
 {
 	const unsigned char *bytes = job->size > 0 ? job_map(job) : (const unsigned char *)"";
-	bool sent = bytes != NULL;
+	enum cli_exit status = CLI_DONE;
 
-	if (bytes == NULL)
+	if (bytes == NULL) {
 		cli_error(settings_of(worker), "cannot read the message again: %s",
 			  strerror(errno));
-	for (uint32_t i = 0; sent && i < job->messages; i++) {
+		return CLI_FAILED;
+	}
+	for (uint32_t i = 0; status == CLI_DONE && i < job->messages; i++) {
 		size_t from, size;
 
 		job_message(job, i, &from, &size);
-		sent = dead_letters_send(worker->crew->dead_letters, bytes + from, size);
+		status = dead_letters_send(worker->crew->dead_letters, bytes + from, size);
 	}
-	if (bytes != NULL && job->size > 0)
+	if (job->size > 0)
 		munmap((void *)(uintptr_t)bytes, job->size);
-	return sent;
+	return status;
 }
 
 /* Its last attempt has failed, as `cause` says. */
@@ -79,30 +81,32 @@ static void failed_for_good(struct worker *worker, const struct job *job, enum c
 			    const char *cause)
 {
 	const struct work *work = worker->crew->work;
+	enum cli_exit moved;
 	char name[80];
 
 	name_job(job, name);
 	switch (work->on_failure) {
 	case FAILURE_STOP:
-		cli_error(work->settings, "%s failed for good and is given back: %s", name, cause);
+		cli_error(work->settings, "%s failed for good (given back): %s", name, cause);
 		/* First stop, or the next of us would take it at once. */
 		crew_finish(worker->crew, status, true);
 		give_back(worker);
 		break;
 	case FAILURE_SKIP:
-		cli_error(work->settings, "%s failed for good and is dropped: %s", name, cause);
+		cli_error(work->settings, "%s failed for good (dropped): %s", name, cause);
 		crew_status(worker->crew, status);
 		acknowledge(worker);
 		break;
 	case FAILURE_DEAD:
-		cli_error(work->settings, "%s failed for good and goes to channel \"%s\": %s", name,
+		cli_error(work->settings, "%s failed for good (to channel \"%s\"): %s", name,
 			  work->dead_letter, cause);
 		/* First there, then gone from here: a death in between doubles it. */
-		if (send_dead(worker, job)) {
+		moved = send_dead(worker, job);
+		if (moved == CLI_DONE) {
 			crew_status(worker->crew, status);
 			acknowledge(worker);
 		} else {
-			crew_finish(worker->crew, CLI_FAILED, true);
+			crew_finish(worker->crew, moved, true);
 			give_back(worker);
 		}
 		break;

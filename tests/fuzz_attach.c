@@ -189,7 +189,7 @@ static void detach(struct endpoint *endpoint, unsigned flags)
 	endpoint->inside = false;
 }
 
-enum attach_flags { ATTACH_FRESH = 4, ATTACH_EXISTING = 8 };
+enum attach_flags { ATTACH_FRESH = 4, ATTACH_EXISTING = 8, ATTACH_GATHERING = 16 };
 
 static void attach(struct endpoint *endpoint, enum channel_role role, unsigned flags)
 {
@@ -200,6 +200,9 @@ static void attach(struct endpoint *endpoint, enum channel_role role, unsigned f
 					   .timeout_ns = endpoint->timeout_ns,
 					   .nonblock = endpoint->nonblock,
 					   .when_full = endpoint->when_full,
+					   .share = flags >> 5,
+					   .gather_ns =
+						   (flags & ATTACH_GATHERING) != 0 ? NS_PER_MS : 0,
 					   .fresh = (flags & ATTACH_FRESH) != 0,
 					   .never_create = (flags & ATTACH_EXISTING) != 0 };
 	char text[256];
@@ -345,28 +348,46 @@ static void send_file(struct endpoint *endpoint, unsigned argument, unsigned fla
 	close(input.fd);
 }
 
+static void expect_delivery(struct endpoint *endpoint, const struct channel_delivery *delivery)
+{
+	expect_in_ring(endpoint, delivery->bytes, delivery->size);
+	expect_in_ring(endpoint, delivery->delimiter, delivery->delimiter_size);
+	expect_in_ring(endpoint, delivery->key, delivery->key_size);
+	if (delivery->delimiter_size > DELIMITER_MAX)
+		wrong("a delimiter that is too long");
+}
+
 /* True if something came. */
 static bool receive(struct endpoint *endpoint, unsigned argument, unsigned flags, bool write_it)
 {
 	struct delimiter delimiter = { .bytes = ";;", .size = argument % 3 };
 	struct frame_output output = { .fd = null_fd, .delimiter = &delimiter };
 	struct channel_delivery delivery;
-	uint32_t done;
+	uint32_t done, attempts;
+	int rc;
 
 	if (!is(endpoint, CHANNEL_CONSUMER))
 		return false;
 	if (result(channel_receive(endpoint->channel, argument == 0 ? UINT32_MAX : argument,
 				   ((flags & 4) != 0 ? CHANNEL_DONTWAIT : 0) |
-					   ((flags & 8) != 0 ? CHANNEL_FOLLOW : 0),
+					   ((flags & 8) != 0 ? CHANNEL_FOLLOW : 0) |
+					   ((flags & 16) != 0 ? CHANNEL_SHARE : 0) |
+					   ((flags & 32) != 0 ? CHANNEL_TOGETHER : 0),
 				   0, &delivery)) != CHANNEL_DELIVERED)
 		return false;
-	expect_in_ring(endpoint, delivery.bytes, delivery.size);
-	expect_in_ring(endpoint, delivery.delimiter, delivery.delimiter_size);
-	expect_in_ring(endpoint, delivery.key, delivery.key_size);
-	if (delivery.delimiter_size > DELIMITER_MAX)
-		wrong("a delimiter that is too long");
+	expect_delivery(endpoint, &delivery);
 	if (write_it)
 		result(frame_write(endpoint->channel, &output, &delivery, &done));
+	for (int parts = 0;
+	     (rc = channel_receive_more(endpoint->channel, &delivery)) == CHANNEL_DELIVERED;
+	     parts++) {
+		expect_delivery(endpoint, &delivery);
+		if (parts > RECORDS_MAX)
+			wrong("more parts than there are records");
+	}
+	result(rc);
+	if ((flags & 64) != 0)
+		result(channel_retry(endpoint->channel, &attempts));
 	return true;
 }
 

@@ -173,9 +173,9 @@ Test(command, text_that_cannot_be_an_argument_has_failed, .timeout = 60)
 			      "--on-failure", "skip", "--", "sh", "-c", "echo ${#1}", "sh", "{}"),
 		     123);
 	expect_output(&consumer, "131071\n");
-	expect_errors_contain(&consumer, "message 1 failed for good and is dropped: it cannot be "
+	expect_errors_contain(&consumer, "message 1 failed for good (dropped): it cannot be "
 					 "an argument of \"sh\": it holds a NUL byte\n");
-	expect_errors_contain(&consumer, "message 2 failed for good and is dropped: it cannot be "
+	expect_errors_contain(&consumer, "message 2 failed for good (dropped): it cannot be "
 					 "an argument of \"sh\": it is too long (128 KiB)\n");
 	tool_free(&consumer);
 	send_bytes(name, text, 128 * 1024 - 1); /* the words with it are longer than Linux takes */

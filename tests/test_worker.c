@@ -66,7 +66,7 @@ Test(worker, failing_for_good_is_123_and_gives_the_message_back, .timeout = 60)
 	expect_errors_contain(&consumer,
 			      "shm-consume: message 1 failed, attempt 3 of 4: \"sh\" ended with "
 			      "status 9\n"
-			      "shm-consume: message 1 failed for good and is given back: \"sh\" "
+			      "shm-consume: message 1 failed for good (given back): \"sh\" "
 			      "ended with status 9\n");
 	tool_free(&consumer);
 	expect_channel(name, "a\nb\n");
@@ -163,8 +163,8 @@ Test(worker, time_out_does_not_come_while_a_command_runs, .timeout = 60)
 	folder_make();
 	agent_expect(&holder, "ok", "attach producer %s", channel_name(name));
 	agent_expect(&holder, "ok", "send a");
-	consumer = tool_start("shm-consume", "-C", name, "-w", "0.05", "-j", "2", "--", "sh", "-c",
-			      HOLD "sleep 0.3", NULL);
+	consumer = tool_start("shm-consume", "-C", name, "-w", "0.3", "-j", "2", "--", "sh", "-c",
+			      HOLD "sleep 0.6", NULL);
 	WAIT_FOR(file_exists("began"));
 	file_make("go");
 	cr_expect_eq(tool_end(&consumer), 124);
@@ -294,7 +294,7 @@ Test(worker, consumer_killed_again_and_again_by_one_message_gives_it_up, .timeou
 			      "--on-failure", "skip", "--", "sh", "-c", "echo $(cat) $SHM_ATTEMPT"),
 		     123);
 	expect_output(&consumer, "fine 1\n");
-	expect_errors_contain(&consumer, "message 1 failed for good and is dropped: it was in hand "
+	expect_errors_contain(&consumer, "message 1 failed for good (dropped): it was in hand "
 					 "3 times and never finished\n");
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));
@@ -314,7 +314,7 @@ Test(worker, too_long_is_a_failure_and_the_command_is_ended, .timeout = 60)
 			 "1", "--retry-delay", "0", "--on-failure", "skip", "--", "sh", "-c",
 			 "[ $(cat) = quick ] && exit; sleep 1000 & echo $! >> $DIR/pids; wait"),
 		125);
-	expect_errors_contain(&consumer, "message 1 failed for good and is dropped: \"sh\" took "
+	expect_errors_contain(&consumer, "message 1 failed for good (dropped): \"sh\" took "
 					 "longer than --max-time\n");
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("pids"), 2);
@@ -441,6 +441,27 @@ Test(worker, dead_letters_may_be_longer_than_the_ring, .timeout = 60)
 	cr_expect_not(object_exists(dead));
 }
 
+Test(worker, full_dead_letter_channel_is_waited_for_as_long_as_the_timeout_says, .timeout = 60)
+{
+	struct agent holder = agent_start();
+	struct tool consumer;
+	char name[NAME_SIZE], dead[NAME_SIZE];
+
+	agent_expect(&holder, "ok", "attach producer %s size=4096", channel_name(dead));
+	agent_expect(&holder, "ok", "sendn 4072"); /* all of it */
+	send(channel_name(name), "a");
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-w", "0.3", "--retries", "0",
+			      "--on-failure", "dead", "--dead-letter", dead, "--", "false"),
+		     124);
+	expect_errors_contain(&consumer, "timed out: it is full");
+	tool_free(&consumer);
+	expect_channel(name, "a\n");
+	agent_quit(&holder);
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* somebody gave up */
+	tool_free(&consumer);
+	cr_expect_not(object_exists(dead));
+}
+
 Test(worker, message_stays_if_it_cannot_be_moved, .timeout = 60)
 {
 	struct tool consumer;
@@ -465,20 +486,19 @@ Test(worker, message_stays_if_it_cannot_be_moved, .timeout = 60)
 
 Test(worker, message_cut_short_is_not_run, .timeout = 60)
 {
-	struct agent producer = agent_start();
+	struct agent producer = agent_start(), other = agent_start();
 	struct tool consumer;
 	char name[NAME_SIZE];
 
 	agent_expect(&producer, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&other, "ok", "attach producer %s", name);
 	consumer =
 		tool_start("shm-consume", "-C", name, "--", "sh", "-c", "echo ran $SHM_SIZE", NULL);
 	agent_expect(&producer, "ok", "piece 1000 more");
 	WAIT_FOR(object_look(name).waiting_piece != 0);
 	agent_kill(&producer);
-	producer = agent_start();
-	agent_expect(&producer, "ok", "attach producer %s", name);
-	agent_expect(&producer, "ok", "send whole");
-	agent_quit(&producer);
+	agent_expect(&other, "ok", "send whole");
+	agent_quit(&other);
 	cr_expect_eq(tool_end(&consumer), 4);
 	expect_output(&consumer, "ran 5\n");
 	expect_errors_contain(&consumer, "a message was cut short and is not run\n");
