@@ -20,10 +20,10 @@
 #endif
 
 enum {
-	TEXT_MAX = 128 * 1024, /* the longest argument that Linux takes */
-	VARIABLE_MAX = 32 + CHANNEL_NAME_MAX,
-	KILL_AFTER_S = 5, /* a command that has been asked to end */
-	LOOK_MS_MAX = 50  /* between two looks without pidfd_open() */
+	TEXT_MAX = 128 * 1024,		     /* the longest argument that Linux takes */
+	VARIABLE_MAX = 32 + CHANNEL_KEY_MAX, /* the longest value */
+	KILL_AFTER_S = 5,		     /* a command that has been asked to end */
+	LOOK_MS_MAX = 50		     /* between two looks without pidfd_open() */
 };
 
 /* ---- arguments: "{}" is the message ---- */
@@ -111,14 +111,14 @@ static int arguments_make(const struct work *work, const struct job *job, char *
 /* ---- environment ---- */
 
 /* What a command learns of its message. */
-enum variable { VAR_FROM, VAR_SEQ, VAR_EPOCH, VAR_ATTEMPT, VAR_SIZE, VARIABLES };
+enum variable { VAR_FROM, VAR_SEQ, VAR_EPOCH, VAR_ATTEMPT, VAR_SIZE, VAR_KEY, VARIABLES };
 
 /*
  * The first ones are in the order of enum variable. SHM_CHANNEL is only taken out: a worker that
  * produces must not feed its own queue by accident.
  */
-static const char *const variable_names[] = { "SHM_FROM",    "SHM_SEQ",	 "SHM_EPOCH",
-					      "SHM_ATTEMPT", "SHM_SIZE", "SHM_CHANNEL" };
+static const char *const variable_names[] = { "SHM_FROM", "SHM_SEQ", "SHM_EPOCH",  "SHM_ATTEMPT",
+					      "SHM_SIZE", "SHM_KEY", "SHM_CHANNEL" };
 enum { VARIABLE_NAMES = sizeof(variable_names) / sizeof(variable_names[0]) };
 
 struct environment {
@@ -157,8 +157,12 @@ static bool environment_make(struct environment *environment, const struct job *
 	set_number(environment, VAR_EPOCH, origin->epoch);
 	set_number(environment, VAR_ATTEMPT, job->attempts);
 	set_number(environment, VAR_SIZE, job->size);
+	/* A key with a NUL byte in it ends there: a variable can hold no more. */
+	snprintf(environment->text[VAR_KEY], VARIABLE_MAX, "%s=%.*s", variable_names[VAR_KEY],
+		 (int)job->key_size, (const char *)job->key);
 	for (int i = 0; i < VARIABLES; i++)
-		*to++ = environment->text[i];
+		if (i != VAR_KEY || job->key_size > 0)
+			*to++ = environment->text[i];
 	for (char **setting = environ; *setting != NULL; setting++)
 		if (!is_ours(*setting))
 			*to++ = *setting;

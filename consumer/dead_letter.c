@@ -17,8 +17,7 @@ struct dead_letters {
 	bool started, ending;
 	bool attached;
 	bool taken; /* a worker has a message here */
-	const unsigned char *bytes;
-	size_t size;
+	struct dead_letter letter;
 	bool due;	      /* it has to be sent */
 	enum cli_exit status; /* what came of it, when it is no longer due */
 };
@@ -63,7 +62,7 @@ void dead_letters_free(struct dead_letters *letters)
 static int attach(struct dead_letters *letters)
 {
 	struct channel_options options = letters->settings.channel;
-	uint64_t needed = channel_size_rounded(letters->size + 4096);
+	uint64_t needed = channel_size_rounded(letters->letter.size + 4096);
 
 	if (options.size < needed && needed <= CHANNEL_SIZE_MAX)
 		options.size = needed;
@@ -84,7 +83,9 @@ static int send_one(struct dead_letters *letters)
 						      "attach to", rc);
 		letters->attached = true;
 	}
-	rc = channel_send(letters->channel, letters->bytes, letters->size, 0);
+	rc = channel_key_set(letters->channel, letters->letter.key, letters->letter.key_size);
+	if (rc == 0)
+		rc = channel_send(letters->channel, letters->letter.bytes, letters->letter.size, 0);
 	if (rc < 0)
 		return (int)cli_channel_error(&letters->settings, letters->channel, "send to", rc);
 	return CLI_DONE;
@@ -135,8 +136,7 @@ static bool start(struct dead_letters *letters)
 	return error == 0;
 }
 
-enum cli_exit dead_letters_send(struct dead_letters *letters, const unsigned char *bytes,
-				size_t size)
+enum cli_exit dead_letters_send(struct dead_letters *letters, const struct dead_letter *letter)
 {
 	enum cli_exit status = CLI_FAILED;
 
@@ -145,8 +145,7 @@ enum cli_exit dead_letters_send(struct dead_letters *letters, const unsigned cha
 		pthread_cond_wait(&letters->changed, &letters->mutex);
 	if (start(letters)) {
 		letters->taken = letters->due = true;
-		letters->bytes = bytes;
-		letters->size = size;
+		letters->letter = *letter;
 		pthread_cond_broadcast(&letters->changed);
 		while (letters->due)
 			pthread_cond_wait(&letters->changed, &letters->mutex);

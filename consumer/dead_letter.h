@@ -11,6 +11,14 @@
 
 struct dead_letters;
 
+/* One message, and its key. */
+struct dead_letter {
+	const unsigned char *bytes;
+	size_t size;
+	const unsigned char *key;
+	size_t key_size; /* 0: none */
+};
+
 /* NULL: out of memory. */
 struct dead_letters *dead_letters_new(const struct work *work);
 
@@ -19,8 +27,7 @@ struct dead_letters *dead_letters_new(const struct work *work);
  * it is acknowledged). CLI_DONE; else it was not, an error is printed unless it was a signal, and
  * this is what it means for the exit status.
  */
-enum cli_exit dead_letters_send(struct dead_letters *letters, const unsigned char *bytes,
-				size_t size);
+enum cli_exit dead_letters_send(struct dead_letters *letters, const struct dead_letter *letter);
 
 /* Ends a wait in it, and all later ones. */
 void dead_letters_interrupt(struct dead_letters *letters);

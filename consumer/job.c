@@ -65,6 +65,20 @@ static int ends_note(struct job *job, const struct channel_delivery *delivery)
 	return rc;
 }
 
+/* A batch has a key if all its messages have the same. */
+static void key_note(struct job *job, const struct channel_delivery *delivery)
+{
+	if (!delivery->first)
+		return;
+	if (job->messages == 0) {
+		memcpy(job->key, delivery->key, delivery->key_size);
+		job->key_size = delivery->key_size;
+	} else if (job->key_size != delivery->key_size ||
+		   memcmp(job->key, delivery->key, job->key_size) != 0) {
+		job->key_size = 0;
+	}
+}
+
 /* Adds what is in hand to the file. */
 static int job_add(struct job *job, struct channel *channel, struct frame_output *output,
 		   const struct channel_delivery *delivery)
@@ -72,6 +86,7 @@ static int job_add(struct job *job, struct channel *channel, struct frame_output
 	uint32_t done;
 	int rc = 0;
 
+	key_note(job, delivery);
 	if (job->delimiter != NULL && delivery->first && delivery->last)
 		rc = ends_note(job, delivery);
 	if (rc == 0)

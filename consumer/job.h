@@ -18,6 +18,8 @@ struct job {
 	uint64_t sequence; /* of the first message */
 	uint32_t messages;
 	uint32_t attempts; /* 1: it is run for the first time */
+	size_t key_size;   /* 0: it has no key, or its messages have different ones */
+	unsigned char key[CHANNEL_KEY_MAX];
 
 	/* of a batch, for taking it apart again */
 	const struct delimiter *delimiter; /* behind each message; NULL: it is one message */

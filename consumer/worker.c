@@ -66,10 +66,12 @@ static enum cli_exit send_dead(struct worker *worker, const struct job *job)
 		return CLI_FAILED;
 	}
 	for (uint32_t i = 0; status == CLI_DONE && i < job->messages; i++) {
-		size_t from, size;
+		struct dead_letter letter = { .key = job->key, .key_size = job->key_size };
+		size_t from;
 
-		job_message(job, i, &from, &size);
-		status = dead_letters_send(worker->crew->dead_letters, bytes + from, size);
+		job_message(job, i, &from, &letter.size);
+		letter.bytes = bytes + from;
+		status = dead_letters_send(worker->crew->dead_letters, &letter);
 	}
 	if (job->size > 0)
 		munmap((void *)(uintptr_t)bytes, job->size);

@@ -140,6 +140,34 @@ Test(command, environment_tells_where_the_message_is_from, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
+Test(command, learns_the_key_and_a_dead_letter_keeps_it, .timeout = 60)
+{
+	char name[NAME_SIZE], dead[NAME_SIZE];
+	struct tool tool;
+
+	setenv("SHM_KEY", "not this", 1);
+	channel_name(name);
+	channel_name(dead);
+	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "-k", "kind", "one"), 0);
+	tool_free(&tool);
+	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "two"), 0);
+	tool_free(&tool);
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "0", "--on-failure",
+			      "dead", "--dead-letter", dead, "--", "sh", "-c",
+			      "echo key ${SHM_KEY-none}; exit 1"),
+		     123);
+	expect_output(&tool, "key kind\nkey none\n");
+	tool_free(&tool);
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", dead, "--", "sh", "-c",
+			      "echo key ${SHM_KEY-none}"),
+		     0);
+	expect_output(&tool, "key kind\nkey none\n");
+	tool_free(&tool);
+	unsetenv("SHM_KEY");
+	cr_expect_not(object_exists(name));
+	cr_expect_not(object_exists(dead));
+}
+
 Test(command, braces_in_its_words_are_the_message, .timeout = 60)
 {
 	struct tool consumer;
