@@ -232,8 +232,7 @@ Test(keys, lines_and_one_longer_than_the_ring_come_whole_with_a_key, .timeout = 
 
 	cr_assert_not_null(bytes);
 	memset(bytes, 'x', SIZE);
-	memcpy(bytes, "abc\n", 4);
-	memcpy(bytes + SIZE - 4, "\nyz\n", 4);
+	bytes[3] = bytes[SIZE - 4] = bytes[SIZE - 1] = '\n';
 	file = bytes_file(bytes, SIZE);
 	consumer = tool_start("shm-consume", "-C", channel_name(name), "-s", "4K", NULL);
 	producer = tool_start_fds(file, -1, "shm-produce", "-C", name, "-k", "k", NULL);
