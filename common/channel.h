@@ -337,4 +337,11 @@ bool channel_incomplete(const struct channel *channel);
 /* Messages longer than the ring that a consumer's death cut short, found by this consumer. */
 uint64_t channel_lost(const struct channel *channel);
 
+/*
+ * Messages that producers dropped because the ring was full, before any consumer of our group got
+ * them, found by this consumer: by the gap before a message that it claims, or at an end. It may
+ * have been before it attached. Each is found by one consumer of a group.
+ */
+uint64_t channel_missed(const struct channel *channel);
+
 #endif

@@ -74,6 +74,7 @@ struct channel {
 	bool seen_then;		     /* there was something of a stream when we attached */
 	bool incomplete;	     /* the end we saw was not a clean one */
 	uint64_t lost;
+	uint64_t missed; /* messages that were dropped before our group got them, as we found */
 };
 
 /* The two sides look alike to the functions below: index them with enum channel_role. */

@@ -22,7 +22,7 @@
  *   retry               "ok ATTEMPTS"
  *   epoch               "ok EPOCH"
  *   check               is what was received what sendn makes?
- *   acknowledge         give N   lost
+ *   acknowledge         give N   lost   missed
  *   lock producer|consumer    holds that side's mutex; unlock: lets go
  *   flock               holds the object's flock
  *   valid               ring_valid_records(): nobody else may be at work
@@ -363,6 +363,8 @@ static void obey(const char *line)
 		answer(channel_give_back(channel, (uint32_t)value_of(line, "give ")));
 	} else if (strcmp(word, "lost") == 0) {
 		printf("ok %llu\n", (unsigned long long)channel_lost(channel));
+	} else if (strcmp(word, "missed") == 0) {
+		printf("ok %llu\n", (unsigned long long)channel_missed(channel));
 	} else if (strcmp(word, "lock") == 0) {
 		answer(side_lock(channel, role_in(line), &deadline));
 	} else if (strcmp(word, "unlock") == 0) {

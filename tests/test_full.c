@@ -158,9 +158,156 @@ Test(full, drop_new_leaves_a_gap_in_the_sequence, .timeout = 60)
 	agent_expect(&drop, "ok", "send c");
 	agent_expect(&drop, "ok", "block 2 d");
 	agent_expect(&consumer, "ok 10 1 1 1 FL- c", "receive");
+	agent_expect(&consumer, "ok 8", "missed");
 	agent_expect(&consumer, "ok 11 2 4 1 FL- d;d;", "receive");
 	agent_expect(&drop, "ok 8", "dropped");
+	agent_expect(&consumer, "ok 8", "missed");
 	agent_quit(&drop);
+	all_end(name, &consumer);
+}
+
+/* A consumer that claims many at once, as one delivery or not, learns of a gap when it is there. */
+Test(full, a_gap_is_found_in_the_middle_of_what_is_claimed_at_once, .timeout = 60)
+{
+	static const char *const flags[] = { "", " together" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct agent drop = agent_start(), consumer = agent_start();
+		char name[NAME_SIZE], receive[32];
+
+		agent_expect(&drop, "ok", "attach producer %s size=4096 drop-new",
+			     channel_name(name));
+		agent_expect(&consumer, "ok", "attach consumer %s", name);
+		snprintf(receive, sizeof(receive), "receive 9%s", flags[i]);
+		/* It has been quick with these, so it would claim the next all at once. */
+		for (int sent = 1; sent <= 8; sent++) {
+			agent_expect(&drop, "ok", "send quick");
+			agent_ask(&consumer, "%s", receive);
+		}
+		agent_expect(&consumer, "ok", "acknowledge");
+		agent_expect(&drop, "ok", "sendn 100");
+		agent_expect(&drop, "dropped", "sendn 4000");
+		agent_expect(&drop, "ok", "send b");
+		agent_expect(&drop, "ok", "send c");
+		agent_ask(&consumer, "%s", receive);
+		cr_assert_eq(strncmp(consumer.answer, "ok 9 1 100 1 FL- ", 17), 0);
+		agent_expect(&consumer, "ended", "more");
+		agent_expect(&consumer, "ok 0", "missed");
+		agent_expect(&consumer, "ok 11 1 1 1 FL- b", "%s", receive);
+		agent_expect(&consumer, "ok 1", "missed");
+		if (i == 1)
+			agent_expect(&consumer, "ok 12 1 1 1 FL- c", "more");
+		else
+			agent_expect(&consumer, "ok 12 1 1 1 FL- c", "%s", receive);
+		agent_expect(&consumer, "ok 1", "missed");
+		agent_expect(&consumer, "ok", "acknowledge");
+		agent_quit(&drop);
+		all_end(name, &consumer);
+	}
+}
+
+/* What was given back after it was claimed comes again, and so does no gap. */
+Test(full, a_gap_is_counted_once_though_the_message_behind_it_comes_again, .timeout = 60)
+{
+	struct agent filler, consumer = agent_start(), other = agent_start();
+	char name[NAME_SIZE];
+
+	filler = filler_start(name);
+	agent_expect(&filler, "ok", "detach");
+	agent_expect(&filler, "ok", "attach producer %s drop-new", name);
+	agent_expect(&filler, "dropped", "block 3 a");
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	filler_take(&consumer);
+	agent_expect(&filler, "ok", "send b");
+	agent_expect(&filler, "ok", "send c");
+	agent_expect(&consumer, "ok 5 1 1 1 FL- b", "receive");
+	agent_expect(&consumer, "ok 3", "missed");
+	agent_expect(&consumer, "ok", "give 0");
+	agent_expect(&other, "ok", "attach consumer %s", name);
+	agent_expect(&other, "ok 5 1 1 2 FL- b", "receive");
+	agent_expect(&consumer, "ok 6 1 1 1 FL- c", "receive");
+	agent_expect(&other, "ok 0", "missed");
+	agent_expect(&consumer, "ok 3", "missed");
+	agent_expect(&consumer, "ok", "acknowledge");
+	agent_quit(&other);
+	agent_expect(&consumer, "ok 5 1 1 3 FL- b", "receive");
+	agent_quit(&filler);
+	all_end(name, &consumer);
+}
+
+/* No message comes behind them that would show the gap. */
+Test(full, what_is_dropped_last_of_all_is_found_at_the_end, .timeout = 60)
+{
+	struct agent filler, drop = agent_start(), consumer = agent_start();
+	struct agent second = agent_start();
+	char name[NAME_SIZE];
+
+	filler = filler_start(name);
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&second, "ok", "attach consumer %s group=second", name);
+	agent_expect(&drop, "dropped", "block 3 a");
+	agent_quit(&drop);
+	filler_take(&consumer);
+	filler_take(&second);
+	agent_quit(&filler);
+	agent_expect(&consumer, "ended", "receive");
+	agent_expect(&consumer, "ok 3", "missed");
+	agent_expect(&second, "ended", "receive");
+	agent_expect(&second, "ok 3", "missed");
+	agent_quit(&second);
+	agent_expect(&consumer, "ok", "detach");
+	cr_assert(!object_exists(name));
+	agent_quit(&consumer);
+}
+
+/* It begins with what is there or comes; what was dropped before was not for it. */
+Test(full, a_new_group_has_missed_nothing, .timeout = 60)
+{
+	struct agent filler, drop = agent_start(), consumer = agent_start();
+	struct agent newest = agent_start(), later = agent_start();
+	char name[NAME_SIZE];
+
+	filler = filler_start(name);
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&drop, "dropped", "block 3 a");
+	agent_expect(&newest, "ok", "attach consumer %s group=now newest", name);
+	agent_expect(&drop, "dropped", "send b");
+	filler_take(&consumer);
+	agent_expect(&later, "ok", "attach consumer %s group=later", name);
+	agent_expect(&drop, "ok", "send c");
+	agent_expect(&consumer, "ok 6 1 1 1 FL- c", "receive");
+	agent_expect(&newest, "ok 6 1 1 1 FL- c", "receive");
+	agent_expect(&later, "ok 6 1 1 1 FL- c", "receive");
+	agent_expect(&consumer, "ok 4", "missed");
+	agent_expect(&newest, "ok 1", "missed"); /* since it is there */
+	agent_expect(&later, "ok 0", "missed");
+	agent_quit(&filler);
+	agent_quit(&drop);
+	agent_expect(&newest, "ended", "receive");
+	agent_expect(&later, "ended", "receive");
+	agent_quit(&newest);
+	agent_quit(&later);
+	all_end(name, &consumer);
+}
+
+/* A message that was cut short has a number, too, and was not dropped. */
+Test(full, a_message_that_was_given_up_is_no_gap, .timeout = 60)
+{
+	struct agent longer = agent_start(), producer = agent_start(), consumer = agent_start();
+	char name[NAME_SIZE];
+
+	agent_expect(&longer, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	agent_expect(&longer, "ok", "piece 500 more");
+	agent_expect(&longer, "ok", "detach");
+	agent_expect(&producer, "ok", "send a");
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&consumer, "ok 2 1 1 1 FL- a", "receive");
+	agent_expect(&consumer, "ok 0", "missed");
+	agent_quit(&producer);
+	agent_quit(&longer);
 	all_end(name, &consumer);
 }
 
@@ -298,6 +445,59 @@ Test(full, the_tool_says_how_many_it_has_dropped_and_exits_0, .timeout = 60)
 	tool_free(&tool);
 	agent_quit(&filler);
 	object_remove(name);
+}
+
+Test(full, the_consumer_says_how_many_it_has_missed, .timeout = 60)
+{
+	for (int command = 0; command < 2; command++) {
+		struct agent drop = agent_start(), filler;
+		struct tool tool;
+		char name[NAME_SIZE], note[128];
+
+		filler = filler_start(name);
+		agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+		agent_expect(&drop, "dropped", "block 3 a");
+		tool = tool_start("shm-consume", "-v", "-C", name, command ? "--" : NULL, "cat",
+				  NULL);
+		WAIT_FOR(object_look(name).head == object_look(name).tail);
+		agent_expect(&drop, "ok", "send b");
+		WAIT_FOR(story_contains(&tool,
+					"consumer: 3 messages were dropped before message 5\n"));
+		WAIT_FOR(object_look(name).head == object_look(name).tail);
+		agent_expect(&filler, "ok", "sendn 4072");
+		agent_quit(&filler);
+		agent_expect(&drop, "ok", "detach");
+		agent_quit(&drop);
+		cr_expect_eq(tool_end(&tool), 0);
+		snprintf(note, sizeof(note),
+			 "shm-consume: channel \"%s\": 3 messages were dropped (ring full)\n",
+			 name);
+		expect_errors_contain(&tool, note);
+		tool_free(&tool);
+		cr_assert(!object_exists(name));
+	}
+}
+
+Test(full, the_consumer_says_at_the_end_what_was_dropped_last_unless_it_is_quiet, .timeout = 60)
+{
+	for (int quiet = 0; quiet < 2; quiet++) {
+		struct agent drop = agent_start(), filler;
+		struct tool tool;
+		char name[NAME_SIZE];
+
+		filler = filler_start(name);
+		agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+		agent_expect(&drop, "dropped", "send a");
+		agent_quit(&drop);
+		agent_quit(&filler);
+		cr_expect_eq(tool_run(&tool, "shm-consume", quiet ? "-q" : "-v", "-C", name), 0);
+		cr_expect_eq(
+			story_contains(&tool, "consumer: 1 message was dropped before the end"),
+			!quiet);
+		cr_expect_eq(story_contains(&tool, ": 1 message was dropped (ring full)"), !quiet);
+		tool_free(&tool);
+		cr_assert(!object_exists(name));
+	}
 }
 
 /* Lines from a file: those that come are whole, and with the dropped ones they are all. */
