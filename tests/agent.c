@@ -6,18 +6,13 @@
  *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [share=N] [gather=MS]
  *          [nonblock] [fresh] [nocreate]
  *          [group=NAME] [newest] [durable] [groups=NAME,NAME]
- *                       [fail] [drop-new] (when full; what is dropped is answered "dropped")
- *   detach [failed] [end]
- *   key [TEXT]          labels what is sent from now on (none: nothing); %XX is a byte
- *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
- *   block N TEXT        N messages "TEXT;" with delimiter ";"
- *   piece N more|last   a piece of N bytes of a long message
- *   reserve N           commit N   cancel
- *   dropped             "ok N"
- *   ack                 waits until everything sent is acknowledged
- *   receive [N] [dontwait] [follow]
- *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", with "key=KEY "
- *                       before TEXT if there is one; "ended", "incomplete"
+ *                       [fail] [drop-new] [drop-old] (when full; what is dropped is answered
+ * "dropped") detach [failed] [end] key [TEXT]          labels what is sent from now on (none:
+ * nothing); %XX is a byte send TEXT...        sendn N (a message of N bytes, byte i being i * 31 %
+ * 251) block N TEXT        N messages "TEXT;" with delimiter ";" piece N more|last   a piece of N
+ * bytes of a long message reserve N           commit N   cancel dropped             "ok N" ack
+ * waits until everything sent is acknowledged receive [N] [dontwait] [follow] "ok SEQUENCE MESSAGES
+ * SIZE ATTEMPTS FLAGS TEXT", with "key=KEY " before TEXT if there is one; "ended", "incomplete"
  *   more                the next part of what came together, as receive; "ended"
  *   retry               "ok ATTEMPTS"
  *   epoch               "ok EPOCH"
@@ -164,6 +159,7 @@ static int attach(const char *line)
 	options.nonblock = has_word(line, "nonblock");
 	options.when_full = has_word(line, "fail")	 ? CHANNEL_FULL_FAIL
 			    : has_word(line, "drop-new") ? CHANNEL_FULL_DROP_NEW
+			    : has_word(line, "drop-old") ? CHANNEL_FULL_DROP_OLD
 							 : CHANNEL_FULL_BLOCK;
 	options.fresh = has_word(line, "fresh");
 	options.never_create = has_word(line, "nocreate");
