@@ -316,7 +316,7 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->dropped = 0;
 	spin_init(&channel->spin, options->spin_ns);
 	channel->batch = 1;
-	channel->lost = 0;
+	channel->lost = channel->missed = 0;
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 
 	for (;;) {

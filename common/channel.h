@@ -42,9 +42,14 @@ enum {
  * are waited for in any case. Of a message longer than the ring only the first piece counts.
  */
 enum channel_when_full {
-	CHANNEL_FULL_BLOCK,   /* waits until there is, up to timeout_ns; nonblocking: fails */
-	CHANNEL_FULL_FAIL,    /* -EAGAIN */
-	CHANNEL_FULL_DROP_NEW /* CHANNEL_DROPPED: it is not sent, but counted */
+	CHANNEL_FULL_BLOCK,    /* waits until there is, up to timeout_ns; nonblocking: fails */
+	CHANNEL_FULL_FAIL,     /* -EAGAIN */
+	CHANNEL_FULL_DROP_NEW, /* CHANNEL_DROPPED: it is not sent, but counted */
+	/*
+	 * The oldest, whoever sent them, are dropped and counted instead. If one of them is
+	 * claimed by a consumer, or was: as CHANNEL_FULL_DROP_NEW.
+	 */
+	CHANNEL_FULL_DROP_OLD
 };
 
 /* Errors that errno has no name for; returned negative, beside negative errno values. */
@@ -217,8 +222,8 @@ enum channel_send_flags {
 };
 
 /*
- * CHANNEL_DROPPED: there was no room, and none of it was sent (CHANNEL_FULL_DROP_NEW). It took
- * sequence numbers all the same, so that consumers see what is missing.
+ * CHANNEL_DROPPED: there was no room, and none of it was sent (CHANNEL_FULL_DROP_NEW and _OLD). It
+ * took sequence numbers all the same, so that consumers see what is missing.
  */
 enum channel_send_result { CHANNEL_SENT = 0, CHANNEL_DROPPED = 1 };
 
@@ -248,18 +253,19 @@ int channel_send_block(struct channel *channel, const void *bytes,
  * The same without a copy: reserve room for `least` to `most` bytes, write into it, then
  * commit or cancel. *room says how much there is. Other producers wait meanwhile, so write
  * at once. After a commit with CHANNEL_MORE the turn is kept until the message's last
- * piece; the pieces' room is kept free of others. With CHANNEL_FULL_DROP_NEW: -EAGAIN if there
- * is no room, and nothing has been dropped.
+ * piece; the pieces' room is kept free of others. With CHANNEL_FULL_DROP_NEW and _OLD: -EAGAIN if
+ * there is no room, and nothing has been dropped.
  */
 int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned char **at,
 		    size_t *room);
 int channel_commit(struct channel *channel, const struct channel_block *block);
 int channel_cancel(struct channel *channel);
 
-/* How many messages this endpoint has dropped. */
+/* How many messages this endpoint has dropped, new or old; an old one counts once for all groups.
+ */
 uint64_t channel_dropped(const struct channel *channel);
 
-/* Does it drop messages when there is no room? */
+/* Does it drop messages when there is no room, new or old? */
 bool channel_drops(const struct channel *channel);
 
 /*
@@ -347,5 +353,12 @@ bool channel_incomplete(const struct channel *channel);
 
 /* Messages longer than the ring that a consumer's death cut short, found by this consumer. */
 uint64_t channel_lost(const struct channel *channel);
+
+/*
+ * Messages that producers dropped because the ring was full, before any consumer of our group got
+ * them, found by this consumer: by the gap before a message that it claims, or at an end. It may
+ * have been before it attached. Each is found by one consumer of a group.
+ */
+uint64_t channel_missed(const struct channel *channel);
 
 #endif

@@ -18,6 +18,20 @@ void next_write(struct group *group, struct cursor next)
 	atomic_store_explicit(&group->next_selector, idle, memory_order_release);
 }
 
+uint64_t next_expect(struct group *group, uint64_t sequence, uint64_t after)
+{
+	uint64_t expected = atomic_load(&group->expected);
+	uint64_t missing = 0;
+
+	if (expected != 0 && position_before(expected, sequence))
+		missing = sequence - expected;
+	/* If we die in between they are not counted; the other way round they would be twice. */
+	atomic_store_explicit(&group->expected, after, memory_order_release);
+	if (missing > 0)
+		atomic_store(&group->dropped, atomic_load(&group->dropped) + missing);
+	return missing;
+}
+
 void claim_write(struct claim *claim, const struct claim_state *state)
 {
 	uint32_t idle = ~atomic_load(&claim->selector) & 1;

@@ -16,6 +16,12 @@ enum { CLAIM_NONE = -1 };
 struct cursor next_read(const struct group *group);
 void next_write(struct group *group, struct cursor next);
 
+/*
+ * `next` is about to move over what begins with message `sequence` and ends before `after`; call it
+ * first. Returns how many messages are missing before that: they were dropped.
+ */
+uint64_t next_expect(struct group *group, uint64_t sequence, uint64_t after);
+
 /* Changes a claim's state with one store, its selector. */
 void claim_write(struct claim *claim, const struct claim_state *state);
 

@@ -66,6 +66,28 @@ void cli_story(const struct cli_settings *settings, const char *format, ...)
 	va_end(arguments);
 }
 
+static const char *were(uint64_t messages)
+{
+	return messages == 1 ? " was" : "s were";
+}
+
+void cli_tell_missed(const struct cli_settings *settings, uint64_t missed, uint64_t sequence)
+{
+	if (missed > 0 && sequence > 0)
+		cli_story(settings, "consumer: %llu message%s dropped before message %llu",
+			  (unsigned long long)missed, were(missed), (unsigned long long)sequence);
+	else if (missed > 0)
+		cli_story(settings, "consumer: %llu message%s dropped before the end",
+			  (unsigned long long)missed, were(missed));
+}
+
+void cli_note_missed(const struct cli_settings *settings, uint64_t missed)
+{
+	if (missed > 0)
+		cli_note(settings, "channel \"%s\": %llu message%s dropped (ring full)",
+			 settings->channel.name, (unsigned long long)missed, were(missed));
+}
+
 void cli_usage_error(const struct cli_settings *settings, const char *format, ...)
 {
 	char message[512];

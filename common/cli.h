@@ -119,6 +119,13 @@ __attribute__((format(printf, 2, 3))) void cli_error(const struct cli_settings *
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli_settings *settings,
 						    const char *format, ...);
 
+/*
+ * For consumers: so many messages were dropped, before the one of this number (0: before the
+ * end); and, unless --quiet, how many that were in all.
+ */
+void cli_tell_missed(const struct cli_settings *settings, uint64_t missed, uint64_t sequence);
+void cli_note_missed(const struct cli_settings *settings, uint64_t missed);
+
 /* A line of the story that --verbose tells, without the tool's name. */
 __attribute__((format(printf, 2, 3))) void cli_story(const struct cli_settings *settings,
 						     const char *format, ...);

@@ -72,8 +72,11 @@ static inline int record_commit(struct channel *channel, struct record record, u
 	for (uint64_t ahead = tail; ahead < end && ahead < tail + 256; ahead += 64)
 		__builtin_prefetch(ring_payload(&channel->segment.ring, ahead + WRITE_AHEAD), 1);
 
+	/* Who sees this number sees the tail by which the mark became idle. Pairs with
+	 * sequence_at().
+	 */
 	atomic_store_explicit(&idle->sequence, mark_sequence(current) + record.messages,
-			      memory_order_relaxed);
+			      memory_order_release);
 	if ((record.flags & RECORD_MORE) != 0)
 		idle->open_sequence = record.sequence;
 	mark_set(idle, end, (record.flags & RECORD_MORE) != 0 ? record.producer + 1U : 0);

@@ -81,6 +81,7 @@ struct channel {
 	bool seen_then;		     /* there was something of a stream when we attached */
 	bool incomplete;	     /* the end we saw was not a clean one */
 	uint64_t lost;
+	uint64_t missed; /* messages that were dropped before our group got them, as we found */
 };
 
 /* The two sides look alike to the functions below: index them with enum channel_role. */
@@ -235,16 +236,24 @@ bool producers_settled(struct channel *channel);
 enum channel_when_full full_policy(const struct channel *channel);
 
 /*
- * For who would not wait, without a mutex: head may be behind what consumers have done. Takes
- * that in, unless their mutex is held for long. 0, or -EINTR or -CHANNEL_EDAMAGED.
+ * For who would not wait, without a mutex: takes in what consumers have done, which head may not
+ * show yet, unless their mutex is held for long; or, if old messages are to be dropped, makes room
+ * up to channel->waited_head. 1: there is room now; 0: look once more, then answer; or an error.
  */
-int full_catch_up(struct channel *channel);
+int full_make_room(struct channel *channel, const struct deadline *deadline);
 
 /*
  * There is no room for these messages (0: it is not known how many they are). The producers'
  * mutex is held, and nobody writes alone. CHANNEL_DROPPED, -EAGAIN, or -CHANNEL_EDAMAGED.
  */
 int full_answer(struct channel *channel, uint32_t messages);
+
+/*
+ * drop_old.c: moves head to this position or beyond, if what lies before it is claimed by nobody.
+ * 1: it has done so; 0: it cannot, and nothing is dropped. Errors: those of side_lock(),
+ * CHANNEL_EDAMAGED.
+ */
+int drop_old(struct channel *channel, uint64_t position, const struct deadline *deadline);
 
 /* ---- what is left of the dead: called by side.c with that side's mutex held ---- */
 

@@ -14,7 +14,7 @@ enum channel_when_full full_policy(const struct channel *channel)
 	return channel->options.when_full;
 }
 
-int full_catch_up(struct channel *channel)
+static int catch_up(struct channel *channel)
 {
 	struct deadline soon = deadline_after(CATCH_UP_NS, -ETIMEDOUT, &channel->interrupted);
 	int rc = head_catch_up(channel, &soon);
@@ -23,6 +23,13 @@ int full_catch_up(struct channel *channel)
 		return rc;
 	channel->report.lock_taken = false; /* it is full, then */
 	return 0;
+}
+
+int full_make_room(struct channel *channel, const struct deadline *deadline)
+{
+	if (full_policy(channel) == CHANNEL_FULL_DROP_OLD)
+		return drop_old(channel, channel->waited_head, deadline);
+	return catch_up(channel);
 }
 
 /*
@@ -43,8 +50,8 @@ static int messages_drop(struct channel *channel, uint32_t messages)
 
 int full_answer(struct channel *channel, uint32_t messages)
 {
-	/* Whoever wants to drop old ones: make room here, and let room_lock() look again. */
-	if (full_policy(channel) == CHANNEL_FULL_DROP_NEW && messages > 0)
+	/* Who would drop old ones is here if they are in somebody's hands. */
+	if (channel_drops(channel) && messages > 0)
 		return messages_drop(channel, messages);
 	return -EAGAIN;
 }
@@ -56,5 +63,6 @@ uint64_t channel_dropped(const struct channel *channel)
 
 bool channel_drops(const struct channel *channel)
 {
-	return channel->options.when_full == CHANNEL_FULL_DROP_NEW;
+	return channel->options.when_full == CHANNEL_FULL_DROP_NEW ||
+	       channel->options.when_full == CHANNEL_FULL_DROP_OLD;
 }

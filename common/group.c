@@ -107,15 +107,59 @@ void groups_tidy(struct consumers *consumers)
 	}
 }
 
+enum { MARK_TRIES = 1000 }; /* more than a preempted reader needs; but nobody may hold us up */
+
+/*
+ * Behind the last record: what its mark says is next. Read without the producers' mutex, so it
+ * counts only if the tail is still the one of that mark; 0: it is not, look for a record.
+ */
+static uint64_t sequence_behind(struct channel *channel, uint64_t tail)
+{
+	struct mark *marks = producers_of(channel)->marks;
+	const struct mark *mark = mark_position(&marks[0]) == tail ? &marks[0] : &marks[1];
+	uint64_t sequence;
+
+	if (mark_position(mark) != tail)
+		return 0;
+	/* Pairs with the release store in record_commit(). */
+	sequence = atomic_load_explicit(&mark->sequence, memory_order_acquire);
+	return tail_now(channel) == tail ? sequence : 0;
+}
+
+uint64_t sequence_at(struct channel *channel, struct cursor cursor)
+{
+	struct record record;
+
+	for (int tries = 0; tries < MARK_TRIES; tries++) {
+		uint64_t tail = tail_now(channel), sequence;
+
+		if (cursor.record != tail) {
+			if (!ring_get(&channel->segment.ring, cursor.record, tail, &record))
+				return 0;
+			return record.sequence +
+			       ((record.flags & RECORD_CONTINUED) != 0 ? 1 : cursor.index);
+		}
+		sequence = sequence_behind(channel, tail);
+		if (sequence != 0)
+			return sequence;
+	}
+	return 0;
+}
+
 /*
  * From now on only what is sent: what the group has not acknowledged yet is not for it. Who
  * dies in it leaves some of that, and head where it was.
  */
 static void group_begin_newest(struct channel *channel, struct group *group)
 {
+	struct cursor next;
+
 	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1)
 		claim_drop(group, __builtin_ctzll(used));
-	next_write(group, cursor_at(tail_now(channel)));
+	next = cursor_at(tail_now(channel));
+	atomic_store(&group->dropped, 0);
+	atomic_store_explicit(&group->expected, sequence_at(channel, next), memory_order_release);
+	next_write(group, next);
 	atomic_store(&group->told, atomic_load(&producers_of(channel)->events));
 	atomic_store(&group->empty_end, 0);
 	head_advance(consumers_of(channel));
@@ -178,6 +222,7 @@ static void group_fill(struct channel *channel, int index, const char *name)
 {
 	struct consumers *consumers = consumers_of(channel);
 	struct group *group = &consumers->groups[index];
+	struct cursor next = cursor_at(atomic_load(&consumers->head));
 	int slowest = group_slowest(consumers);
 	uint64_t told = slowest == GROUP_NONE ? atomic_load(&producers_of(channel)->events)
 					      : atomic_load(&consumers->groups[slowest].told);
@@ -186,7 +231,9 @@ static void group_fill(struct channel *channel, int index, const char *name)
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
 		atomic_store(&group->claims[i].owner, OWNER_FREE);
 	atomic_store(&group->claims_used, 0);
-	next_write(group, cursor_at(atomic_load(&consumers->head)));
+	next_write(group, next);
+	atomic_store(&group->expected, sequence_at(channel, next));
+	atomic_store(&group->dropped, 0);
 	/* The messages it begins with may be of a stream whose end the slowest has not seen. */
 	atomic_store(&group->told, told);
 	atomic_store(&group->empty_end, 0);

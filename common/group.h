@@ -53,6 +53,12 @@ int group_enter(struct channel *channel, const char *name, bool newest);
 /* The group of this name: its index, or GROUP_NONE. */
 int group_find(const struct consumers *consumers, const char *name);
 
+/*
+ * The number of the message at this cursor, or, where a message longer than the ring goes on, of
+ * the one behind it. 0: it cannot be known.
+ */
+uint64_t sequence_at(struct channel *channel, struct cursor cursor);
+
 /* The caller's slot is about to be set in, or was cleared from, side.attached. */
 void group_join(struct channel *channel);
 void group_joined(struct channel *channel);

@@ -109,13 +109,17 @@ static void delivery_done(struct channel *channel)
 	}
 }
 
-/* Extends a new claim of one record by those behind it, if nobody else is there to take them. */
-static void claim_batch(struct visit *visit, const struct record *first, struct claim_state *state)
+/*
+ * Extends a new claim of one record by those behind it, if nobody else is there to take them, but
+ * not over a gap where messages were dropped, so that it is noticed when it is come to. Returns how
+ * many messages the claim holds then.
+ */
+static uint32_t claim_batch(struct visit *visit, const struct record *first,
+			    struct claim_state *state, uint32_t messages)
 {
 	struct channel *channel = visit->channel;
 	const struct ring *ring = &channel->segment.ring;
 	uint64_t most = ring->capacity / 4;
-	uint32_t messages = first->messages - state->begin.index;
 	struct cursor end = state->end;
 	struct record record;
 
@@ -124,13 +128,15 @@ static void claim_batch(struct visit *visit, const struct record *first, struct 
 	for (uint32_t records = 1; channel->batching && records < channel->batch; records++) {
 		if (end.record == channel->known_tail || end.record - state->begin.record >= most ||
 		    !ring_get(ring, end.record, channel->known_tail, &record) ||
-		    !record_whole(&record) || record.messages > visit->most - messages)
+		    !record_whole(&record) || record.messages > visit->most - messages ||
+		    record.sequence != state->sequence + state->begin.index + messages)
 			break;
 		messages += record.messages;
 		end = cursor_after(end.record, &record);
 	}
 	state->end = end;
 	channel->batch_end = end.record;
+	return messages;
 }
 
 /* Is it better to wait until more messages have come together? No longer than for anything else. */
@@ -172,7 +178,8 @@ static int claim_next(struct visit *visit)
 	const struct ring *ring = &channel->segment.ring;
 	struct claim_state state = { 0 };
 	struct record record;
-	uint64_t tail = tail_now(channel);
+	uint64_t tail = tail_now(channel), sequence;
+	uint32_t messages;
 	int rc;
 
 	for (;;) {
@@ -199,6 +206,7 @@ static int claim_next(struct visit *visit)
 			return rc;
 		if (rc == 0)
 			break;
+		channel->missed += next_expect(group, record.sequence, record.sequence + 1);
 		next_write(group, state.end);
 	}
 	if (gathering(visit, state.begin)) {
@@ -212,11 +220,14 @@ static int claim_next(struct visit *visit)
 	state.producer = record.producer;
 	if ((record.flags & RECORD_MORE) != 0)
 		state.flags = CLAIM_MID;
+	messages = (state.end.record == state.begin.record ? state.end.index : record.messages) -
+		   state.begin.index;
 	if ((visit->flags & CHANNEL_TOGETHER) == 0)
-		claim_batch(visit, &record, &state);
+		messages = claim_batch(visit, &record, &state, messages);
 	else if (record_whole(&record))
-		together_extend(channel, &state, record.messages - state.begin.index,
-				claim_most(visit));
+		messages = together_extend(channel, &state, messages, claim_most(visit));
+	sequence = state.sequence + state.begin.index;
+	channel->missed += next_expect(group, sequence, sequence + messages);
 	channel->claim = claim_begin(group, channel->slot, &state);
 	if (channel->claim == CLAIM_NONE)
 		return -CHANNEL_EDAMAGED; /* one for each slot: there must be a free one */
@@ -416,6 +427,16 @@ static int receive_any(struct visit *visit)
 	return CHANNEL_DELIVERED;
 }
 
+/* What was dropped behind the last message: no other will come and show the gap. */
+static void end_dropped(struct channel *channel)
+{
+	struct group *group = group_of(channel);
+	uint64_t sequence = sequence_at(channel, next_read(group));
+
+	if (sequence != 0)
+		channel->missed += next_expect(group, sequence, sequence);
+}
+
 /*
  * There is nothing to claim. `events` was read when no producer was attached, before the
  * mutex was locked: if that was the end of a stream that we have seen, tell it.
@@ -430,6 +451,7 @@ static int stream_end(struct visit *visit, uint64_t events)
 		return VISIT_NOTHING;
 	if (others_hold(channel))
 		return VISIT_NOTHING; /* its holder may die, and who would do its work? */
+	end_dropped(channel);
 	if (atomic_load(&group->told) != events)
 		atomic_store(&group->told, events);
 	atomic_store(&group->empty_end, 0);
@@ -755,4 +777,9 @@ bool channel_incomplete(const struct channel *channel)
 uint64_t channel_lost(const struct channel *channel)
 {
 	return channel->lost;
+}
+
+uint64_t channel_missed(const struct channel *channel)
+{
+	return channel->missed;
 }

@@ -363,6 +363,7 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	atomic_store(&shared->consumers.head, first_position);
 	/* A group that waits for nobody: the first that comes takes its place. */
 	shared->consumers.groups[0].next[0] = cursor_at(first_position);
+	shared->consumers.groups[0].expected = 1;
 	atomic_store(&shared->consumers.groups[0].state, GROUP_LEFT);
 	atomic_store(&shared->consumers.groups_used, 1);
 

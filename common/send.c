@@ -229,9 +229,16 @@ static int room_look(struct channel *channel, uint64_t bytes)
  */
 static bool ring_full(struct channel *channel, int room)
 {
-	return full_policy(channel) != CHANNEL_FULL_BLOCK && !channel->inside &&
-	       (room == ROOM_NONE || (room == ROOM_TURN_TAKEN && producers_settled(channel) &&
-				      (atomic_load(&producers_of(channel)->room_wanted) & 1) != 0));
+	uint64_t wanted = atomic_load(&producers_of(channel)->room_wanted);
+
+	if (full_policy(channel) == CHANNEL_FULL_BLOCK || channel->inside)
+		return false;
+	if (room == ROOM_NONE)
+		return true;
+	if (room != ROOM_TURN_TAKEN || !producers_settled(channel) || (wanted & 1) == 0)
+		return false;
+	channel->waited_head = wanted & ~UINT64_C(1); /* first there has to be room for that one */
+	return true;
 }
 
 /*
@@ -288,7 +295,7 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 {
 	struct producers *producers = producers_of(channel);
 	struct deadline deadline;
-	bool passed_over = false, caught_up = false;
+	bool passed_over = false, hopeless = false;
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
@@ -313,7 +320,7 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 		full = ring_full(channel, room);
 		if (room < 0)
 			rc = room;
-		else if (full && caught_up)
+		else if (full && hopeless)
 			rc = full_answer(channel, messages);
 		else if (!full && would_block(channel))
 			rc = -EAGAIN;
@@ -325,10 +332,14 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 		if (rc != 0)
 			break;
 		if (full) {
-			rc = full_catch_up(channel);
-			caught_up = true;
+			/* There may be room now, for us, or for who comes first and then goes on.
+			 */
+			rc = full_make_room(channel, &deadline);
+			hopeless = rc == 0;
+			rc = rc < 0 ? rc : 0;
 			continue;
 		}
+		hopeless = false;
 		passed_over = room == ROOM_TURN_TAKEN;
 		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
 	}

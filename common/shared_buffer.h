@@ -7,7 +7,7 @@
  *
  * "Guarded by" names the mutex a writer holds. A field that the other side reads is one
  * atomic word, and there are no others: tail, head, turn, room_wanted, the bitmaps,
- * events, told, empty_end, lost.
+ * events, told, empty_end, lost, and a mark's position and sequence.
  */
 #ifndef SHARED_BUFFER_H
 #define SHARED_BUFFER_H
@@ -28,7 +28,7 @@ enum {
 	LAYOUT_PAGE = 4096    /* mutexes lie on pages of their own */
 };
 
-#define LAYOUT_VERSION 3u
+#define LAYOUT_VERSION 4u
 
 /* The first eight bytes of the object. Written as one word each. */
 #define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
@@ -103,7 +103,7 @@ struct mark {
 	_Atomic uint64_t position;
 	/*
 	 * Number of the next message. The current mark's grows alone, too, by the messages that
-	 * are dropped: one store, under the mutex.
+	 * are dropped: one store, under the mutex. Consumers that find no record read it.
 	 */
 	_Atomic uint64_t sequence;
 	uint64_t open_sequence; /* of the message that is open, if one is */
@@ -114,7 +114,7 @@ struct producers {
 	struct locks locks;
 	/* written under the producers' mutex (release), read by consumers (acquire) */
 	_Alignas(CACHE_LINE) _Atomic uint64_t tail;
-	/* guarded by the producers' mutex, not read by consumers */
+	/* guarded by the producers' mutex; consumers read one to know what is missing in the end */
 	_Alignas(CACHE_LINE) struct mark marks[2];
 	uint32_t turn_next; /* slot + 1 of a producer that was passed over: it gets the turn */
 	/*
@@ -213,6 +213,12 @@ struct group {
 	_Atomic uint64_t told;
 	/* a stream without a message ended unseen; set under flock, cleared under the mutex */
 	_Atomic uint32_t empty_end;
+	/*
+	 * The number of the message that comes next if none was dropped. It may be too high when
+	 * claimed messages were given back, and is 0 if it is not known.
+	 */
+	_Atomic uint64_t expected;
+	_Atomic uint64_t dropped; /* counter: messages that none of its consumers got, for that */
 	char names[2][GROUP_NAME_SIZE];
 	struct claim claims[SLOT_COUNT];
 };

@@ -3,19 +3,23 @@
 #include "endpoint.h"
 #include "ring.h"
 
-void together_extend(struct channel *channel, struct claim_state *state, uint32_t messages,
-		     uint32_t most)
+uint32_t together_extend(struct channel *channel, struct claim_state *state, uint32_t messages,
+			 uint32_t most)
 {
 	const struct ring *ring = &channel->segment.ring;
 	uint64_t tail = channel->known_tail;
 	struct record record;
 
 	while (messages < most && state->end.offset == 0 && state->end.record != tail &&
-	       ring_get(ring, state->end.record, tail, &record) && record_whole(&record)) {
-		if (!ring_skip(ring, &record, most - messages, &state->end))
-			return; /* damaged: whoever comes to it says so */
-		messages += record.messages;
+	       ring_get(ring, state->end.record, tail, &record) && record_whole(&record) &&
+	       record.sequence == state->sequence + state->begin.index + messages) {
+		uint32_t left = most - messages;
+
+		if (!ring_skip(ring, &record, left, &state->end))
+			break; /* damaged: whoever comes to it says so */
+		messages += record.messages < left ? record.messages : left;
 	}
+	return messages;
 }
 
 /* How many messages from `begin` on could one claim hold? `most` if it need not wait for more. */
@@ -24,12 +28,14 @@ static uint32_t together_count(struct channel *channel, struct cursor begin, uin
 	const struct ring *ring = &channel->segment.ring;
 	uint64_t tail = channel->known_tail;
 	uint64_t position = begin.record;
-	uint64_t count = 0;
+	uint64_t count = 0, sequence = 0;
 	struct record record;
 
 	while (count < most && position != tail && ring_get(ring, position, tail, &record)) {
-		if (!record_whole(&record)) /* a claim of its own, or one that ends before it */
+		/* A claim of its own, or one that ends before it, or before a gap. */
+		if (!record_whole(&record) || (count > 0 && record.sequence != sequence))
 			return most;
+		sequence = record.sequence + record.messages;
 		count += record.messages - (position == begin.record ? begin.index : 0);
 		position += ring_record_bytes(record.size);
 	}

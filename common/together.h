@@ -15,10 +15,11 @@ struct channel;
 
 /*
  * Extends a new claim, of `messages` messages of its first record, by those of the records
- * behind it, to `most` at most. It ends before a message longer than the ring.
+ * behind it, to `most` at most. It ends before a message longer than the ring, and where messages
+ * were dropped: what is together has numbers in a row. Returns how many it holds then.
  */
-void together_extend(struct channel *channel, struct claim_state *state, uint32_t messages,
-		     uint32_t most);
+uint32_t together_extend(struct channel *channel, struct claim_state *state, uint32_t messages,
+			 uint32_t most);
 
 /*
  * Are there fewer than `most` messages from `begin` on, and can more come? Not if the ring is

@@ -175,6 +175,13 @@ void crew_status(struct crew *crew, enum cli_exit status)
 	unlock(crew);
 }
 
+void crew_missed(struct crew *crew, uint64_t missed)
+{
+	lock(crew);
+	crew->missed += missed;
+	unlock(crew);
+}
+
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up)
 {
 	lock(crew);
@@ -345,6 +352,7 @@ int crew_run(const struct work *work)
 		cli_error(work->settings, "out of memory");
 		crew.status = CLI_FAILED;
 	}
+	cli_note_missed(work->settings, crew.missed);
 	if (crew.status == CLI_DONE && work->count > crew.received)
 		crew.status = CLI_WOULD_BLOCK;
 	status = (int)crew.status;

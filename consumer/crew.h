@@ -27,7 +27,8 @@ struct worker {
 	bool inside;	/* (c) of a message longer than the ring, which it cannot give back */
 	pid_t command;	/* (c) the process group that runs for it; 0: none */
 	uint64_t lost;	/* messages, as reported */
-	int trouble;	/* an error of the channel found while a command ran */
+	uint64_t missed;
+	int trouble; /* an error of the channel found while a command ran */
 };
 
 struct crew {
@@ -47,6 +48,7 @@ struct crew {
 	unsigned busy;	   /* workers with a job in hand */
 	uint64_t reserved; /* messages that the waiting ones may take; with --count */
 	uint64_t received; /* messages that were taken */
+	uint64_t missed;   /* messages that were dropped before */
 	enum cli_exit status;
 };
 
@@ -80,7 +82,10 @@ bool crew_gives_up(struct crew *crew);
 /* Notes a status: the gravest counts in the end. */
 void crew_status(struct crew *crew, enum cli_exit status);
 
-/* The same, and nobody takes another message; with `give_up` nobody tries again. */
+/* So many messages were dropped before this crew got them. */
+void crew_missed(struct crew *crew, uint64_t missed);
+
+/* Like crew_status(), and nobody takes another message; with `give_up` nobody tries again. */
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up);
 
 /* A worker's endpoint can be interrupted from now on, or no longer. */

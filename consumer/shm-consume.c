@@ -63,6 +63,7 @@ struct consumer {
 	uint64_t count;		  /* 0: no limit */
 	uint64_t received;
 	uint64_t lost;	  /* as reported */
+	uint64_t missed;  /* as reported: messages that were dropped */
 	uint64_t idle_ns; /* 0: for ever */
 	bool exit_empty;
 	bool follow;
@@ -171,6 +172,15 @@ static void tell_lost(void)
 		  settings.channel.name, (unsigned long long)lost, lost == 1 ? "" : "s");
 }
 
+/* What was dropped before the message of this number, or, 0, before the end. */
+static void tell_missed(uint64_t sequence)
+{
+	uint64_t missed = channel_missed(consumer.channel) - consumer.missed;
+
+	consumer.missed += missed;
+	cli_tell_missed(&settings, missed, sequence);
+}
+
 static enum cli_exit receive_messages(void)
 {
 	unsigned flags = CHANNEL_SHARE | (consumer.follow ? CHANNEL_FOLLOW : 0) |
@@ -194,6 +204,7 @@ static enum cli_exit receive_messages(void)
 									      : (uint32_t)left,
 				     flags, idle ? consumer.idle_ns : 0, &delivery);
 		tell_lost();
+		tell_missed(rc == CHANNEL_DELIVERED ? delivery.sequence : 0);
 		if (rc != CHANNEL_DELIVERED) {
 			/*
 			 * An error may have come before the last delivery was acknowledged. Of a
@@ -241,6 +252,7 @@ static int consume(void)
 
 	status = receive_messages();
 	tell_lost();
+	cli_note_missed(&settings, consumer.missed);
 	if (consumer.lost > 0 && (status == CLI_DONE || status == CLI_WOULD_BLOCK))
 		status = CLI_INCOMPLETE;
 	channel_detach(consumer.channel, 0);

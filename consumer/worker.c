@@ -285,6 +285,16 @@ static void tell_lost(struct worker *worker)
 	crew_status(worker->crew, CLI_INCOMPLETE);
 }
 
+/* What was dropped before the message of this number, or, 0, before the end. */
+static void tell_missed(struct worker *worker, uint64_t sequence)
+{
+	uint64_t missed = channel_missed(worker->channel) - worker->missed;
+
+	worker->missed += missed;
+	cli_tell_missed(settings_of(worker), missed, sequence);
+	crew_missed(worker->crew, missed);
+}
+
 /* The look for a message ended without one. False: this worker has nothing more to do. */
 static bool go_on_without(struct worker *worker, const struct job *job, int rc, bool idle)
 {
@@ -354,6 +364,7 @@ static void take_messages(struct worker *worker)
 
 		crew_took(worker->crew, source.most, rc == CHANNEL_DELIVERED ? job.messages : 0);
 		tell_lost(worker);
+		tell_missed(worker, job.sequence);
 		if (rc != CHANNEL_DELIVERED) {
 			go_on = go_on_without(worker, &job, rc, idle);
 			continue;

@@ -23,8 +23,9 @@ static const struct cli_option options[] = {
 	  "is no key" },
 	{ KEY_WHEN_FULL, "when-full", "WHAT",
 	  "block: wait for room; fail: exit 3; drop-new: drop\n"
-	  "the message, go on, and say how many in the end\n"
-	  "[block]" },
+	  "the message, go on, and say how many in the end;\n"
+	  "drop-old: drop the oldest that nobody has in hand\n"
+	  "instead [block]" },
 	{ 'a', "wait-ack", NULL,
 	  "return only when every message sent has been\n"
 	  "acknowledged" },
@@ -60,6 +61,7 @@ struct producer {
 	int file_count;
 	const char **groups; /* ended by NULL; NULL: none */
 	unsigned waits;	     /* seconds of the wait that we are in */
+	uint64_t dropped;    /* messages, as told with -v */
 	const char *key;     /* "": none */
 	char **command;	     /* --hold; NULL: none */
 	unsigned consumers;  /* how many to wait for */
@@ -72,15 +74,28 @@ struct producer {
 
 static struct producer producer = { .key = "" };
 
+/* Room was made for this one out of older ones. */
+static void tell_old_dropped(void)
+{
+	uint64_t dropped = channel_dropped(producer.channel) - producer.dropped;
+
+	producer.dropped += dropped;
+	if (dropped > 0)
+		cli_story(&settings, "producer: channel is full, %llu old message%s dropped",
+			  (unsigned long long)dropped, dropped == 1 ? "" : "s");
+}
+
 static void tell_sent(void)
 {
 	producer.sent = true;
 	producer.waits = 0;
+	tell_old_dropped();
 	cli_story(&settings, "producer: data ready, notifying consumer");
 }
 
 static void tell_dropped(void)
 {
+	producer.dropped = channel_dropped(producer.channel);
 	cli_story(&settings, "producer: channel is full, data dropped");
 }
 
@@ -300,12 +315,14 @@ static enum channel_when_full parse_when_full(const char *text)
 {
 	static const char *const words[] = { [CHANNEL_FULL_BLOCK] = "block",
 					     [CHANNEL_FULL_FAIL] = "fail",
-					     [CHANNEL_FULL_DROP_NEW] = "drop-new" };
+					     [CHANNEL_FULL_DROP_NEW] = "drop-new",
+					     [CHANNEL_FULL_DROP_OLD] = "drop-old" };
 
 	for (int i = 0; i < (int)(sizeof(words) / sizeof(words[0])); i++)
 		if (strcmp(text, words[i]) == 0)
 			return (enum channel_when_full)i;
-	cli_usage_error(&settings, "bad answer \"%s\" to a full ring: block, fail or drop-new",
+	cli_usage_error(&settings,
+			"bad answer \"%s\" to a full ring: block, fail, drop-new or drop-old",
 			text);
 }
 

@@ -6,14 +6,11 @@
  *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [share=N] [gather=MS]
  *          [nonblock] [fresh] [nocreate]
  *          [group=NAME] [newest] [durable] [groups=NAME,NAME]
- *                       [fail] [drop-new] (when full; what is dropped is answered "dropped")
- *   detach [failed] [end] [unbegun]
- *   key [TEXT]          labels what is sent from now on (none: nothing); %XX is a byte
- *   send TEXT...        sendn N (a message of N bytes, byte i being i * 31 % 251)
- *   block N TEXT        N messages "TEXT;" with delimiter ";"
- *   piece N more|last   a piece of N bytes of a long message
- *   reserve N           commit N   cancel
- *   dropped             "ok N"
+ *                       [fail] [drop-new] [drop-old] (when full; what is dropped is answered
+ * "dropped") detach [failed] [end] [unbegun] key [TEXT]          labels what is sent from now on
+ * (none: nothing); %XX is a byte send TEXT...        sendn N (a message of N bytes, byte i being i
+ * * 31 % 251) block N TEXT        N messages "TEXT;" with delimiter ";" piece N more|last   a piece
+ * of N bytes of a long message reserve N           commit N   cancel dropped             "ok N"
  *   consumers N         waits until so many are there
  *   ack                 waits until everything sent is acknowledged
  *   receive [N] [dontwait] [follow]
@@ -23,7 +20,7 @@
  *   retry               "ok ATTEMPTS"
  *   epoch               "ok EPOCH"
  *   check               is what was received what sendn makes?
- *   acknowledge         give N   lost
+ *   acknowledge         give N   lost   missed
  *   lock producer|consumer    holds that side's mutex; unlock: lets go
  *   flock               holds the object's flock
  *   valid               ring_valid_records(): nobody else may be at work
@@ -165,6 +162,7 @@ static int attach(const char *line)
 	options.nonblock = has_word(line, "nonblock");
 	options.when_full = has_word(line, "fail")	 ? CHANNEL_FULL_FAIL
 			    : has_word(line, "drop-new") ? CHANNEL_FULL_DROP_NEW
+			    : has_word(line, "drop-old") ? CHANNEL_FULL_DROP_OLD
 							 : CHANNEL_FULL_BLOCK;
 	options.fresh = has_word(line, "fresh");
 	options.never_create = has_word(line, "nocreate");
@@ -367,6 +365,8 @@ static void obey(const char *line)
 		answer(channel_give_back(channel, (uint32_t)value_of(line, "give ")));
 	} else if (strcmp(word, "lost") == 0) {
 		printf("ok %llu\n", (unsigned long long)channel_lost(channel));
+	} else if (strcmp(word, "missed") == 0) {
+		printf("ok %llu\n", (unsigned long long)channel_missed(channel));
 	} else if (strcmp(word, "lock") == 0) {
 		answer(side_lock(channel, role_in(line), &deadline));
 	} else if (strcmp(word, "unlock") == 0) {

@@ -50,6 +50,7 @@ struct message {
 	char text[TEXT];
 	atomic_int returned;   /* its send has returned */
 	atomic_int taken_over; /* the victim had it in hand and began to acknowledge it */
+	atomic_int may_drop;   /* the victim may drop it, and then consumers know that */
 };
 
 struct delivered {
@@ -68,6 +69,7 @@ struct scene {
 	atomic_int ready[CHILDREN_MAX];
 	bool stream_ended; /* before the walk somebody detached, or the victim may do it */
 	atomic_int message_count, delivery_count;
+	atomic_int missed;   /* messages that consumers know to have been dropped */
 	atomic_int failures; /* what a child found wrong */
 	char failure[256];
 	struct message messages[MESSAGES_MAX];
@@ -165,18 +167,23 @@ static void send_text(struct channel *channel, const char *text)
 	atomic_store(&message->returned, 1);
 }
 
+/* Made before the walk, as are long_bytes: filling it would be most of the instructions stepped. */
+static char filler[RING_BYTES];
+
+static void send_filler_bytes(struct channel *channel, size_t size)
+{
+	struct message *message = message_new("filler");
+	int rc = channel_send(channel, filler, size, 0);
+
+	if (rc != 0)
+		fail("send filler: %d", rc);
+	atomic_store(&message->returned, 1);
+}
+
 /* A message that fills the ring to its last bytes. */
 static void send_filler(struct channel *channel)
 {
-	static char filler[RING_BYTES];
-	struct message *message = message_new("filler");
-	int rc;
-
-	memset(filler, 'f', sizeof(filler));
-	rc = channel_send(channel, filler, channel_message_max(channel), 0);
-	if (rc < 0)
-		fail("send filler: %d", rc);
-	atomic_store(&message->returned, 1);
+	send_filler_bytes(channel, channel_message_max(channel));
 }
 
 static const char *const block_texts[] = { "b1", "b2", "b3", "b4", "b5" };
@@ -202,11 +209,11 @@ static unsigned char long_byte(size_t i)
 	return (unsigned char)(i * 7 % 251);
 }
 
-/* Made before the walk: filling it would be most of the instructions stepped. */
 static unsigned char long_bytes[2 * RING_BYTES];
 
-static void long_bytes_make(void)
+static void bytes_make(void)
 {
+	memset(filler, 'f', sizeof(filler));
 	for (size_t i = 0; i < sizeof(long_bytes); i++)
 		long_bytes[i] = long_byte(i);
 }
@@ -321,6 +328,7 @@ static void role_consumer(int who)
 	if (rc == CHANNEL_ENDED && !channel_incomplete(channel) && !atomic_load(&scene->newcomer) &&
 	    !scene->stream_ended)
 		fail("a clean end was seen, though nobody came to a clean end");
+	atomic_fetch_add(&scene->missed, (int)channel_missed(channel));
 	channel_detach(channel, 0);
 	channel_free(channel);
 }
@@ -512,6 +520,11 @@ static void prepare_dropping_producer(void)
 	send_filler(victim);
 }
 
+static void prepare_old_dropping_producer(void)
+{
+	victim = attach_with(CHANNEL_PRODUCER, CHANNEL_FULL_DROP_OLD);
+}
+
 static void prepare_consumer(void)
 {
 	victim = attach(CHANNEL_CONSUMER);
@@ -569,6 +582,33 @@ static void operate_drop(void)
 	message_new("dropped");
 	if (channel_send(victim, "dropped", 7, 0) != CHANNEL_DROPPED)
 		fail("not dropped");
+}
+
+static void may_drop(const char *text)
+{
+	struct message *message = message_find(text);
+
+	if (message == NULL)
+		fail("no \"%s\" to drop", text);
+	else
+		atomic_store(&message->may_drop, 1);
+}
+
+/* Takes the place of the first three messages; two stay. */
+static void operate_drop_old(void)
+{
+	size_t left = RING_BYTES - 2 * ring_record_bytes(strlen(block_texts[0]));
+
+	for (int i = 0; i < 3; i++)
+		may_drop(block_texts[i]);
+	send_filler_bytes(victim, left - sizeof(struct record));
+}
+
+/* First there has to be room for somebody else. */
+static void operate_drop_old_for_other(void)
+{
+	may_drop("filler");
+	send_text(victim, "sent");
 }
 
 static void operate_send_waiting(void)
@@ -741,6 +781,22 @@ static const struct operation operations[] = {
 	  .before = { role_idle_producer },
 	  .prepare = prepare_dropping_producer,
 	  .operate = operate_drop },
+	{ .name = "drop the oldest",
+	  .clean_end = true,
+	  .before = { role_many_sender },
+	  .prepare = prepare_old_dropping_producer,
+	  .operate = operate_drop_old },
+	{ .name = "drop the oldest, beside another",
+	  .clean_end = true,
+	  .before = { role_many_sender, role_idle_producer },
+	  .prepare = prepare_old_dropping_producer,
+	  .operate = operate_drop_old },
+	{ .name = "drop the oldest for who waits",
+	  .clean_end = true,
+	  .before = { role_filler_sender },
+	  .prepare = prepare_old_dropping_producer,
+	  .behind = { role_waiting_producer },
+	  .operate = operate_drop_old_for_other },
 	{ .name = "piece of a long message",
 	  .before = { role_consumer },
 	  .prepare = prepare_in_long,
@@ -1101,6 +1157,7 @@ static void role_sweeper(int who)
 		while (channel_receive(channel, UINT32_MAX, CHANNEL_DONTWAIT, 0, &delivery) ==
 		       CHANNEL_DELIVERED)
 			note_delivery(&delivery, &at);
+		atomic_fetch_add(&scene->missed, (int)channel_missed(channel));
 		channel_detach(channel, 0);
 	}
 	channel_free(channel);
@@ -1121,6 +1178,8 @@ static void account(struct tally *tally)
 {
 	int deliveries = atomic_load(&scene->delivery_count);
 	int messages = atomic_load(&scene->message_count);
+	int dropped = 0;
+	bool may_drop = false;
 
 	for (int m = 0; m < messages; m++) {
 		const struct message *message = &scene->messages[m];
@@ -1140,10 +1199,14 @@ static void account(struct tally *tally)
 				fail("\"%s\" has two sequence numbers", message->text);
 			sequence = delivered->sequence;
 		}
-		tally->lost += atomic_load(&message->returned) && times == 0;
 		tally->doubled += first_times > 1;
-		if (atomic_load(&message->returned) && times == 0)
+		may_drop |= atomic_load(&message->may_drop);
+		if (times == 0 && atomic_load(&message->may_drop)) {
+			dropped++;
+		} else if (times == 0 && atomic_load(&message->returned)) {
+			tally->lost++;
 			fail("\"%s\" is lost", message->text);
+		}
 		if (first_times > 1)
 			fail("\"%s\" is doubled", message->text);
 		/* The newcomer's message may be in another channel than the rest. */
@@ -1158,6 +1221,9 @@ static void account(struct tally *tally)
 			fail("\"%s\" has the number %llu, so some were skipped", message->text,
 			     (unsigned long long)sequence);
 	}
+	if (may_drop && atomic_load(&scene->missed) != dropped)
+		fail("%d were dropped, and consumers know of %d", dropped,
+		     atomic_load(&scene->missed));
 }
 
 /* The object has to be gone. */
@@ -1343,7 +1409,7 @@ int main(int argc, char **argv)
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tallies == MAP_FAILED)
 		return 1;
-	long_bytes_make();
+	bytes_make();
 	printf("%-30s %7s %7s %6s %5s %8s %6s %10s %8s\n", "operation", "instr.", "kills", "hung",
 	       "lost", "doubled", "wrong", "slowest", "time");
 	for (int i = 0; i < OPERATIONS; i++) {

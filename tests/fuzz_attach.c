@@ -636,9 +636,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	endpoint.timeout_ns = partner.endpoint.timeout_ns = WAIT_US * (NS_PER_MS / 1000);
 	endpoint.nonblock = (options & 2) != 0;
 	partner.endpoint.nonblock = (options & 4) != 0;
-	endpoint.when_full = (options & 32) != 0   ? CHANNEL_FULL_DROP_NEW
-			     : (options & 64) != 0 ? CHANNEL_FULL_FAIL
-						   : CHANNEL_FULL_BLOCK;
+	endpoint.when_full = (options & 32) != 0    ? CHANNEL_FULL_DROP_NEW
+			     : (options & 64) != 0  ? CHANNEL_FULL_FAIL
+			     : (options & 128) != 0 ? CHANNEL_FULL_DROP_OLD
+						    : CHANNEL_FULL_BLOCK;
 	/* so that positions overflow soon */
 	endpoint.first = partner.endpoint.first = (options & 8) != 0 ? UINT64_MAX - 1023 : 0;
 	for (int i = 0; i < STEPS_MAX && !slow && input.at < input.end; i++) {
