@@ -1,11 +1,11 @@
 #!/bin/bash
 # shellcheck disable=SC2016 # jq has variables of its own
 #
-# bench.sh [-q]: how fast we are, and how fast others are that do the same, in one run.
+# bench.sh [-q | -r ROUNDS]: how fast we are, and how fast others are that do the same, in one run.
 #
 # Two pinned processes that pass messages (build/bench/bench -h), how the cost grows
-# (build/bench/scale), and the tools beside others (tests/bench/tools.sh). With -q in less than
-# a minute, and less exact. Writes into build/bench: table.txt, which is also shown,
+# (build/bench/scale), and the tools beside others (tests/bench/tools.sh). Medians of ROUNDS (9);
+# with -q in less than a minute, and less exact. Writes into build/bench: table.txt, which is also shown,
 # results.json, and plots as SVG if gnuplot is there.
 #
 # Nothing else should run meanwhile. What is missing is named; scripts/setup.sh bench installs it.
@@ -13,12 +13,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-quick=no
-case "$#:${1-}" in
-0:) ;;
-1:-q) quick=yes ;;
+quick=no rounds=9
+case "$#:${1-}:${2-}" in
+0::) ;;
+1:-q:) quick=yes ;;
+2:-r:[1-9] | 2:-r:[1-9][0-9]) rounds=$2 ;;
 *)
-	echo "usage: $0 [-q]" >&2
+	echo "usage: $0 [-q | -r ROUNDS]" >&2
 	exit 2
 	;;
 esac
@@ -75,9 +76,9 @@ if [ $quick = yes ]; then
 	part 'the tools beside others' $here/tools.sh -r 3 -m 128
 	part 'how the cost grows' "$out/scale" -q -r 1
 else
-	part 'messages between two processes' "$out/bench" -r 9 -t 200
-	part 'the tools beside others' $here/tools.sh -r 7 -m 1024
-	part 'how the cost grows' "$out/scale" -r 3
+	part 'messages between two processes' "$out/bench" -r "$rounds" -t 200
+	part 'the tools beside others' $here/tools.sh -r "$rounds" -m 1024
+	part 'how the cost grows' "$out/scale" -r $(((rounds + 2) / 3))
 fi
 fact 'load after' "$(cut -d' ' -f1-3 /proc/loadavg)" >>"$lines"
 jq -s . "$lines" >"$out/results.json"
