@@ -92,3 +92,12 @@ Test(readme, dead_letter, .timeout = 60)
 	cr_expect_eq(file_lines("log"), 3); /* two of expr, one of ours */
 	folder_remove();
 }
+
+Test(readme, broadcast, .timeout = 60)
+{
+	static const char *const files[] = { NULL };
+	struct tool shell = example_run("broadcast", files);
+
+	example_end(&shell, "broadcast", true);
+	folder_remove();
+}
