@@ -69,8 +69,10 @@ struct scene {
 	atomic_int ready[CHILDREN_MAX];
 	bool stream_ended; /* before the walk somebody detached, or the victim may do it */
 	atomic_int message_count, delivery_count;
-	atomic_int missed;   /* messages that consumers know to have been dropped */
-	atomic_int failures; /* what a child found wrong */
+	atomic_int missed;	  /* messages that consumers know to have been dropped */
+	atomic_int other_has_one; /* the other group has got "one" ... */
+	atomic_int other_waived;  /* ... or need not get it any more */
+	atomic_int failures;	  /* what a child found wrong */
 	char failure[256];
 	struct message messages[MESSAGES_MAX];
 	struct delivered deliveries[DELIVERIES_MAX];
@@ -135,21 +137,43 @@ static void delivered_add(const char *text, uint64_t sequence, uint32_t attempts
 
 /* ---- steps that the roles are made of ---- */
 
-static struct channel *attach_with(enum channel_role role, enum channel_when_full when_full)
+static struct channel_options options_usual(void)
 {
-	struct channel_options options = { .name = scene->name,
-					   .owner = geteuid(),
-					   .size = RING_BYTES,
-					   .when_full = when_full,
-					   .timeout_ns = 20 * NS_PER_SEC,
-					   /* positions overflow on the way, and 0 is not valid */
-					   .first_position = -(uint64_t)(RING_BYTES / 2) };
+	return (struct channel_options){ .name = scene->name,
+					 .owner = geteuid(),
+					 .size = RING_BYTES,
+					 .timeout_ns = 20 * NS_PER_SEC,
+					 /* positions overflow on the way, and 0 is not valid */
+					 .first_position = -(uint64_t)(RING_BYTES / 2) };
+}
+
+static struct channel *attach_as(enum channel_role role, struct channel_options options)
+{
 	struct channel *channel = channel_new();
 	int rc = channel_attach(channel, role, &options);
 
 	if (rc < 0)
 		fail("attach: %d", rc);
 	return channel;
+}
+
+static struct channel *attach_with(enum channel_role role, enum channel_when_full when_full)
+{
+	struct channel_options options = options_usual();
+
+	options.when_full = when_full;
+	return attach_as(role, options);
+}
+
+/* A consumer of the other group; without a name there is the first. */
+static const char other_group[] = "other";
+
+static struct channel *attach_other(void)
+{
+	struct channel_options options = options_usual();
+
+	options.group = other_group;
+	return attach_as(CHANNEL_CONSUMER, options);
 }
 
 static struct channel *attach(enum channel_role role)
@@ -363,6 +387,22 @@ static void role_idle_producer(int who)
 	channel_free(channel);
 }
 
+/* The same; the group without a name stays, so that what comes later is still for it. */
+static void role_keeping_producer(int who)
+{
+	static const char *const groups[] = { "", NULL };
+	struct channel_options options = options_usual();
+	struct channel *channel;
+
+	options.groups = groups;
+	channel = attach_as(CHANNEL_PRODUCER, options);
+	atomic_store(&scene->ready[who], 1);
+	while (atomic_load(&scene->go) == 0)
+		pause_briefly();
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
 /* Asleep until there is room behind the filler. */
 static void role_waiting_producer(int who)
 {
@@ -439,6 +479,56 @@ static void role_one_sender(int who)
 	send_text(channel, "one");
 	atomic_store(&scene->ready[who], 1);
 	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+/* Of two groups that both shall have it. */
+static void role_declaring_sender(int who)
+{
+	static const char *const groups[] = { "", other_group, NULL };
+	struct channel_options options = options_usual();
+	struct channel *channel;
+
+	options.groups = groups;
+	channel = attach_as(CHANNEL_PRODUCER, options);
+	send_text(channel, "one");
+	atomic_store(&scene->ready[who], 1);
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+static bool is_one(const struct channel_delivery *delivery)
+{
+	return delivery->size == 3 && memcmp(delivery->bytes, "one", 3) == 0;
+}
+
+/* Comes when the other group has lost a consumer, and takes what there is for it. */
+static void role_other_consumer(int who)
+{
+	struct channel *channel = attach_other();
+	struct channel_delivery delivery;
+	int rc;
+
+	atomic_store(&scene->ready[who], 1);
+	while ((rc = channel_receive(channel, UINT32_MAX, 0, 0, &delivery)) == CHANNEL_DELIVERED)
+		if (is_one(&delivery))
+			atomic_store(&scene->other_has_one, 1);
+	if (rc != CHANNEL_ENDED)
+		fail("receive in the other group: %d", rc);
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+/* Durable groups would keep the object. */
+static void role_group_remover(int who)
+{
+	struct channel_options options = options_usual();
+	struct channel *channel = channel_new();
+	uint64_t messages;
+
+	(void)who;
+	channel_group_remove(channel, &options, other_group, &messages);
+	channel_group_remove(channel, &options, "", &messages);
 	channel_free(channel);
 }
 
@@ -530,6 +620,11 @@ static void prepare_consumer(void)
 	victim = attach(CHANNEL_CONSUMER);
 }
 
+static void prepare_other(void)
+{
+	victim = attach_other();
+}
+
 static void victim_receive(uint32_t most)
 {
 	if (channel_receive(victim, most, CHANNEL_DONTWAIT, 0, &victim_delivery) ==
@@ -558,6 +653,47 @@ static void operate_attach_producer(void)
 static void operate_attach_consumer(void)
 {
 	victim = attach(CHANNEL_CONSUMER);
+}
+
+static void operate_attach_other(void)
+{
+	victim = attach_other();
+}
+
+static void operate_attach_declaring(void)
+{
+	static const char *const groups[] = { other_group, NULL };
+	struct channel_options options = options_usual();
+
+	options.groups = groups;
+	victim = attach_as(CHANNEL_PRODUCER, options);
+}
+
+/* What it takes is noted for the other group only. */
+static void operate_receive_other(void)
+{
+	if (channel_receive(victim, UINT32_MAX, CHANNEL_DONTWAIT, 0, &victim_delivery) !=
+		    CHANNEL_DELIVERED ||
+	    !is_one(&victim_delivery))
+		fail("nothing for the other group");
+	atomic_store(&scene->other_waived, 1);
+	if (channel_acknowledge(victim) < 0)
+		fail("acknowledge");
+}
+
+static void prepare_removing(void)
+{
+	atomic_store(&scene->other_waived, 1);
+	victim = channel_new();
+}
+
+static void operate_remove_group(void)
+{
+	struct channel_options options = options_usual();
+	uint64_t messages;
+
+	if (channel_group_remove(victim, &options, other_group, &messages) < 0 || messages != 1)
+		fail("remove a group");
 }
 
 static void operate_send(void)
@@ -725,6 +861,8 @@ struct operation {
 	void (*operate)(void);
 	void (*release)(int who); /* started when the operation sleeps */
 	bool clean_end;		  /* a producer leaves in good order before the newcomers come */
+	bool groups;		  /* there are, or may be, two */
+	bool other_owed;	  /* the other group has a right to "one" */
 	bool first_dies_twice;	  /* another victim is killed in the same operation before */
 };
 
@@ -866,6 +1004,37 @@ static const struct operation operations[] = {
 	  .prepare = prepare_holder,
 	  .behind = { role_consumer },
 	  .operate = operate_detach },
+	{ .name = "attach, a new group",
+	  .clean_end = true,
+	  .groups = true,
+	  .before = { role_keeping_producer, role_consumer },
+	  .prepare = prepare_nothing,
+	  .operate = operate_attach_other },
+	{ .name = "attach, declaring a group",
+	  .clean_end = true,
+	  .groups = true,
+	  .before = { role_keeping_producer, role_consumer },
+	  .prepare = prepare_nothing,
+	  .operate = operate_attach_declaring },
+	{ .name = "receive, one of two groups",
+	  .clean_end = true,
+	  .groups = true,
+	  .other_owed = true,
+	  .before = { role_declaring_sender },
+	  .prepare = prepare_other,
+	  .operate = operate_receive_other },
+	{ .name = "detach, the last of a group",
+	  .clean_end = true,
+	  .groups = true,
+	  .before = { role_keeping_producer, role_consumer },
+	  .prepare = prepare_other,
+	  .operate = operate_detach },
+	{ .name = "remove a group",
+	  .clean_end = true,
+	  .groups = true,
+	  .before = { role_declaring_sender },
+	  .prepare = prepare_removing,
+	  .operate = operate_remove_group },
 	{ .name = "last detach, removing",
 	  .clean_end = true,
 	  .prepare = prepare_producer,
@@ -993,7 +1162,8 @@ static bool settled(const struct child *child, int who)
 		return atomic_load(&scene->ready[who]) && somebody_waits(false);
 	if (child->role == role_waiting_producer || child->role == role_awaiting_producer)
 		return atomic_load(&scene->ready[who]) && somebody_waits(true);
-	if (child->role == role_idle_producer || child->role == role_sharing_consumer)
+	if (child->role == role_idle_producer || child->role == role_keeping_producer ||
+	    child->role == role_sharing_consumer)
 		return atomic_load(&scene->ready[who]);
 	return child_ended(child);
 }
@@ -1253,6 +1423,15 @@ static void survivors_nudge(void)
 		pause_briefly();
 }
 
+/* It must not come when all is over, and wait for the next stream. */
+static void consumer_join(struct run *run, void (*role)(int who), uint64_t since)
+{
+	int who = child_start(run, role);
+
+	while (!atomic_load(&scene->ready[who]) && now_ms() - since <= PROGRESS_MS)
+		pause_briefly();
+}
+
 /*
  * One run of an operation with a kill after `steps` instructions. With a path it runs most
  * of the way; with NOTED_ALL it makes the path and ends unharmed.
@@ -1265,7 +1444,6 @@ static enum arrival walk_point(const struct operation *operation, int steps, str
 	uint64_t since;
 	enum arrival arrival;
 	pid_t pid;
-	int who;
 
 	memset(scene, 0, sizeof(*scene));
 	scene->stream_ended = operation->clean_end;
@@ -1286,16 +1464,23 @@ static enum arrival walk_point(const struct operation *operation, int steps, str
 	survivors_nudge();
 	since = now_ms();
 	atomic_store(&scene->go, 1);
-	who = child_start(&run, role_consumer);
-	/* It must not come when all is over, and wait for the next stream. */
-	while (!atomic_load(&scene->ready[who]) && now_ms() - since <= PROGRESS_MS)
-		pause_briefly();
+	consumer_join(&run, role_consumer, since);
+	if (operation->groups)
+		consumer_join(&run, role_other_consumer, since);
 	atomic_store(&scene->newcomer, 1);
 	child_start(&run, role_newcomer_producer);
 	children_end(&run, since);
 	child_start(&run, role_sweeper);
 	children_end(&run, now_ms());
+	if (operation->groups)
+		child_start(&run, role_group_remover);
+	children_end(&run, now_ms());
 	account(tally);
+	if (operation->other_owed && !atomic_load(&scene->other_waived) &&
+	    !atomic_load(&scene->other_has_one)) {
+		tally->lost++;
+		fail("\"one\" is lost for the other group");
+	}
 	remains(tally);
 
 	if (run.hung)
