@@ -24,12 +24,32 @@ static inline uint8_t key_size_now(const struct channel *channel)
 	return channel->inside ? 0 : channel->key_size;
 }
 
-/* Puts the key where the next payload begins; returns where its body does. */
-static inline unsigned char *key_put(const struct channel *channel, uint64_t tail)
+/*
+ * We are about to write up to this position. It is said for a sixteenth of the ring in advance, so
+ * most records pay for no more than the look.
+ */
+static inline void frontier_move(struct channel *channel, uint64_t end)
+{
+	_Atomic uint64_t *frontier = &producers_of(channel)->frontier;
+
+	if (!position_before(atomic_load_explicit(frontier, memory_order_relaxed), end))
+		return;
+	atomic_store_explicit(frontier, end + channel->segment.ring.capacity / 16,
+			      memory_order_relaxed);
+	/* It is visible before the bytes are. Pairs with the fence in view_intact(). */
+	atomic_thread_fence(memory_order_release);
+}
+
+/*
+ * Begins a record of at most `bytes` bytes of ring: puts the key where its payload begins, and
+ * returns where its body does.
+ */
+static inline unsigned char *record_begin(struct channel *channel, uint64_t tail, uint64_t bytes)
 {
 	unsigned char *payload = ring_payload(&channel->segment.ring, tail);
 	uint8_t size = key_size_now(channel);
 
+	frontier_move(channel, tail + bytes);
 	if (size > 0)
 		memcpy(payload, channel->key, size);
 	return payload + size;

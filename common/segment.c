@@ -360,6 +360,7 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	shared->producers.marks[0] = (struct mark){ .position = first_position, .sequence = 1 };
 	shared->producers.marks[1] = (struct mark){ .position = first_position - 8, .sequence = 1 };
 	atomic_store(&shared->producers.tail, first_position);
+	atomic_store(&shared->producers.frontier, first_position);
 	atomic_store(&shared->consumers.head, first_position);
 	/* A group that waits for nobody: the first that comes takes its place. */
 	shared->consumers.groups[0].next[0] = cursor_at(first_position);

@@ -21,7 +21,10 @@ static int message_abort(struct channel *channel, unsigned slot)
 
 	if (current == NULL)
 		return -CHANNEL_EDAMAGED;
-	return mark_open(current) == slot + 1 ? record_commit(channel, aborted, &ignored) : 0;
+	if (mark_open(current) != slot + 1)
+		return 0;
+	frontier_move(channel, tail_own(channel) + sizeof(struct record));
+	return record_commit(channel, aborted, &ignored);
 }
 
 /*
@@ -449,8 +452,8 @@ static int reserve(struct channel *channel, size_t least, size_t most, uint32_t 
 	/* room_lock() found at least what we asked for */
 	body = (size_t)(channel->room_bytes - spare - sizeof(struct record)) -
 	       key_size_now(channel);
-	*at = key_put(channel, channel->room_tail);
 	*room = body < most ? body : most;
+	*at = record_begin(channel, channel->room_tail, bytes_needed(channel, *room, false));
 	channel->reserved = true;
 	channel->reserved_whole = spare == 0;
 	channel->reserved_room = *room;
@@ -529,7 +532,7 @@ int channel_send_block(struct channel *channel, const void *bytes,
 	rc = room_lock(channel, bytes_needed(channel, block->size, more), block->messages);
 	if (rc != 0)
 		return rc;
-	at = key_put(channel, channel->room_tail);
+	at = record_begin(channel, channel->room_tail, bytes_needed(channel, block->size, false));
 	if (block->size > 0)
 		memcpy(at, bytes, block->size);
 	return commit_unlock(channel, block);

@@ -54,7 +54,8 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	atomic_store_explicit(&slot->writing, 1, memory_order_relaxed);
 	barrier_light(channel->segment.asymmetric);
 	if (nobody_else(channel) && room_for(channel, ring_record_bytes(record.size))) {
-		unsigned char *at = key_put(channel, tail_own(channel));
+		unsigned char *at =
+			record_begin(channel, tail_own(channel), ring_record_bytes(record.size));
 
 		if (block->size > 0)
 			memcpy(at, bytes, block->size);

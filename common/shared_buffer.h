@@ -6,7 +6,7 @@
  * made; it never wraps in practice, but all arithmetic on it is modulo 2^64 (ring.h).
  *
  * "Guarded by" names the mutex a writer holds. A field that the other side reads is one
- * atomic word, and there are no others: tail, head, turn, room_wanted, the bitmaps,
+ * atomic word, and there are no others: tail, frontier, head, turn, room_wanted, the bitmaps,
  * events, told, empty_end, lost, and a mark's position and sequence.
  */
 #ifndef SHARED_BUFFER_H
@@ -114,6 +114,12 @@ struct producers {
 	struct locks locks;
 	/* written under the producers' mutex (release), read by consumers (acquire) */
 	_Alignas(CACHE_LINE) _Atomic uint64_t tail;
+	/*
+	 * No position at or behind it has been written to yet: what lies less than the ring's
+	 * capacity before it may be gone. Moved ahead, before the bytes are written, by who may
+	 * write at tail; read by those who read without a claim.
+	 */
+	_Alignas(CACHE_LINE) _Atomic uint64_t frontier;
 	/* guarded by the producers' mutex; consumers read one to know what is missing in the end */
 	_Alignas(CACHE_LINE) struct mark marks[2];
 	uint32_t turn_next; /* slot + 1 of a producer that was passed over: it gets the turn */
