@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "crew.h"
+#include "print.h"
 #include "work.h"
 
 enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP };
@@ -58,17 +59,14 @@ static struct work work; /* with a command */
 
 struct consumer {
 	struct channel *channel;
-	struct frame_output output;
+	struct print print;
 	const char *remove_group; /* NULL: take messages */
 	uint64_t count;		  /* 0: no limit */
-	uint64_t received;
-	uint64_t lost;	  /* as reported */
-	uint64_t missed;  /* as reported: messages that were dropped */
-	uint64_t idle_ns; /* 0: for ever */
+	uint64_t lost;		  /* as reported */
+	uint64_t missed;	  /* as reported: messages that were dropped */
+	uint64_t idle_ns;	  /* 0: for ever */
 	bool exit_empty;
 	bool follow;
-	bool inside;	  /* of a message longer than the ring */
-	bool pipe_closed; /* the reader of our output has gone */
 };
 
 static struct consumer consumer;
@@ -76,66 +74,19 @@ static struct consumer consumer;
 /* Were there as many as --count asked for? */
 static enum cli_exit status_at_end(void)
 {
-	return consumer.count > consumer.received ? CLI_WOULD_BLOCK : CLI_DONE;
-}
-
-static void tell_message(const struct channel_delivery *delivery, const unsigned char *message,
-			 size_t size)
-{
-	char excerpt[CLI_EXCERPT_MAX], key[CLI_EXCERPT_MAX];
-
-	cli_excerpt(message, size, excerpt);
-	if (delivery->key_size > 0)
-		cli_story(&settings, "consumer: received data (key \"%s\"): %s",
-			  cli_excerpt(delivery->key, delivery->key_size, key), excerpt);
-	else
-		cli_story(&settings, "consumer: received data: %s", excerpt);
-}
-
-/* --verbose: each message that was written. */
-static void tell_received(const struct channel_delivery *delivery)
-{
-	size_t at = 0;
-
-	if (!settings.verbose)
-		return;
-	if (delivery->delimiter_size == 0) {
-		if (delivery->first)
-			tell_message(delivery, delivery->bytes, delivery->size);
-		return;
-	}
-	for (uint32_t i = 0; i < delivery->messages; i++) {
-		size_t size = delimiter_skip(delivery->bytes + at, delivery->size - at,
-					     delivery->delimiter, delivery->delimiter_size, 1);
-
-		if (size == 0)
-			return;
-		tell_message(delivery, delivery->bytes + at, size - delivery->delimiter_size);
-		at += size;
-	}
+	return consumer.count > consumer.print.received ? CLI_WOULD_BLOCK : CLI_DONE;
 }
 
 /* Writes what is in hand; what could not be written is given back. */
 static enum cli_exit handle(const struct channel_delivery *delivery)
 {
 	uint32_t done;
-	int rc = frame_write(consumer.channel, &consumer.output, delivery, &done);
+	int rc = print_delivery(&consumer.print, delivery, &done);
 
-	if (rc == 0) {
-		tell_received(delivery);
-		consumer.inside = !delivery->last;
-		if (delivery->last)
-			consumer.received += delivery->delimiter_size > 0 ? delivery->messages : 1;
+	if (rc == 0)
 		return CLI_DONE;
-	}
 	channel_give_back(consumer.channel, done);
-	consumer.pipe_closed = rc == -EPIPE;
-	if (rc == -EBADMSG)
-		return cli_channel_error(&settings, consumer.channel, "receive from",
-					 -CHANNEL_EDAMAGED);
-	if (rc != -EINTR && !(consumer.pipe_closed && !cli_pipe_ignored()))
-		cli_error(&settings, "cannot write standard output: %s", strerror(-rc));
-	return CLI_FAILED;
+	return print_failed(&consumer.print, rc);
 }
 
 /* How the last look for a message ended, if not with one. */
@@ -189,8 +140,8 @@ static enum cli_exit receive_messages(void)
 
 	for (;;) {
 		struct channel_delivery delivery;
-		uint64_t left = consumer.count - consumer.received;
-		bool idle = consumer.idle_ns != 0 && !consumer.inside &&
+		uint64_t left = consumer.count - consumer.print.received;
+		bool idle = consumer.idle_ns != 0 && !consumer.print.inside &&
 			    (settings.channel.timeout_ns == 0 ||
 			     consumer.idle_ns < settings.channel.timeout_ns);
 		enum cli_exit status;
@@ -210,7 +161,7 @@ static enum cli_exit receive_messages(void)
 			 * An error may have come before the last delivery was acknowledged. Of a
 			 * message longer than the ring all comes again, if nothing was freed yet.
 			 */
-			if (consumer.inside)
+			if (consumer.print.inside)
 				channel_give_back(consumer.channel, 0);
 			else
 				channel_acknowledge(consumer.channel);
@@ -219,7 +170,7 @@ static enum cli_exit receive_messages(void)
 		status = handle(&delivery);
 		if (status != CLI_DONE)
 			return status;
-		if (consumer.count > 0 && consumer.received >= consumer.count) {
+		if (consumer.count > 0 && consumer.print.received >= consumer.count) {
 			rc = channel_acknowledge(consumer.channel);
 			return rc < 0 ? cli_channel_error(&settings, consumer.channel,
 							  "acknowledge to", rc)
@@ -398,19 +349,17 @@ int main(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	settings.channel.share = work.batch;
-	consumer.output =
-		(struct frame_output){ .fd = STDOUT_FILENO, .delimiter = &settings.delimiter };
-
 	consumer.channel = channel_new();
 	if (consumer.channel == NULL) {
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
 	}
+	print_begin(&consumer.print, &settings, consumer.channel);
 	cli_signals_catch(&settings, consumer.channel);
 	if (consumer.remove_group != NULL)
 		cli_end(cli_run(&settings, group_remove), false);
 	cli_story(&settings, "consumer: waiting for shared memory...");
 	status = output_close(cli_run(&settings, consume));
 	cli_story(&settings, "consumer: finishing process.");
-	cli_end(status, consumer.pipe_closed);
+	cli_end(status, consumer.print.pipe_closed);
 }

@@ -1,0 +1,74 @@
+#include "print.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel)
+{
+	*print = (struct print){ .settings = settings,
+				 .channel = channel,
+				 .output = { .fd = STDOUT_FILENO,
+					     .delimiter = &settings->delimiter } };
+}
+
+static void tell_message(const struct print *print, const struct channel_delivery *delivery,
+			 const unsigned char *message, size_t size)
+{
+	char excerpt[CLI_EXCERPT_MAX], key[CLI_EXCERPT_MAX];
+
+	cli_excerpt(message, size, excerpt);
+	if (delivery->key_size > 0)
+		cli_story(print->settings, "consumer: received data (key \"%s\"): %s",
+			  cli_excerpt(delivery->key, delivery->key_size, key), excerpt);
+	else
+		cli_story(print->settings, "consumer: received data: %s", excerpt);
+}
+
+/* --verbose: each message that was written. */
+static void tell_received(const struct print *print, const struct channel_delivery *delivery)
+{
+	size_t at = 0;
+
+	if (!print->settings->verbose)
+		return;
+	if (delivery->delimiter_size == 0) {
+		if (delivery->first)
+			tell_message(print, delivery, delivery->bytes, delivery->size);
+		return;
+	}
+	for (uint32_t i = 0; i < delivery->messages; i++) {
+		size_t size = delimiter_skip(delivery->bytes + at, delivery->size - at,
+					     delivery->delimiter, delivery->delimiter_size, 1);
+
+		if (size == 0)
+			return;
+		tell_message(print, delivery, delivery->bytes + at,
+			     size - delivery->delimiter_size);
+		at += size;
+	}
+}
+
+int print_delivery(struct print *print, const struct channel_delivery *delivery, uint32_t *done)
+{
+	int rc = frame_write(print->channel, &print->output, delivery, done);
+
+	if (rc < 0)
+		return rc;
+	tell_received(print, delivery);
+	print->inside = !delivery->last;
+	if (delivery->last)
+		print->received += delivery->delimiter_size > 0 ? delivery->messages : 1;
+	return 0;
+}
+
+enum cli_exit print_failed(struct print *print, int error)
+{
+	print->pipe_closed = error == -EPIPE;
+	if (error == -EBADMSG)
+		return cli_channel_error(print->settings, print->channel, "receive from",
+					 -CHANNEL_EDAMAGED);
+	if (error != -EINTR && !(print->pipe_closed && !cli_pipe_ignored()))
+		cli_error(print->settings, "cannot write standard output: %s", strerror(-error));
+	return CLI_FAILED;
+}

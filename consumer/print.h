@@ -1,0 +1,29 @@
+/*
+ * Messages on standard output.
+ */
+#ifndef PRINT_H
+#define PRINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli.h"
+
+struct print {
+	const struct cli_settings *settings;
+	struct channel *channel;
+	struct frame_output output;
+	uint64_t received; /* whole messages */
+	bool inside;	   /* of a message longer than the ring */
+	bool pipe_closed;  /* the reader of our output has gone */
+};
+
+void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel);
+
+/* Writes a delivery, and with --verbose tells of it. *done and errors: those of frame_write(). */
+int print_delivery(struct print *print, const struct channel_delivery *delivery, uint32_t *done);
+
+/* Says why it could not be written; the exit status that this means. */
+enum cli_exit print_failed(struct print *print, int error);
+
+#endif
