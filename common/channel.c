@@ -170,6 +170,14 @@ static bool groups_wait(struct channel *channel)
 	return false;
 }
 
+/* How many of our role are attached; who only looks on does not count. */
+static unsigned endpoints_alike(struct channel *channel)
+{
+	if (channel->role == CHANNEL_CONSUMER)
+		return groups_consumers(consumers_of(channel));
+	return (unsigned)__builtin_popcountll(atomic_load(&producers_of(channel)->side.attached));
+}
+
 /* Does what is there agree with what the options ask for? */
 static int options_check(struct channel *channel)
 {
@@ -184,8 +192,7 @@ static int options_check(struct channel *channel)
 		return -CHANNEL_EMODE;
 	}
 	if (options->fresh) {
-		report->endpoints = (unsigned)__builtin_popcountll(
-			atomic_load(&side_of(channel, channel->role)->attached));
+		report->endpoints = endpoints_alike(channel);
 		report->holds_messages = holds_messages(channel);
 		if (report->holds_messages || report->endpoints > 0)
 			return -CHANNEL_EINUSE;
@@ -204,13 +211,31 @@ static void stream_remember(struct channel *channel)
 			     atomic_load(&producers_of(channel)->side.attached) != 0;
 }
 
+/* It begins here, and what came before is no news to it. */
+static void observer_remember(struct channel *channel)
+{
+	uint64_t tail;
+
+	channel->events_then = atomic_load(&producers_of(channel)->events);
+	channel->seen_then = atomic_load(&producers_of(channel)->side.attached) != 0;
+	tail = tail_now(channel);
+	channel->observed_from =
+		channel->options.newest ? tail : atomic_load(&consumers_of(channel)->head);
+	channel->observed_next = sequence_at(channel, cursor_at(channel->observed_from));
+	channel->seen_then |= channel->observed_from != tail;
+}
+
 /* The consumers' mutex is held. */
 static int consumer_enter(struct channel *channel)
 {
 	const struct channel_options *options = &channel->options;
-	int rc =
-		group_enter(channel, options->group == NULL ? "" : options->group, options->newest);
+	int rc;
 
+	if (options->observe) {
+		observer_remember(channel);
+		return side_enter(channel);
+	}
+	rc = group_enter(channel, options->group == NULL ? "" : options->group, options->newest);
 	if (rc < 0)
 		return rc;
 	channel->group = (unsigned)rc;
@@ -285,6 +310,7 @@ static void channel_begin(struct channel *channel, enum channel_role role,
 	memset(&channel->report, 0, sizeof(channel->report));
 	channel->role = role;
 	channel->options = *options;
+	channel->options.observe = options->observe && role == CHANNEL_CONSUMER;
 	if (channel->options.timeout_ns == 0)
 		channel->options.timeout_ns = DEADLINE_NEVER;
 	if (channel->options.size == 0)

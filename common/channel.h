@@ -68,7 +68,8 @@ enum channel_error {
 	CHANNEL_EABORTED,	 /* the producer gave this message up after a part of it */
 	CHANNEL_ETOOBIG,	 /* larger than the ring, and nonblocking */
 	CHANNEL_EGROUPS,	 /* no place for another group */
-	CHANNEL_ENOGROUP	 /* there is no such group */
+	CHANNEL_ENOGROUP,	 /* there is no such group */
+	CHANNEL_EBEHIND		 /* an observer fell behind inside a message in pieces */
 };
 
 struct channel_options {
@@ -90,6 +91,7 @@ struct channel_options {
 	const char *group;
 	bool newest;  /* ... which, if it is new, begins with what is sent from now on */
 	bool durable; /* ... and stays when its last consumer has left */
+	bool observe; /* ... or it is in none, takes nothing, and looks on: see tap.h */
 	const char *const *groups; /* producer: names of durable groups, ended by NULL, or NULL */
 	/*
 	 * Called about once a second in a wait for the other side, with how it would be

@@ -133,6 +133,7 @@ enum cli_exit cli_status(int error)
 	case -ETIMEDOUT:
 		return CLI_TIMED_OUT;
 	case -CHANNEL_EABORTED:
+	case -CHANNEL_EBEHIND:
 		return CLI_INCOMPLETE;
 	default:
 		return CLI_FAILED;

@@ -82,6 +82,8 @@ struct channel {
 	bool incomplete;	     /* the end we saw was not a clean one */
 	uint64_t lost;
 	uint64_t missed; /* messages that were dropped before our group got them, as we found */
+	uint64_t observed_from; /* observer: tail, or head, when we attached, and ... */
+	uint64_t observed_next; /* ... the next message's number there; 0: not known */
 };
 
 /* The two sides look alike to the functions below: index them with enum channel_role. */
@@ -156,6 +158,16 @@ static inline struct condition condition_data(struct channel *channel, const str
 				   channel->segment.asymmetric };
 }
 
+/* Observers: anything at all. Who leaves that wait has taken no wake from anybody. */
+static inline struct condition condition_observed(struct channel *channel)
+{
+	static const _Atomic uint64_t nobody = 0;
+	struct condition condition = condition_data(channel, NULL);
+
+	condition.among = &nobody;
+	return condition;
+}
+
 /* consumers: the next piece */
 static inline struct condition condition_piece(struct channel *channel)
 {
@@ -184,6 +196,7 @@ static inline int look_after_often(struct channel *channel)
 	channel->look_pause--;
 	return 0;
 }
+
 
 /* ---- side.c: one side's mutex and its slots ---- */
 

@@ -118,6 +118,10 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 	case CHANNEL_EABORTED:
 		snprintf(buffer, size, "its producer gave up in the middle of a message");
 		break;
+	case CHANNEL_EBEHIND:
+		snprintf(buffer, size,
+			 "it went on while this fell behind inside a message longer than the ring");
+		break;
 	case CHANNEL_ETOOBIG:
 		snprintf(buffer, size,
 			 "the message is larger than the ring of %llu bytes (--size, or without "

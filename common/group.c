@@ -69,6 +69,15 @@ static void group_end(struct consumers *consumers, int index)
 	atomic_store(&consumers->groups_used, groups_in_use(consumers) & ~(UINT32_C(1) << index));
 }
 
+uint64_t groups_observers(const struct consumers *consumers)
+{
+	uint64_t observers = atomic_load(&consumers->side.attached);
+
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1)
+		observers &= ~atomic_load(&consumers->groups[__builtin_ctz(used)].members);
+	return observers;
+}
+
 static bool group_over(const struct consumers *consumers, const struct group *group)
 {
 	return group_life(group) == GROUP_LEFT && !group_durable(group) &&
@@ -292,12 +301,17 @@ void group_keep(struct group *group)
  */
 void group_join(struct channel *channel)
 {
+	groups_forget(channel);
+	atomic_fetch_or(&group_of(channel)->members, channel->slot_bit);
+}
+
+/* The slot's last owner may have been in one. */
+void groups_forget(struct channel *channel)
+{
 	struct consumers *consumers = consumers_of(channel);
 
-	/* The slot's last owner may have been in another one. */
 	for (unsigned i = 0; i < GROUP_COUNT; i++)
 		atomic_fetch_and(&consumers->groups[i].members, ~channel->slot_bit);
-	atomic_fetch_or(&consumers->groups[channel->group].members, channel->slot_bit);
 }
 
 void group_joined(struct channel *channel)
@@ -394,6 +408,22 @@ int group_slowest(const struct consumers *consumers)
 	return slowest;
 }
 
+/* Each looks at all that comes, so all of them are woken. */
+static void observers_wake(struct consumers *consumers)
+{
+	uint64_t waiting = atomic_load(&consumers->waiting_data);
+
+	if (waiting == 0)
+		return;
+	waiting &= groups_observers(consumers);
+	for (; waiting != 0; waiting &= waiting - 1) {
+		uint64_t bit = waiting & -waiting;
+
+		if ((atomic_fetch_and(&consumers->waiting_data, ~bit) & bit) != 0)
+			semaphore_post(&consumers->side.slots[__builtin_ctzll(bit)].wakeup);
+	}
+}
+
 void groups_signal(struct channel *channel)
 {
 	struct consumers *consumers = consumers_of(channel);
@@ -403,4 +433,5 @@ void groups_signal(struct channel *channel)
 	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1)
 		condition_signal_fenced(
 			condition_data(channel, &consumers->groups[__builtin_ctz(used)]));
+	observers_wake(consumers);
 }

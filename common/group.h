@@ -59,7 +59,17 @@ int group_find(const struct consumers *consumers, const char *name);
  */
 uint64_t sequence_at(struct channel *channel, struct cursor cursor);
 
-/* The caller's slot is about to be set in, or was cleared from, side.attached. */
+/*
+ * Consumers that are attached but in no group: they look on, and take nothing. Needs no mutex: who
+ * joins is a member first and attached second.
+ */
+uint64_t groups_observers(const struct consumers *consumers);
+
+/*
+ * The caller's slot is about to be set in, or was cleared from, side.attached. An observer calls
+ * groups_forget() instead of the first, and nothing instead of the others.
+ */
+void groups_forget(struct channel *channel);
 void group_join(struct channel *channel);
 void group_joined(struct channel *channel);
 void group_leaving(struct channel *channel);
@@ -96,7 +106,7 @@ int group_slowest(const struct consumers *consumers);
 
 /*
  * Without the mutex, behind a fence: there is something to claim. Wakes one consumer of each
- * group.
+ * group, and all observers.
  */
 void groups_signal(struct channel *channel);
 

@@ -557,6 +557,8 @@ static int visit(struct visit *visit)
 
 	visit->more = false;
 	visit->head_moved = false;
+	if (channel->options.observe)
+		return -EINVAL; /* it is in no group: see tap.h */
 	visit->result = visit_lock(visit);
 	if (visit->result == 0) {
 		channel->report.lock_taken = false;

@@ -250,7 +250,9 @@ int side_enter(struct channel *channel)
 		semaphore_drain(&place->wakeup);
 		channel->slot = slot;
 		channel->slot_bit = bit;
-		if (channel->role == CHANNEL_CONSUMER)
+		if (channel->options.observe)
+			groups_forget(channel);
+		else if (channel->role == CHANNEL_CONSUMER)
 			group_join(channel);
 		/*
 		 * In use first, counted second: a consumer that sees the count and nobody here
@@ -261,7 +263,7 @@ int side_enter(struct channel *channel)
 		if (channel->role == CHANNEL_PRODUCER)
 			atomic_store(&producers->events,
 				     events_add(atomic_load(&producers->events), EVENT_ATTACHED));
-		else
+		else if (!channel->options.observe)
 			group_joined(channel);
 		channel->attached = true;
 		atomic_store(&channel->wakeup, &place->wakeup);
@@ -283,11 +285,12 @@ void side_leave(struct channel *channel)
 	} else {
 		atomic_fetch_and(&consumers_of(channel)->waiting_data, ~bit);
 		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
-		group_leaving(channel);
+		if (!channel->options.observe)
+			group_leaving(channel);
 	}
 	atomic_store(&side->slots[channel->slot].tid, 0);
 	atomic_fetch_and(&side->attached, ~bit);
-	if (channel->role == CHANNEL_CONSUMER)
+	if (channel->role == CHANNEL_CONSUMER && !channel->options.observe)
 		groups_tidy(consumers_of(channel));
 	pthread_mutex_unlock(&locks_of(channel, channel->role)->alive[channel->slot].mutex);
 	channel->attached = false;

@@ -10,9 +10,10 @@
 #include "cli.h"
 #include "crew.h"
 #include "print.h"
+#include "watch.h"
 #include "work.h"
 
-enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP };
+enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_TAP };
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
@@ -36,6 +37,10 @@ static const struct cli_option options[] = {
 	{ KEY_REMOVE_GROUP, "remove-group", "NAME",
 	  "end a group that has no consumers, with what it\n"
 	  "has not taken, and exit" },
+	{ KEY_TAP, "tap", NULL,
+	  "print a copy of what is sent from now on, or with\n"
+	  "--from oldest of what is there, too, and take\n"
+	  "nothing; says what it missed as it was too slow" },
 	WORK_OPTIONS,
 	{ 0 }
 };
@@ -65,6 +70,8 @@ struct consumer {
 	uint64_t lost;		  /* as reported */
 	uint64_t missed;	  /* as reported: messages that were dropped */
 	uint64_t idle_ns;	  /* 0: for ever */
+	const char *from;	  /* NULL: not given */
+	bool tap;
 	bool exit_empty;
 	bool follow;
 };
@@ -259,11 +266,53 @@ static const char *group_check(const char *name)
 	return name;
 }
 
-static bool from_newest(const char *where)
+static const char *from_check(const char *where)
 {
 	if (strcmp(where, "oldest") != 0 && strcmp(where, "newest") != 0)
 		cli_usage_error(&settings, "bad --from \"%s\": oldest or newest", where);
-	return strcmp(where, "newest") == 0;
+	return where;
+}
+
+struct clash {
+	bool given;
+	const char *option;
+};
+
+/* Who takes nothing has no use for these. */
+static void clash_refuse(const char *option, const struct clash *clashes)
+{
+	for (; clashes->option != NULL; clashes++)
+		if (clashes->given)
+			cli_usage_error(&settings, "%s does not go with %s", clashes->option,
+					option);
+}
+
+static void tap_check(void)
+{
+	const struct clash clashes[] = { { work.command != NULL, "a command" },
+					 { settings.channel.group != NULL, "--group" },
+					 { settings.channel.durable, "--durable" },
+					 { consumer.remove_group != NULL, "--remove-group" },
+					 { consumer.exit_empty, "--exit-empty" },
+					 { settings.channel.fresh, "--new" },
+					 { work.delimited, "--batch" },
+					 { false, NULL } };
+
+	clash_refuse("--tap", clashes);
+}
+
+/* Print without taking. */
+static int watch(void)
+{
+	struct watch watching = { .settings = &settings,
+				  .print = consumer.print,
+				  .count = consumer.count,
+				  .idle_ns = consumer.idle_ns,
+				  .follow = consumer.follow };
+	int status = watch_tap(&watching);
+
+	consumer.print = watching.print;
+	return status;
 }
 
 /* What is opened from here on must not become anybody's standard stream. */
@@ -317,13 +366,16 @@ int main(int argc, char **argv)
 			settings.channel.group = group_check(argument);
 			break;
 		case KEY_FROM:
-			settings.channel.newest = from_newest(argument);
+			consumer.from = from_check(argument);
 			break;
 		case KEY_DURABLE:
 			settings.channel.durable = true;
 			break;
 		case KEY_REMOVE_GROUP: /* '' is the group without a name */
 			consumer.remove_group = *argument != '\0' ? group_check(argument) : "";
+			break;
+		case KEY_TAP:
+			consumer.tap = true;
 			break;
 		case KEY_IDLE:
 			consumer.idle_ns = cli_seconds(&settings, "idle time", argument);
@@ -335,6 +387,11 @@ int main(int argc, char **argv)
 		}
 	}
 	work_check(&work, argc, argv);
+	if (consumer.tap)
+		tap_check();
+	if (consumer.from == NULL)
+		consumer.from = consumer.tap ? "newest" : "oldest";
+	settings.channel.newest = strcmp(consumer.from, "newest") == 0;
 	if (consumer.exit_empty && consumer.follow)
 		cli_usage_error(&settings, "--exit-empty stops, --follow does not");
 	if (settings.channel.nonblock && consumer.follow)
@@ -359,7 +416,7 @@ int main(int argc, char **argv)
 	if (consumer.remove_group != NULL)
 		cli_end(cli_run(&settings, group_remove), false);
 	cli_story(&settings, "consumer: waiting for shared memory...");
-	status = output_close(cli_run(&settings, consume));
+	status = output_close(consumer.tap ? watch() : cli_run(&settings, consume));
 	cli_story(&settings, "consumer: finishing process.");
 	cli_end(status, consumer.print.pipe_closed);
 }

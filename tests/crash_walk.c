@@ -31,6 +31,7 @@
 #include "channel.h"
 #include "endpoint.h"
 #include "stepper.h"
+#include "tap.h"
 
 enum {
 	TEXT = 32,
@@ -357,6 +358,38 @@ static void role_consumer(int who)
 	channel_free(channel);
 }
 
+static struct tap *tap_of(struct channel *channel, bool newest)
+{
+	struct channel_options options = options_usual();
+	struct tap *tap = tap_new(channel);
+	int rc;
+
+	options.newest = newest;
+	rc = tap_attach(tap, &options);
+	if (rc < 0)
+		fail("tap: %d", rc);
+	return tap;
+}
+
+/* Follows the stream to its end; takes nothing, so nothing is noted. */
+static void role_tap(int who)
+{
+	struct channel *channel = channel_new();
+	struct tap *tap = tap_of(channel, true);
+	struct channel_delivery delivery;
+	int rc;
+
+	atomic_store(&scene->ready[who], 1);
+	do
+		rc = tap_receive(tap, UINT32_MAX, 0, 0, &delivery);
+	while (rc == CHANNEL_DELIVERED || rc == -CHANNEL_EABORTED);
+	if (rc != CHANNEL_ENDED)
+		fail("tap: %d", rc);
+	channel_detach(channel, 0);
+	tap_free(tap);
+	channel_free(channel);
+}
+
 /* Holds one message out of a block until the walk is over, then goes on. */
 static void role_sharing_consumer(int who)
 {
@@ -585,6 +618,7 @@ static void role_dying_producer(int who)
 /* ---- victims: `prepare` runs freely, `operate` is stepped ---- */
 
 static struct channel *victim;
+static struct tap *victim_tap;
 static struct channel_delivery victim_delivery;
 static size_t victim_at;
 
@@ -845,6 +879,29 @@ static void operate_detach(void)
 	channel_detach(victim, 0);
 }
 
+static void prepare_tap(void)
+{
+	victim = channel_new();
+	victim_tap = tap_of(victim, true);
+}
+
+static void operate_tap(void)
+{
+	struct channel_delivery delivery;
+
+	if (tap_receive(victim_tap, UINT32_MAX, 0, 0, &delivery) != CHANNEL_DELIVERED ||
+	    delivery.size != 3 || memcmp(delivery.bytes, "one", 3) != 0)
+		fail("tap: not what was sent");
+	channel_detach(victim, 0);
+}
+
+static void operate_tap_oldest(void)
+{
+	victim = channel_new();
+	victim_tap = tap_of(victim, false);
+	operate_tap();
+}
+
 static void operate_look(void)
 {
 	victim->looked_ns = 0;
@@ -939,6 +996,25 @@ static const struct operation operations[] = {
 	  .before = { role_consumer },
 	  .prepare = prepare_in_long,
 	  .operate = operate_send_piece },
+	{ .name = "send, consumer and tap asleep",
+	  .before = { role_consumer, role_tap },
+	  .prepare = prepare_producer,
+	  .operate = operate_send },
+	{ .name = "piece, consumer and tap asleep",
+	  .before = { role_consumer, role_tap },
+	  .prepare = prepare_in_long,
+	  .operate = operate_send_piece },
+	{ .name = "tap, attaching and leaving",
+	  .clean_end = true,
+	  .before = { role_one_sender },
+	  .prepare = prepare_nothing,
+	  .operate = operate_tap_oldest },
+	{ .name = "tap, asleep",
+	  .clean_end = true,
+	  .before = { role_consumer },
+	  .prepare = prepare_tap,
+	  .operate = operate_tap,
+	  .release = role_one_sender },
 	{ .name = "receive",
 	  .clean_end = true,
 	  .before = { role_one_sender },
@@ -1158,7 +1234,7 @@ static void ticks_start(void)
 /* A role has come to where the operation needs it: asleep, gone, dead or idle. */
 static bool settled(const struct child *child, int who)
 {
-	if (child->role == role_consumer)
+	if (child->role == role_consumer || child->role == role_tap)
 		return atomic_load(&scene->ready[who]) && somebody_waits(false);
 	if (child->role == role_waiting_producer || child->role == role_awaiting_producer)
 		return atomic_load(&scene->ready[who]) && somebody_waits(true);

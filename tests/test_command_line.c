@@ -413,25 +413,12 @@ Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 3
 		"--hold",     "-a, --wait-ack", "--end",     "--groups",    "shm-produce",
 		NULL
 	};
-	static const char *const consume[] = { COMMON_WORDS,
-					       "-c, --count",
-					       "-e, --exit-empty",
-					       "-f, --follow",
-					       "--idle",
-					       "-b, --batch",
-					       "-j, --jobs",
-					       "--retries",
-					       "--retry-delay",
-					       "--max-time",
-					       "--on-failure",
-					       "--dead-letter",
-					       "-- COMMAND",
-					       "-g, --group",
-					       "--from",
-					       "--durable",
-					       "--remove-group",
-					       "shm-consume",
-					       NULL };
+	static const char *const consume[] = {
+		COMMON_WORDS, "-c, --count",  "-e, --exit-empty", "-f, --follow", "--idle",
+		"--tap",      "-b, --batch",  "-j, --jobs",	  "--retries",	  "--retry-delay",
+		"--max-time", "--on-failure", "--dead-letter",	  "-- COMMAND",	  "-g, --group",
+		"--from",     "--durable",    "--remove-group",	  "shm-consume",  NULL
+	};
 
 	expect_help("shm-produce", produce);
 	expect_help("shm-consume", consume);

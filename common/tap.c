@@ -1,0 +1,276 @@
+#include "tap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "endpoint.h"
+#include "group.h"
+#include "stream.h"
+#include "view.h"
+
+/* What a look came back with, beside an error and public results. */
+enum { LOOK_NOTHING = 2 };
+
+struct tap {
+	struct channel *channel;
+	struct view view;
+	uint64_t next;	 /* number of the message that we expect; 0: not known */
+	bool passed;	 /* what is between that one and the next we see is missed */
+	bool inside;	 /* of a message in pieces: its first one was delivered */
+	bool skipping;	 /* pieces of a message whose first one we have not seen */
+	uint64_t number; /* of the message that we are inside */
+	uint64_t missed;
+};
+
+struct tap *tap_new(struct channel *channel)
+{
+	struct tap *tap = calloc(1, sizeof(*tap));
+
+	if (tap != NULL)
+		tap->channel = channel;
+	return tap;
+}
+
+void tap_free(struct tap *tap)
+{
+	if (tap == NULL)
+		return;
+	view_free(&tap->view);
+	free(tap);
+}
+
+uint64_t tap_missed(const struct tap *tap)
+{
+	return tap->missed;
+}
+
+int tap_attach(struct tap *tap, const struct channel_options *options)
+{
+	struct channel_options observing = *options;
+	int rc;
+
+	observing.observe = true;
+	rc = channel_attach(tap->channel, CHANNEL_CONSUMER, &observing);
+	if (rc < 0)
+		return rc;
+	tap->view.position = tap->channel->observed_from;
+	tap->view.loaded = false;
+	tap->next = tap->channel->observed_next;
+	tap->passed = tap->inside = tap->skipping = false;
+	tap->missed = 0;
+	return 0;
+}
+
+/* We see the message of this number. */
+static void number_seen(struct tap *tap, uint64_t number, uint32_t messages)
+{
+	if (tap->passed && tap->next != 0 && position_before(tap->next, number))
+		tap->missed += number - tap->next;
+	tap->passed = false;
+	tap->next = number + messages;
+}
+
+/* All there was has been seen or missed; it may be the end, so say now how much that was. */
+static void tail_seen(struct tap *tap)
+{
+	uint64_t number;
+
+	if (!tap->passed)
+		return;
+	number = sequence_at(tap->channel, cursor_at(tap->view.position));
+	if (number != 0)
+		number_seen(tap, number, 0);
+}
+
+/* The producers have come round to where we are: go on with the oldest that is needed. */
+static int fall_behind(struct tap *tap)
+{
+	int rc = view_to_head(tap->channel, &tap->view);
+
+	tap->passed = true;
+	if (rc == 0 && tap->inside)
+		rc = -CHANNEL_EBEHIND;
+	tap->inside = tap->skipping = false;
+	return rc;
+}
+
+/* A piece that is not a message's first. True: it is of the one that we are inside. */
+static int piece_sort(struct tap *tap)
+{
+	const struct record *record = &tap->view.record;
+
+	if (!tap->inside) {
+		/* The message has its number already; if we saw none of it, it is missed. */
+		if (tap->passed &&
+		    (tap->next == 0 || position_before(tap->next, record->sequence + 1)))
+			number_seen(tap, record->sequence + 1, 0);
+		tap->skipping = (record->flags & RECORD_MORE) != 0;
+		view_next(&tap->view);
+		return LOOK_NOTHING;
+	}
+	if (record->sequence != tap->number)
+		return -CHANNEL_EDAMAGED;
+	tap->inside = (record->flags & RECORD_MORE) != 0;
+	if ((record->flags & RECORD_ABORTED) == 0)
+		return CHANNEL_DELIVERED;
+	view_next(&tap->view);
+	return -CHANNEL_EABORTED;
+}
+
+/* A message's first piece. One that is known to have been given up is nobody's message. */
+static int first_piece_sort(struct tap *tap, uint64_t tail)
+{
+	uint64_t after;
+	int chain = view_chain(tap->channel, &tap->view, tail, &after);
+
+	if (chain < 0)
+		return chain;
+	if (chain == CHAIN_PASSED) {
+		int rc = fall_behind(tap);
+
+		return rc < 0 ? rc : LOOK_NOTHING;
+	}
+	number_seen(tap, tap->view.record.sequence, 1);
+	if (chain == CHAIN_ABORTED) {
+		tap->view.position = after;
+		tap->view.loaded = false;
+		return LOOK_NOTHING;
+	}
+	tap->inside = true;
+	tap->number = tap->view.record.sequence;
+	return CHANNEL_DELIVERED;
+}
+
+/* Is the record that was just copied for the caller? LOOK_NOTHING: no, look at the next one. */
+static int record_sort(struct tap *tap, uint64_t tail)
+{
+	const struct record *record = &tap->view.record;
+
+	if ((record->flags & RECORD_CONTINUED) != 0)
+		return piece_sort(tap);
+	if (tap->inside)
+		return -CHANNEL_EDAMAGED; /* its producer keeps the turn until it ends */
+	tap->skipping = false;
+	if ((record->flags & RECORD_MORE) != 0)
+		return first_piece_sort(tap, tail);
+	number_seen(tap, record->sequence, record->messages);
+	return CHANNEL_DELIVERED;
+}
+
+/* Copies the next record that is for the caller. */
+static int record_load(struct tap *tap)
+{
+	for (;;) {
+		uint64_t tail = tail_now(tap->channel);
+		int rc = view_load(tap->channel, &tap->view, tail);
+
+		if (rc == VIEW_NOTHING) {
+			tail_seen(tap);
+			return LOOK_NOTHING;
+		}
+		if (rc == VIEW_PASSED)
+			rc = fall_behind(tap);
+		else if (rc == VIEW_RECORD)
+			rc = record_sort(tap, tail);
+		else if (rc >= 0)
+			rc = -CHANNEL_EDAMAGED;
+		if (rc < 0 || rc == CHANNEL_DELIVERED)
+			return rc;
+	}
+}
+
+/*
+ * Is nobody there who could still send, and have we seen something of a stream? As a consumer has
+ * it (see visit_locked() and stream_end()), but for `told`: no consumer learns from us.
+ */
+static bool stream_over(struct tap *tap, unsigned flags)
+{
+	struct channel *channel = tap->channel;
+	struct producers *producers = producers_of(channel);
+	uint64_t events = atomic_load(&producers->events);
+
+	if (atomic_load(&producers->side.attached) != 0 ||
+	    atomic_load(&producers->events) != events || tap->inside)
+		return false;
+	if (!channel->seen_then && !events_differ(events, channel->events_then,
+						  EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
+		return false;
+	if ((flags & CHANNEL_FOLLOW) != 0 &&
+	    !events_differ(events, channel->events_then, EVENTS_ENDS))
+		return false;
+	channel->incomplete = events_differ(events, channel->events_then, EVENTS_DEATHS);
+	return true;
+}
+
+static int tap_look(struct tap *tap, uint32_t most, unsigned flags,
+		    struct channel_delivery *delivery)
+{
+	bool over = stream_over(tap, flags); /* before we look at tail */
+	int rc = CHANNEL_DELIVERED;
+
+	if (tap->view.loaded && view_done(&tap->view))
+		view_next(&tap->view);
+	if (!tap->view.loaded)
+		rc = record_load(tap);
+	if (rc == CHANNEL_DELIVERED)
+		return view_deliver(&tap->view, most, delivery);
+	return rc == LOOK_NOTHING && over ? CHANNEL_ENDED : rc;
+}
+
+struct waiting {
+	struct tap *tap;
+	unsigned flags;
+};
+
+static bool tap_ready(void *context)
+{
+	const struct waiting *waiting = context;
+
+	return stream_over(waiting->tap, waiting->flags) ||
+	       tail_now(waiting->tap->channel) != waiting->tap->view.position;
+}
+
+static int tap_wait(struct tap *tap, unsigned flags, const struct deadline *deadline)
+{
+	struct channel *channel = tap->channel;
+	struct waiting waiting = { tap, flags };
+	int rc = deadline_passed(deadline);
+
+	if (rc < 0)
+		return rc;
+	if (condition_wait(tap->inside || tap->skipping ? condition_piece(channel)
+							: condition_observed(channel),
+			   channel->slot, tap_ready, &waiting, &channel->spin,
+			   deadline_slice_ns(deadline, NS_PER_SEC)) ||
+	    tap_ready(&waiting))
+		return 0;
+	/*
+	 * Only when nothing comes: a tap may be stopped at any time, and must not have a mutex then
+	 * that others at work need. At work they look for the dead themselves.
+	 */
+	return channel_look_after(channel);
+}
+
+int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout_ns,
+		struct channel_delivery *delivery)
+{
+	struct channel *channel = tap->channel;
+	struct deadline deadline =
+		deadline_after(timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
+			       -ETIMEDOUT, &channel->interrupted);
+	int rc = atomic_load(&channel->interrupted) ? -EINTR : 0;
+
+	channel->report.lock_taken = false;
+	while (rc == 0) {
+		rc = tap_look(tap, most, flags, delivery);
+		if (rc != LOOK_NOTHING)
+			break;
+		rc = (flags & CHANNEL_DONTWAIT) != 0 && !tap->inside
+			     ? -EAGAIN
+			     : tap_wait(tap, flags, &deadline);
+	}
+	if (rc == CHANNEL_DELIVERED)
+		channel->looked_ns = clock_coarse_ns(); /* a second from now, if nothing comes */
+	channel->report.error = rc < 0 ? rc : 0;
+	return rc;
+}

@@ -1,0 +1,124 @@
+#include "watch.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+static struct watch *watch;
+static struct tap *tap;
+static uint64_t told_missed; /* as --verbose has told */
+
+static enum cli_exit status_at_end(void)
+{
+	return watch->count > watch->print.received ? CLI_WOULD_BLOCK : CLI_DONE;
+}
+
+static uint32_t most_wanted(void)
+{
+	uint64_t left = watch->count - watch->print.received;
+
+	return watch->count == 0 || left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+}
+
+/* Prints; CLI_DONE: go on. */
+static enum cli_exit print_copy(const struct channel_delivery *delivery)
+{
+	uint32_t done;
+	int rc = print_delivery(&watch->print, delivery, &done);
+
+	return rc < 0 ? print_failed(&watch->print, rc) : CLI_DONE;
+}
+
+static bool enough(void)
+{
+	return watch->count > 0 && watch->print.received >= watch->count;
+}
+
+/* ---- --tap ---- */
+
+static void tell_missed(void)
+{
+	uint64_t missed = tap_missed(tap) - told_missed;
+
+	if (missed > 0)
+		cli_story(watch->settings, "consumer: missed %llu message%s: they came too fast",
+			  (unsigned long long)missed, missed == 1 ? "" : "s");
+	told_missed += missed;
+}
+
+static enum cli_exit status_without(int result, bool idle)
+{
+	const struct channel *channel = watch->print.channel;
+
+	if (result == CHANNEL_ENDED)
+		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
+	if (result == -EAGAIN)
+		return CLI_WOULD_BLOCK;
+	if (result == -ETIMEDOUT && idle)
+		return status_at_end();
+	return cli_channel_error(watch->settings, channel, "receive from", result);
+}
+
+static enum cli_exit tap_messages(void)
+{
+	const struct channel_options *options = &watch->settings->channel;
+	unsigned flags =
+		(watch->follow ? CHANNEL_FOLLOW : 0) | (options->nonblock ? CHANNEL_DONTWAIT : 0);
+	enum cli_exit status = CLI_DONE;
+
+	cli_story(watch->settings, "consumer: waiting for data...");
+	while (status == CLI_DONE && !enough()) {
+		struct channel_delivery delivery;
+		bool idle = watch->idle_ns != 0 && !watch->print.inside &&
+			    (options->timeout_ns == 0 || watch->idle_ns < options->timeout_ns);
+		int rc = tap_receive(tap, most_wanted(), flags, idle ? watch->idle_ns : 0,
+				     &delivery);
+
+		tell_missed();
+		if (rc != CHANNEL_DELIVERED)
+			return status_without(rc, idle);
+		status = print_copy(&delivery);
+	}
+	return status;
+}
+
+static int tap_attached(void)
+{
+	const struct channel_options *options = &watch->settings->channel;
+	struct channel *channel = watch->print.channel;
+	enum cli_exit status;
+	int rc = tap_attach(tap, options);
+
+	if (rc == -CHANNEL_ETHREAD)
+		return CLI_ANOTHER_THREAD;
+	if (rc == -ENOENT && options->never_create && options->owner == geteuid())
+		return CLI_WOULD_BLOCK;
+	if (rc < 0)
+		return (int)cli_channel_error(watch->settings, channel, "attach to", rc);
+	cli_story(watch->settings, "consumer: connected to shared memory!");
+	cli_check_size(watch->settings, channel);
+	status = tap_messages();
+	channel_detach(channel, 0);
+	return (int)status;
+}
+
+int watch_tap(struct watch *asked)
+{
+	int status;
+
+	watch = asked;
+	tap = tap_new(watch->print.channel);
+	if (tap == NULL) {
+		cli_error(watch->settings, "out of memory");
+		return CLI_FAILED;
+	}
+	status = cli_run(watch->settings, tap_attached);
+	if (tap_missed(tap) > 0)
+		cli_error(watch->settings, "missed %llu message%s of channel \"%s\": %s too fast",
+			  (unsigned long long)tap_missed(tap), tap_missed(tap) == 1 ? "" : "s",
+			  watch->settings->channel.name,
+			  tap_missed(tap) == 1 ? "it came" : "they came");
+	tap_free(tap);
+	return status;
+}

@@ -1,0 +1,25 @@
+/*
+ * Looking at a channel without taking anything: --tap.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli.h"
+#include "print.h"
+
+/* What the command line says. */
+struct watch {
+	const struct cli_settings *settings;
+	struct print print;
+	uint64_t count;	  /* 0: no limit */
+	uint64_t idle_ns; /* 0: for ever */
+	bool follow;
+};
+
+/* Follows the channel from now on, or from the oldest message; returns the exit status. */
+int watch_tap(struct watch *watch);
+
+#endif
