@@ -368,6 +368,14 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	return rc;
 }
 
+int channel_open_to_read(struct channel *channel, const struct channel_options *options)
+{
+	if (!channel_name_valid(options->name))
+		return -CHANNEL_ENAME;
+	channel_begin(channel, CHANNEL_CONSUMER, options);
+	return segment_open_to_read(&channel->segment, &channel->options, &channel->report);
+}
+
 /* Nothing is left in it and nobody is there: only then the object may go. Under flock. */
 static bool deserted(struct channel *channel)
 {

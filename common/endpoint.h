@@ -197,6 +197,8 @@ static inline int look_after_often(struct channel *channel)
 	return 0;
 }
 
+/* channel.c: opens it without attaching; segment_close() closes it. Errors: the segment's. */
+int channel_open_to_read(struct channel *channel, const struct channel_options *options);
 
 /* ---- side.c: one side's mutex and its slots ---- */
 

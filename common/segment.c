@@ -117,10 +117,10 @@ static int object_open(struct segment *segment, const struct channel_options *op
 		       struct channel_report *report)
 {
 	mode_t old_mask;
-	int fd = shm_open(segment->name, O_RDWR, 0);
+	int fd = shm_open(segment->name, segment->read_only ? O_RDONLY : O_RDWR, 0);
 
 	if (fd < 0 && errno == ENOENT) {
-		if (options->never_create || options->owner != geteuid())
+		if (segment->read_only || options->never_create || options->owner != geteuid())
 			return -ENOENT;
 		old_mask = umask(0); /* the mode is exact from the first moment on */
 		fd = shm_open(segment->name, O_RDWR | O_CREAT | O_EXCL, options->mode);
@@ -246,13 +246,13 @@ static int object_state(struct segment *segment, off_t bytes, struct channel_rep
 
 static int segment_map(struct segment *segment)
 {
+	int protection = segment->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
 	size_t capacity = (size_t)segment->ring.capacity;
 	unsigned char *ring;
 	void *shared;
 	int rc;
 
-	shared = mmap(NULL, segment->ring_offset, PROT_READ | PROT_WRITE, MAP_SHARED, segment->fd,
-		      0);
+	shared = mmap(NULL, segment->ring_offset, protection, MAP_SHARED, segment->fd, 0);
 	if (shared == MAP_FAILED)
 		return -errno;
 	if (segment->ring.capacity > SIZE_MAX / 2) {
@@ -266,7 +266,7 @@ static int segment_map(struct segment *segment)
 		goto fail_shared;
 	}
 	for (int half = 0; half < 2; half++) {
-		void *at = mmap(ring + (size_t)half * capacity, capacity, PROT_READ | PROT_WRITE,
+		void *at = mmap(ring + (size_t)half * capacity, capacity, protection,
 				MAP_SHARED | MAP_FIXED, segment->fd, (off_t)segment->ring_offset);
 		if (at == MAP_FAILED) {
 			rc = -errno;
@@ -424,17 +424,63 @@ static int segment_make(struct segment *segment, const struct channel_options *o
 	return rc;
 }
 
+static void segment_begin(struct segment *segment, const struct channel_options *options)
+{
+	memset(segment, 0, sizeof(*segment));
+	snprintf(segment->name, sizeof(segment->name), "/shm-channel.%lu.%s",
+		 (unsigned long)options->owner, options->name);
+	segment->ring_offset = round_up(sizeof(struct shared_buffer), page_size());
+}
+
+/* Is it a file, and of the right owner? */
+static int object_check(const struct segment *segment, const struct channel_options *options,
+			struct stat *status, struct channel_report *report)
+{
+	if (fstat(segment->fd, status) != 0)
+		return -errno;
+	if (!S_ISREG(status->st_mode))
+		return -CHANNEL_EFOREIGN;
+	if (status->st_uid != options->owner) {
+		report->owner = status->st_uid;
+		return -CHANNEL_EOWNER;
+	}
+	return 0;
+}
+
+int segment_open_to_read(struct segment *segment, const struct channel_options *options,
+			 struct channel_report *report)
+{
+	struct stat status;
+	int rc;
+
+	segment_begin(segment, options);
+	segment->read_only = true;
+	rc = object_open(segment, options, report);
+	if (rc < 0)
+		return rc;
+	rc = object_check(segment, options, &status, report);
+	if (rc == 0)
+		rc = object_state(segment, status.st_size, report);
+	if (rc == STATE_UNMADE || (rc == STATE_READY && status.st_nlink == 0))
+		rc = -ENOENT;
+	else if (rc == STATE_READY)
+		rc = segment_map(segment);
+	if (rc < 0) {
+		close(segment->fd);
+		return rc;
+	}
+	/* Everything else was there before the magic said so: we have no flock that tells. */
+	atomic_thread_fence(memory_order_acquire);
+	return 0;
+}
+
 int segment_open(struct segment *segment, const struct channel_options *options,
 		 const struct deadline *deadline, struct channel_report *report)
 {
 	struct stat status;
 	int rc;
 
-	memset(segment, 0, sizeof(*segment));
-	snprintf(segment->name, sizeof(segment->name), "/shm-channel.%lu.%s",
-		 (unsigned long)options->owner, options->name);
-	segment->ring_offset = round_up(sizeof(struct shared_buffer), page_size());
-
+	segment_begin(segment, options);
 	for (;;) {
 		rc = deadline_passed(deadline);
 		if (rc == 0)
@@ -443,14 +489,7 @@ int segment_open(struct segment *segment, const struct channel_options *options,
 			continue;
 		if (rc < 0)
 			return rc;
-		if (fstat(segment->fd, &status) != 0)
-			rc = -errno;
-		else if (!S_ISREG(status.st_mode))
-			rc = -CHANNEL_EFOREIGN;
-		else if (status.st_uid != options->owner) {
-			report->owner = status.st_uid;
-			rc = -CHANNEL_EOWNER;
-		}
+		rc = object_check(segment, options, &status, report);
 		if (rc == 0) {
 			rc = segment_lock(segment, deadline);
 			report->lock_taken = rc == -ETIMEDOUT || rc == -EAGAIN;
@@ -564,7 +603,8 @@ void segment_abandon(struct segment *segment)
 
 void segment_close(struct segment *segment)
 {
-	segment_unlock(segment);
+	if (!segment->read_only)
+		segment_unlock(segment);
 	segment_unmap(segment);
 	close(segment->fd);
 	segment->fd = -1;

@@ -21,6 +21,7 @@ struct segment {
 	struct ring ring;	      /* mapped twice */
 	size_t ring_offset;	      /* bytes before the ring in the object */
 	bool asymmetric;	      /* which of its fences all use: see barrier.h */
+	bool read_only;		      /* opened by segment_open_to_read() */
 };
 
 /*
@@ -30,6 +31,13 @@ struct segment {
  */
 int segment_open(struct segment *segment, const struct channel_options *options,
 		 const struct deadline *deadline, struct channel_report *report);
+
+/*
+ * The same for reading only, and only if it is made: takes no flock, and writes nothing into it.
+ * -ENOENT if it is not. segment_check(), segment_contains() and segment_close() may follow.
+ */
+int segment_open_to_read(struct segment *segment, const struct channel_options *options,
+			 struct channel_report *report);
 
 /* flock; tried without blocking, at most 20 ms between two tries. 0 or deadline's error. */
 int segment_lock(struct segment *segment, const struct deadline *deadline);

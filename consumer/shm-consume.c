@@ -13,7 +13,7 @@
 #include "watch.h"
 #include "work.h"
 
-enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_TAP };
+enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_PEEK, KEY_TAP };
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
@@ -37,6 +37,9 @@ static const struct cli_option options[] = {
 	{ KEY_REMOVE_GROUP, "remove-group", "NAME",
 	  "end a group that has no consumers, with what it\n"
 	  "has not taken, and exit" },
+	{ KEY_PEEK, "peek", NULL,
+	  "print what is there, what --group has not taken, and\n"
+	  "leave all as it is; never waits, never creates" },
 	{ KEY_TAP, "tap", NULL,
 	  "print a copy of what is sent from now on, or with\n"
 	  "--from oldest of what is there, too, and take\n"
@@ -71,6 +74,7 @@ struct consumer {
 	uint64_t missed;	  /* as reported: messages that were dropped */
 	uint64_t idle_ns;	  /* 0: for ever */
 	const char *from;	  /* NULL: not given */
+	bool peek;
 	bool tap;
 	bool exit_empty;
 	bool follow;
@@ -289,7 +293,8 @@ static void clash_refuse(const char *option, const struct clash *clashes)
 
 static void tap_check(void)
 {
-	const struct clash clashes[] = { { work.command != NULL, "a command" },
+	const struct clash clashes[] = { { consumer.peek, "--peek" },
+					 { work.command != NULL, "a command" },
 					 { settings.channel.group != NULL, "--group" },
 					 { settings.channel.durable, "--durable" },
 					 { consumer.remove_group != NULL, "--remove-group" },
@@ -301,6 +306,26 @@ static void tap_check(void)
 	clash_refuse("--tap", clashes);
 }
 
+static void peek_check(void)
+{
+	const struct clash clashes[] = { { work.command != NULL, "a command" },
+					 { settings.channel.durable, "--durable" },
+					 { consumer.remove_group != NULL, "--remove-group" },
+					 { consumer.from != NULL, "--from" },
+					 { consumer.exit_empty, "--exit-empty" },
+					 { consumer.follow, "--follow" },
+					 { settings.channel.fresh, "--new" },
+					 { settings.size_given, "--size" },
+					 { settings.channel.mode_given, "--mode" },
+					 { settings.channel.nonblock, "--nonblock" },
+					 { settings.channel.timeout_ns != 0, "--timeout" },
+					 { settings.channel.spin_ns != 0, "--spin" },
+					 { work.delimited, "--batch" },
+					 { false, NULL } };
+
+	clash_refuse("--peek", clashes);
+}
+
 /* Print without taking. */
 static int watch(void)
 {
@@ -309,7 +334,7 @@ static int watch(void)
 				  .count = consumer.count,
 				  .idle_ns = consumer.idle_ns,
 				  .follow = consumer.follow };
-	int status = watch_tap(&watching);
+	int status = consumer.peek ? watch_peek(&watching) : watch_tap(&watching);
 
 	consumer.print = watching.print;
 	return status;
@@ -374,6 +399,9 @@ int main(int argc, char **argv)
 		case KEY_REMOVE_GROUP: /* '' is the group without a name */
 			consumer.remove_group = *argument != '\0' ? group_check(argument) : "";
 			break;
+		case KEY_PEEK:
+			consumer.peek = true;
+			break;
 		case KEY_TAP:
 			consumer.tap = true;
 			break;
@@ -389,6 +417,8 @@ int main(int argc, char **argv)
 	work_check(&work, argc, argv);
 	if (consumer.tap)
 		tap_check();
+	if (consumer.peek)
+		peek_check();
 	if (consumer.from == NULL)
 		consumer.from = consumer.tap ? "newest" : "oldest";
 	settings.channel.newest = strcmp(consumer.from, "newest") == 0;
@@ -415,8 +445,10 @@ int main(int argc, char **argv)
 	cli_signals_catch(&settings, consumer.channel);
 	if (consumer.remove_group != NULL)
 		cli_end(cli_run(&settings, group_remove), false);
-	cli_story(&settings, "consumer: waiting for shared memory...");
-	status = output_close(consumer.tap ? watch() : cli_run(&settings, consume));
+	if (!consumer.peek)
+		cli_story(&settings, "consumer: waiting for shared memory...");
+	status =
+		output_close(consumer.peek || consumer.tap ? watch() : cli_run(&settings, consume));
 	cli_story(&settings, "consumer: finishing process.");
 	cli_end(status, consumer.print.pipe_closed);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "peek.h"
 #include "tap.h"
 
 static struct watch *watch;
@@ -121,4 +122,58 @@ int watch_tap(struct watch *asked)
 			  tap_missed(tap) == 1 ? "it came" : "they came");
 	tap_free(tap);
 	return status;
+}
+
+/* ---- --peek ---- */
+
+static enum cli_exit peek_messages(struct peek *peek)
+{
+	enum cli_exit status = CLI_DONE;
+
+	while (status == CLI_DONE && !enough()) {
+		struct channel_delivery delivery;
+		int rc = peek_next(peek, most_wanted(), &delivery);
+
+		if (rc == CHANNEL_ENDED)
+			return status_at_end();
+		if (rc < 0)
+			return cli_channel_error(watch->settings, watch->print.channel, "peek into",
+						 rc);
+		status = print_copy(&delivery);
+	}
+	return status;
+}
+
+static enum cli_exit peek_opened(struct peek *peek)
+{
+	const struct cli_settings *settings = watch->settings;
+	enum cli_exit status;
+	int rc = peek_open(peek, &settings->channel);
+
+	if (rc == -ENOENT && settings->channel.owner == geteuid())
+		return status_at_end();
+	if (rc < 0)
+		return cli_channel_error(settings, watch->print.channel, "peek into", rc);
+	status = peek_messages(peek);
+	peek_close(peek);
+	if (peek_partial(peek) > 0)
+		cli_note(settings, "left out %llu message%s of which only a part is there",
+			 (unsigned long long)peek_partial(peek),
+			 peek_partial(peek) == 1 ? "" : "s");
+	return status;
+}
+
+int watch_peek(struct watch *asked)
+{
+	struct peek *peek = peek_new(asked->print.channel);
+	enum cli_exit status;
+
+	watch = asked;
+	if (peek == NULL) {
+		cli_error(watch->settings, "out of memory");
+		return CLI_FAILED;
+	}
+	status = peek_opened(peek);
+	peek_free(peek);
+	return (int)status;
 }

@@ -1,5 +1,5 @@
 /*
- * Looking at a channel without taking anything: --tap.
+ * Looking at a channel without taking anything: --tap and --peek.
  */
 #ifndef WATCH_H
 #define WATCH_H
@@ -20,6 +20,9 @@ struct watch {
 };
 
 /* Follows the channel from now on, or from the oldest message; returns the exit status. */
-int watch_tap(struct watch *watch);
+int watch_tap(struct watch *asked);
+
+/* Prints what is there; returns the exit status. */
+int watch_peek(struct watch *asked);
 
 #endif

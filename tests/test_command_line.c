@@ -414,10 +414,13 @@ Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 3
 		NULL
 	};
 	static const char *const consume[] = {
-		COMMON_WORDS, "-c, --count",  "-e, --exit-empty", "-f, --follow", "--idle",
-		"--tap",      "-b, --batch",  "-j, --jobs",	  "--retries",	  "--retry-delay",
-		"--max-time", "--on-failure", "--dead-letter",	  "-- COMMAND",	  "-g, --group",
-		"--from",     "--durable",    "--remove-group",	  "shm-consume",  NULL
+		COMMON_WORDS,	  "-c, --count",   "-e, --exit-empty",
+		"-f, --follow",	  "--idle",	   "--peek",
+		"--tap",	  "-b, --batch",   "-j, --jobs",
+		"--retries",	  "--retry-delay", "--max-time",
+		"--on-failure",	  "--dead-letter", "-- COMMAND",
+		"-g, --group",	  "--from",	   "--durable",
+		"--remove-group", "shm-consume",   NULL
 	};
 
 	expect_help("shm-produce", produce);
