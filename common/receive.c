@@ -709,6 +709,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 	struct cursor delivered = channel->delivered_end;
 	struct record record;
 
+	channel->batching = false; /* what is left of a part was delivered: not for batch_share() */
 	if (done > 0 && done >= channel->delivered_messages) {
 		delivery_done(channel);
 	} else if (done > 0 &&

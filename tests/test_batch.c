@@ -95,6 +95,26 @@ Test(batch, who_gives_back_gives_back_what_was_delivered, .timeout = 60)
 	pair_end(&pair, &pair.consumer, QUICK + 1);
 }
 
+/* Also beside others, who get what was only claimed as if it had not been. */
+Test(batch, the_rest_of_a_block_that_is_given_back_has_been_delivered, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct agent producer = agent_start(), consumer = agent_start(), other = agent_start();
+
+	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&producer, "ok", "block 4 w");
+	agent_expect(&consumer, "ok 1 4 8 1 FL- w;w;w;w;", "receive dontwait");
+	agent_expect(&other, "ok", "attach consumer %s", name);
+	agent_expect(&consumer, "ok", "give 2");
+	agent_expect(&other, "ok 3 2 4 2 FL- w;w;", "receive dontwait");
+	agent_expect(&other, "ok", "acknowledge");
+	agent_quit(&consumer);
+	agent_quit(&other);
+	agent_quit(&producer);
+	cr_assert(!object_exists(name));
+}
+
 Test(batch, what_is_acknowledged_is_room_for_a_producer_that_does_not_wait, .timeout = 60)
 {
 	char name[NAME_SIZE];
