@@ -49,15 +49,18 @@ static void state_set(struct group *group, uint32_t clear, uint32_t set)
 	atomic_store_explicit(&group->state, (state & ~clear) | set, memory_order_release);
 }
 
-/* The idle name is written, then the state says that it counts. */
-static void group_rename(struct group *group, const char *name)
+/*
+ * The idle name is written, then the state says that it counts, and what else it is from now
+ * on: a durable group whose name only was changed would be one more of that name, for ever.
+ */
+static void group_rename(struct group *group, const char *name, uint32_t clear, uint32_t set)
 {
 	uint32_t other = ~atomic_load(&group->state) & GROUP_NAME;
 	char *idle = group->names[other != 0];
 
 	memset(idle, 0, GROUP_NAME_SIZE);
 	strncpy(idle, name, GROUP_NAME_SIZE - 1);
-	state_set(group, GROUP_NAME, other);
+	state_set(group, GROUP_NAME | clear, other | set);
 }
 
 static void group_end(struct consumers *consumers, int index)
@@ -180,8 +183,7 @@ void group_discard(struct channel *channel, struct group *group)
 	struct consumers *consumers = consumers_of(channel);
 
 	group_begin_newest(channel, group);
-	group_rename(group, "");
-	state_set(group, GROUP_LIFE | GROUP_DURABLE, GROUP_LEFT);
+	group_rename(group, "", GROUP_LIFE | GROUP_DURABLE, GROUP_LEFT);
 	groups_tidy(consumers);
 	head_advance(consumers);
 }
@@ -260,7 +262,7 @@ static int group_make(struct channel *channel, const char *name)
 	int index = group_keeper(consumers);
 
 	if (index != GROUP_NONE && group_over(consumers, &consumers->groups[index])) {
-		group_rename(&consumers->groups[index], name);
+		group_rename(&consumers->groups[index], name, 0, 0);
 		return index;
 	}
 	index = __builtin_ctz(~used);
