@@ -8,6 +8,7 @@
 # make bench      how fast, beside others, see tests/bench/bench.mk; make bench-quick
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall
 #
+# Without libinih there are no configuration files, without libjansson no JSON; the tools say so.
 # CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
 
 ifneq ($(shell uname -s),Linux)
@@ -28,8 +29,19 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-fr
 
 warnings := -Wall -Wextra -Wconversion -Wshadow -Wvla
 required := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -pthread $(warnings) $(SANFLAGS)
-compile = $(CC) $(required) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-link = $(CC) -pthread $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS) -lrt
+# Linked in where there is an archive of it: two more shared objects would add to each start.
+library_file = $(or $(wildcard $(shell $(CC) -print-file-name=lib$(1).a)),$(if $(shell $(CC) -print-file-name=lib$(1).so | grep /),-l$(1)))
+inih := $(call library_file,inih)
+jansson := $(call library_file,jansson)
+features := $(if $(inih),-DWITH_INIH) $(if $(jansson),-DWITH_JANSSON)
+ifneq ($(findstring musl-gcc,$(CC)),)
+# Those of the system are for its own C library: their headers, and what musl does not have.
+features += -I$(BUILD)/include
+foreign_headers := $(addprefix $(BUILD)/include/,$(if $(inih),ini.h) $(if $(jansson),jansson.h jansson_config.h))
+fortified := $(BUILD)/obj/tests/fortified.o
+endif
+compile = $(CC) $(required) $(features) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+link = $(CC) -pthread $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(inih) $(jansson) -lrt
 
 ifeq ($(V),1)
 say = $(1)
@@ -52,6 +64,11 @@ $(BUILD)/shm-produce: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard producer
 	$(call say,$(link),LD)
 $(BUILD)/shm-consume: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard consumer/*.c))) $(library)
 	$(call say,$(link),LD)
+$(tools): $(fortified)
+$(library_objects): | $(foreign_headers)
+$(foreign_headers):
+	@mkdir -p $(@D)
+	@ln -sf /usr/include/$(@F) $@
 $(library): $(library_objects)
 	@rm -f $@
 	$(call say,$(AR) rcs $@ $^,AR)

@@ -27,8 +27,20 @@ enum cli_exit {
 	CLI_NOT_FOUND = 127
 };
 
-/* Options without a letter. The tools' own start at CLI_KEY_TOOL. */
-enum cli_key { CLI_KEY_OWNER = 256, CLI_KEY_NEW, CLI_KEY_SPIN, CLI_KEY_TOOL };
+/* Options without a letter: each room that brings rows of its own has a hundred keys. */
+enum cli_key {
+	CLI_KEY_OWNER = 256,
+	CLI_KEY_NEW,
+	CLI_KEY_SPIN,
+	CLI_KEY_JSON,
+	CLI_KEY_CONFIG = 300,	/* config.h */
+	CLI_KEY_PROGRESS = 400, /* progress.h */
+	CLI_KEY_TRACE = 500,	/* trace.h */
+	CLI_KEY_FORMAT = 600,	/* format.h, framing */
+	CLI_KEY_LOOK = 700,	/* look.h */
+	CLI_KEY_TOOL = 1000,	/* the tool's own */
+	CLI_KEY_WORK = 1100	/* work.h */
+};
 
 struct cli_option {
 	int key; /* its letter, or a cli_key */
@@ -67,6 +79,8 @@ struct cli_option {
 	  "the whole input is one message, and nothing is\n"                \
 	  "written between messages [\\n]" },                               \
 	{ '0', "null", NULL, "the same as -D '\\0'" },                      \
+	{ CLI_KEY_JSON, "json", NULL,                                       \
+	  "what is told about the channel is JSON, not text" },             \
 	{ 'q', "quiet", NULL, "no notes; errors are still printed" },       \
 	{ 'v', "verbose", NULL, "tell what happens on standard error" },    \
 	{ 'h', "help", NULL, "print this help" },                           \
@@ -89,6 +103,7 @@ struct cli_settings {
 	struct delimiter delimiter;
 	bool size_given;
 	bool dashes; /* the operands follow "--" */
+	bool json;
 	bool quiet;
 	bool verbose;
 };
@@ -106,6 +121,13 @@ void cli_begin(struct cli_settings *settings, const struct cli_tool *tool);
 /* Numbers; a bad one is a usage error that names the option. */
 uint64_t cli_seconds(const struct cli_settings *settings, const char *option, const char *text);
 uint64_t cli_count(const struct cli_settings *settings, const char *option, const char *text);
+
+/* The common ones; a bad one is a usage error. The delimiter's escapes are taken apart. */
+uint64_t cli_parse_size(const struct cli_settings *settings, const char *text);
+mode_t cli_parse_mode(const struct cli_settings *settings, const char *text);
+uid_t cli_parse_owner(const struct cli_settings *settings, const char *text);
+uint64_t cli_parse_spin(const struct cli_settings *settings, const char *text);
+void cli_parse_delimiter(struct cli_settings *settings, const char *text);
 
 /* A whole number from `least` to `most`. */
 uint64_t cli_number(const struct cli_settings *settings, const char *option, const char *text,
@@ -133,6 +155,10 @@ __attribute__((format(printf, 2, 3))) void cli_story(const struct cli_settings *
 /* Prints one line and a pointer to --help; exits 2. */
 __attribute__((format(printf, 2, 3), noreturn)) void
 cli_usage_error(const struct cli_settings *settings, const char *format, ...);
+
+/* An option that this build has no library for: says so, and exits 1. */
+__attribute__((noreturn)) void cli_not_built(const struct cli_settings *settings,
+					     const char *option, const char *library);
 
 /* Writes a message for people: escaped, at most 64 bytes of it. Returns buffer. */
 enum { CLI_EXCERPT_MAX = 64 * 4 + 4 };

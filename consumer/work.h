@@ -40,7 +40,7 @@ struct work {
 
 /* Rows of the tool's option table. */
 enum work_key {
-	WORK_KEY_RETRIES = CLI_KEY_TOOL + 100,
+	WORK_KEY_RETRIES = CLI_KEY_WORK,
 	WORK_KEY_RETRY_DELAY,
 	WORK_KEY_MAX_TIME,
 	WORK_KEY_ON_FAILURE,

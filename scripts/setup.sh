@@ -12,15 +12,15 @@ die() {
 
 optional=no
 case "$#:${1-}" in
-1:build) needs='compiler make' ;;
-1:test) needs='compiler make criterion' ;;
+1:build) needs='compiler make inih jansson' ;;
+1:test) needs='compiler make inih jansson criterion' ;;
 1:ci)
-	needs='compiler make criterion sanitizers clang clang-sanitizers musl clang-format shellcheck mandoc'
+	needs='compiler make inih jansson criterion sanitizers clang clang-sanitizers musl clang-format shellcheck mandoc'
 	needs="$needs clang-fuzzer valgrind clang-tidy cppcheck pkill spin"
 	;;
 1:bench)
 	# Whom to compare with, and what draws and computes. The benchmark leaves out what is not there.
-	needs='compiler make c++ zeromq nng libqb boost iceoryx iox-roudi gnuplot jq pv mbuffer socat'
+	needs='compiler make inih jansson c++ zeromq nng libqb boost iceoryx iox-roudi gnuplot jq pv mbuffer socat'
 	optional=yes
 	;;
 *)
@@ -67,6 +67,8 @@ has() {
 	clang-sanitizers) compiles clang -fsanitize=thread "$plain" ;;
 	clang-fuzzer) compiles clang -fsanitize=fuzzer "$fuzzed" ;;
 	musl) compiles musl-gcc '' "$plain" ;;
+	inih) includes "${CC:-cc} -x c" ini.h ;;
+	jansson) includes "${CC:-cc} -x c" jansson.h ;;
 	c++) command -v "${CXX:-g++}" >/dev/null ;;
 	zeromq) includes "${CC:-cc} -x c" zmq.h ;;
 	nng) includes "${CC:-cc} -x c" nng/nng.h ;;
@@ -92,6 +94,12 @@ packages_of() {
 	apt-get:criterion) echo libcriterion-dev ;;
 	dnf:criterion) echo libcriterion-devel ;;
 	apk:criterion) echo criterion-dev ;;
+	apt-get:inih) echo libinih-dev ;;
+	dnf:inih) echo inih-devel ;;
+	apk:inih) echo inih-dev ;;
+	apt-get:jansson) echo libjansson-dev ;;
+	dnf:jansson) echo jansson-devel ;;
+	apk:jansson) echo jansson-dev ;;
 	apt-get:sanitizers) echo gcc libc6-dev ;;
 	dnf:sanitizers) echo libasan libubsan ;;
 	apt-get:musl) echo musl-tools ;;

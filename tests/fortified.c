@@ -1,0 +1,27 @@
+/*
+ * Archives that were made for glibc with _FORTIFY_SOURCE, and are linked with musl to see that
+ * the tools run on it, want these. Never part of a build for the system's own C library.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+int __vsnprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, va_list list);
+int __snprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, ...);
+
+int __vsnprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, va_list list)
+{
+	(void)flag;
+	return vsnprintf(to, size < room ? size : room, format, list);
+}
+
+int __snprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, ...)
+{
+	va_list list;
+	int length;
+
+	va_start(list, format);
+	length = __vsnprintf_chk(to, size, flag, room, format, list);
+	va_end(list);
+	return length;
+}
