@@ -1,6 +1,7 @@
 #include "spin.h"
 
 #include <stddef.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "channel.h"
@@ -18,7 +19,10 @@ enum {
 	SPIN_MOST_NS = 100000,
 	SPIN_FIXED_MAX_NS = 100000000, /* deadlines and the dead are not looked at meanwhile */
 	FAILURES_MAX = 6,
-	LOOKS = 64
+	LOOKS = 64,
+	ROUNDS = 512, /* of LOOKS: two milliseconds or so, less than a turn of the scheduler */
+	REST_LEAST = 64,
+	REST_MOST = 4096
 };
 
 void spin_init(struct spin *spin, uint64_t ns)
@@ -55,11 +59,35 @@ static bool several_processors(void)
 	return count != 1;
 }
 
+/*
+ * Whoever is taken off its processor while it spins takes the time from a neighbour that has
+ * something to do: the program before us in a pipeline, say. One that is left alone pays a system
+ * call for each two milliseconds of spinning.
+ */
+static void neighbours_look(struct spin *spin)
+{
+	struct rusage usage;
+	long before = spin->preempted;
+
+	spin->rounds = 0;
+	if (getrusage(RUSAGE_THREAD, &usage) != 0)
+		return;
+	spin->preempted = usage.ru_nivcsw + 1;
+	if (before == 0 || spin->preempted == before) {
+		spin->rest_longer = REST_LEAST;
+		return;
+	}
+	spin->resting = spin->rest_longer;
+	if (spin->rest_longer < REST_MOST)
+		spin->rest_longer *= 2;
+}
+
 /* Spinning went on for so long: may it still? The first time it only notes the time. */
 static bool spin_goes_on(struct spin *spin, uint64_t limit_ns)
 {
 	uint64_t now = clock_now_ns();
 
+	spin->rounds++;
 	if (spin->began_ns == 0)
 		spin->began_ns = now;
 	return now - spin->began_ns < limit_ns;
@@ -68,6 +96,8 @@ static bool spin_goes_on(struct spin *spin, uint64_t limit_ns)
 static uint64_t spin_limit(struct spin *spin)
 {
 	spin->began_ns = 0;
+	if (!spin->fixed && spin->rounds >= ROUNDS)
+		neighbours_look(spin);
 	if (!spin->fixed && spin->resting > 0) {
 		spin->resting--;
 		return SPIN_LEAST_NS;
@@ -144,5 +174,6 @@ void spin_learn(struct spin *spin)
 	if (spin->limit_ns == SPIN_MOST_NS && spin->failures < FAILURES_MAX)
 		spin->failures++;
 	spin->limit_ns = SPIN_MOST_NS;
-	spin->resting = (1U << spin->failures) - 1;
+	if (spin->resting < (1U << spin->failures) - 1)
+		spin->resting = (1U << spin->failures) - 1;
 }

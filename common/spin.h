@@ -16,7 +16,11 @@ struct spin {
 	uint64_t began_ns; /* when this wait did; 0: the clock was not needed */
 	unsigned
 		failures; /* in a row: it slept, and woke so soon that spinning had seemed to pay */
-	unsigned resting; /* waits that spin the least only, after such failures */
+	unsigned resting; /* waits that spin the least only, after such failures, ... */
+	/* ... or because somebody else wants the processor: */
+	unsigned rounds;      /* of spinning since that was last looked at */
+	long preempted;	      /* how often we had been then; 0: never looked */
+	unsigned rest_longer; /* waits to rest the next time it is so */
 };
 
 /* 0: learns. CHANNEL_SPIN_OFF: never spins. Else it always spins for so many nanoseconds. */

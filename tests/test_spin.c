@@ -1,4 +1,6 @@
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -116,4 +118,38 @@ Test(spin, spinning_in_vain_again_and_again_becomes_rare, .timeout = 60)
 		cr_assert(spin_on_token(&spin, &token)); /* one success, and it tries again */
 	}
 	cr_assert_eq(spin.failures, 0);
+}
+
+static atomic_bool neighbour_may_go;
+
+static void *neighbour(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&neighbour_may_go)) {
+	}
+	return NULL;
+}
+
+/* Somebody with work to do on our processor gets it: we are taken off it, and spin no more. */
+Test(spin, makes_room_for_a_neighbour, .timeout = 60)
+{
+	struct spin spin;
+	pthread_t thread;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, neighbour, NULL), 0); /* it is there, too */
+	spin_init(&spin, 0);
+	while (spin.resting == 0) {
+		spin.limit_ns = 100000;
+		cr_assert(in_vain(&spin));
+	}
+	cr_assert_gt(spin.resting, 10);
+	atomic_store(&neighbour_may_go, true);
+	pthread_join(thread, NULL);
+	/* A soon end of a sleep does not shorten that. */
+	sleep_of(&spin, 10000);
+	cr_assert_gt(spin.resting, 10);
 }
