@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 enum {
 	READ_CHUNK = 65536,
+	PIPE_SIZE = 1 << 20,
 	POLL_MS = 1000, /* how often we look after the channel while no input comes */
 	NOWAIT_FLAG = 8 /* RWF_NOWAIT, for C libraries that do not know it */
 };
@@ -453,6 +455,8 @@ int frame_send(struct channel *channel, struct frame_input *input)
 	if (rc < 0)
 		return rc;
 	reader.regular = fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode);
+	/* Whoever writes into it is held up less often; it stays as it is if it is no pipe. */
+	fcntl(input->fd, F_SETPIPE_SZ, PIPE_SIZE);
 	/*
 	 * A file known to be longer than the ring need not fill our memory first. Who drops what
 	 * there is no room for has to know it by its first piece.
