@@ -72,7 +72,7 @@ mkdir -p "$out"
 machine >"$lines"
 if [ $quick = yes ]; then
 	part 'messages between two processes' "$out/bench" -r 3 -t 25 \
-		oneway:8 oneway:64 oneway:4096 oneway:65536 oneway:1048576 batch inplace pingpong asleep
+		oneway:8 oneway:64 oneway:4096 oneway:65536 oneway:1048576 ends batch inplace pingpong asleep
 	part 'the tools beside others' $here/tools.sh -r 3 -m 128
 	part 'how the cost grows' "$out/scale" -q -r 1
 else

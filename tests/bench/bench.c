@@ -59,8 +59,8 @@ static const struct known_peer {
 
 enum { PEERS = sizeof(known_peers) / sizeof(known_peers[0]) };
 
-static const char *const scene_names[SCENES] = { "oneway", "batch", "inplace", "pingpong",
-						 "asleep" };
+static const char *const scene_names[SCENES] = { "oneway",  "ends",	"batch",
+						 "inplace", "pingpong", "asleep" };
 
 static struct {
 	unsigned rounds;
@@ -68,7 +68,6 @@ static struct {
 	const char *only;
 	int processors[2]; /* -1: not pinned */
 	size_t ring_size;
-	bool whole;
 } options = { .rounds = 5, .measure_ns = 200 * NS_PER_MS, .processors = { 0, 1 } };
 
 /* One scene with one size: what to measure of each peer, and what came out. */
@@ -189,8 +188,7 @@ static void measure(const struct peer *peer, const struct cell *cell, struct res
 			     .scene = cell->scene,
 			     .message_size = cell->message_size,
 			     .warm_ns = options.measure_ns / 4,
-			     .measure_ns = options.measure_ns,
-			     .whole = options.whole };
+			     .measure_ns = options.measure_ns };
 	unsigned processes = (peer->flags & PEER_ALONE) != 0 ? 1 : 2;
 	pid_t pids[2] = { -1, -1 };
 
@@ -360,10 +358,9 @@ static void peers_list(void)
 
 _Noreturn static void usage(void)
 {
-	fprintf(stderr,
-		"usage: bench [-r ROUNDS] [-t MS] [-p PEER,...] [-c A,B|none] [-s BYTES] [-V] "
-		"[-l] [SCENE[:SIZE]]...\n"
-		"scenes: oneway batch inplace pingpong asleep\n");
+	fprintf(stderr, "usage: bench [-r ROUNDS] [-t MS] [-p PEER,...] [-c A,B|none] [-s BYTES] "
+			"[-l] [SCENE[:SIZE]]...\n"
+			"scenes: oneway ends batch inplace pingpong asleep\n");
 	exit(2);
 }
 
@@ -399,6 +396,7 @@ static unsigned cells_add(struct cell *cells[], unsigned count, const char *text
 {
 	static const size_t sizes[SCENES][8] = {
 		[ONEWAY] = { 8, 64, 512, 4096, 65536, 1 << 20 },
+		[ENDS] = { 65536, 1 << 20 },
 		[BATCH] = { 8 },
 		[INPLACE] = { 65536, 1 << 20 },
 		[PINGPONG] = { 64 },
@@ -445,7 +443,7 @@ int main(int argc, char *argv[])
 	bool well = true;
 	int option;
 
-	while ((option = getopt(argc, argv, "r:t:p:c:s:Vl")) != -1) {
+	while ((option = getopt(argc, argv, "r:t:p:c:s:l")) != -1) {
 		switch (option) {
 		case 'r':
 			options.rounds = (unsigned)number(optarg, 1, ROUNDS_MAX);
@@ -461,9 +459,6 @@ int main(int argc, char *argv[])
 			break;
 		case 's':
 			options.ring_size = number(optarg, 4096, UINT32_MAX);
-			break;
-		case 'V':
-			options.whole = true;
 			break;
 		case 'l':
 			peers_list();

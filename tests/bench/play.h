@@ -7,7 +7,11 @@
 #include "bench.h"
 #include "histogram.h"
 
-enum scene { ONEWAY, BATCH, INPLACE, PINGPONG, ASLEEP, SCENES };
+/*
+ * Of a message in ONEWAY every word is written by the sender and read by the receiver; in the
+ * other scenes, and in ENDS, which is the same otherwise, only the first, the middle and the last.
+ */
+enum scene { ONEWAY, ENDS, BATCH, INPLACE, PINGPONG, ASLEEP, SCENES };
 
 /* Shared by the driver and both processes. */
 struct control {
@@ -22,7 +26,6 @@ struct play {
 	enum scene scene;
 	size_t message_size;
 	uint64_t warm_ns, measure_ns;
-	bool whole; /* write and check every word, not just three */
 	struct control *control;
 	void *there, *back; /* the states of the two lines; `back` for PINGPONG only */
 };

@@ -71,7 +71,7 @@ way_socat() {
 	socat -u -b262144 "UNIX-CONNECT:$socket,retry=1000,interval=0.001" -
 	wait $!
 }
-# The limit: nothing in between.
+# The limits: nothing in between, and only the pipe that any program behind seq reads from.
 way_direct() {
 	cat <"${1:-/dev/stdin}"
 }
@@ -79,7 +79,7 @@ way_direct() {
 kind() {
 	case $1 in
 	shm) echo ours ;;
-	direct) echo limit ;;
+	direct | pipe) echo limit ;;
 	*) echo peer ;;
 	esac
 }
@@ -134,6 +134,9 @@ numbers() {
 numbers_direct() {
 	seq "$count" >/dev/null
 }
+numbers_pipe() {
+	seq "$count" | cat >/dev/null
+}
 same() {
 	if ! "way_$1" "$2" | cmp - "$2" || ! seq 100000 | "way_$1" '' | cmp - <(seq 100000); then
 		echo "tools: $1 brought other bytes" >&2
@@ -163,11 +166,13 @@ report() {
 	done
 }
 
-# lines BYTES: a file of lines of that many bytes, newline included.
+# lines BYTES: a file of lines of that many bytes, newline included. Written in large pieces: what
+# is read from the page cache comes as fast as the pieces are large that it went in.
 lines() {
 	local line
 	line=$(printf '%*s' $(($1 - 1)) '' | tr ' ' x)
-	yes "$line" | head -c $((mib << 20)) >"$scratch/lines.$1" || [ "${PIPESTATUS[1]}" -eq 0 ]
+	yes "$line" | dd of="$scratch/lines.$1" bs=1M count="$mib" iflag=fullblock status=none ||
+		[ "${PIPESTATUS[1]}" -eq 0 ]
 }
 
 for size in 7 100 700; do
@@ -184,6 +189,7 @@ for ((round = 0; round < rounds; round++)); do
 		[ "$way" = direct ] || take count "$way" counted "$way" "$file"
 		if [ "$way" = direct ]; then
 			take seq direct numbers_direct
+			take seq pipe numbers_pipe
 		else
 			take seq "$way" numbers "$way"
 		fi
@@ -195,7 +201,7 @@ for ((round = 0; round < rounds; round++)); do
 done
 report file $((mib << 20)) "${ways[@]}"
 report count $((mib << 20)) "${ways[@]}"
-report seq "$(seq "$count" | wc -c)" "${ways[@]}"
+report seq "$(seq "$count" | wc -c)" "${ways[@]}" pipe
 report file-7 $((mib << 20)) shm
 report file-700 $((mib << 20)) shm
 
