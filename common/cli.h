@@ -81,6 +81,9 @@ struct cli_option {
 	{ '0', "null", NULL, "the same as -D '\\0'" },                      \
 	{ CLI_KEY_JSON, "json", NULL,                                       \
 	  "what is told about the channel is JSON, not text" },             \
+	{ CLI_KEY_TRACE, "trace", "FILE",                                   \
+	  "append what happens, with times, to FILE: a picture\n"           \
+	  "for Perfetto; several processes can share it" },                 \
 	{ 'q', "quiet", NULL, "no notes; errors are still printed" },       \
 	{ 'v', "verbose", NULL, "tell what happens on standard error" },    \
 	{ 'h', "help", NULL, "print this help" },                           \
@@ -104,6 +107,7 @@ struct cli_settings {
 	bool size_given;
 	bool dashes; /* the operands follow "--" */
 	bool json;
+	const char *trace; /* a file; NULL: none */
 	bool quiet;
 	bool verbose;
 };
@@ -173,6 +177,15 @@ enum cli_exit cli_channel_error(const struct cli_settings *settings, const struc
 
 /* Prints a note if the channel is not of the size that --size asked for. */
 void cli_check_size(const struct cli_settings *settings, const struct channel *channel);
+
+/* ---- the trace (cli_trace.c) ---- */
+
+/*
+ * Opens the file of --trace, if it was given, and makes the channels that are attached from now on
+ * write to it. Exits 1 if it cannot be opened. A file that cannot be written any more is reported
+ * once, and everything but the trace goes on.
+ */
+void cli_trace_open(struct cli_settings *settings);
 
 /* ---- signals (cli_signal.c) ---- */
 

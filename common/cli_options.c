@@ -146,6 +146,13 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 		case CLI_KEY_JSON:
 			settings->json = true;
 			break;
+		case CLI_KEY_TRACE:
+			if (strcmp(optarg, "-") == 0 || *optarg == '\0')
+				cli_usage_error(settings,
+						"bad trace \"%s\": it goes to a file of its own",
+						optarg);
+			settings->trace = optarg;
+			break;
 		case 'q':
 			settings->quiet = true;
 			break;

@@ -320,6 +320,7 @@ static void peek_check(void)
 					 { settings.channel.nonblock, "--nonblock" },
 					 { settings.channel.timeout_ns != 0, "--timeout" },
 					 { settings.channel.spin_ns != 0, "--spin" },
+					 { settings.trace != NULL, "--trace" },
 					 { work.delimited, "--batch" },
 					 { false, NULL } };
 
@@ -358,6 +359,7 @@ __attribute__((noreturn)) static void run_commands(void)
 	int status;
 
 	standard_streams_open();
+	cli_trace_open(&settings);
 	work.count = consumer.count;
 	work.idle_ns = consumer.idle_ns;
 	work.exit_empty = consumer.exit_empty;
@@ -442,6 +444,7 @@ int main(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	print_begin(&consumer.print, &settings, consumer.channel);
+	cli_trace_open(&settings);
 	cli_signals_catch(&settings, consumer.channel);
 	if (consumer.remove_group != NULL)
 		cli_end(cli_run(&settings, group_remove), false);

@@ -453,6 +453,7 @@ int main(int argc, char **argv)
 	}
 	settings.channel.waiting = tell_waiting;
 	hold_prepare();
+	cli_trace_open(&settings);
 	cli_signals_catch(&settings, producer.channel);
 	cli_story(&settings, "producer: preparing data...");
 	status = cli_run(&settings, produce);
