@@ -100,7 +100,7 @@ struct channel_options {
 	 */
 	void (*waiting)(const struct channel *channel);
 	const struct trace_sink *trace; /* who gets what happens, see trace.h; NULL: nobody */
-	uint64_t first_position; /* tests only: where positions start, a multiple of 8 */
+	uint64_t first_position;	/* tests only: where positions start, a multiple of 8 */
 };
 
 /* What an error was about. Fields that do not apply are 0. */

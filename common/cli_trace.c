@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -73,7 +74,7 @@ static void write_events(const struct trace_sink *sink, struct trace *trace,
 __attribute__((noreturn)) static void refuse(const char *cause)
 {
 	cli_error(file.settings, "cannot open trace \"%s\": %s", file.settings->trace, cause);
-	_exit(CLI_FAILED);
+	exit(CLI_FAILED);
 }
 
 /* Neither our standard streams nor those of the commands that we start. */

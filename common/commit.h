@@ -70,8 +70,8 @@ static inline struct mark *mark_current(struct channel *channel)
 }
 
 /*
- * send.c: notes that the record whose header is at tail is about to be committed. It needs to be told
- * nothing, so that who has no trace keeps nothing for it.
+ * send.c: notes that the record whose header is at tail is about to be committed. It needs to be
+ * told nothing, so that who has no trace keeps nothing for it.
  */
 __attribute__((cold)) void commit_trace(struct channel *channel);
 

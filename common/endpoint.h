@@ -135,12 +135,10 @@ static inline struct condition condition_ack(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
 
-	return (struct condition){ &producers->waiting_ack,
-				   producers->side.slots,
-				   NULL,
-				   channel->segment.asymmetric,
-				   channel->trace,
-				   TRACE_ACKNOWLEDGEMENT };
+	return (struct condition){
+		&producers->waiting_ack,     producers->side.slots, NULL,
+		channel->segment.asymmetric, channel->trace,	    TRACE_ACKNOWLEDGEMENT
+	};
 }
 
 /* producers: a consumer has attached */

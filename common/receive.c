@@ -58,9 +58,8 @@ static bool alone(struct channel *channel)
  * For the trace: what lies from where the claim begins up to `end`. Called before the record can be
  * overwritten; if it is damaged already, others say so.
  */
-static __attribute__((noinline, cold)) void claim_trace(struct channel *channel,
-							enum trace_kind kind, struct cursor end,
-							uint32_t messages)
+static __attribute__((noinline, cold)) void
+claim_trace(struct channel *channel, enum trace_kind kind, struct cursor end, uint32_t messages)
 {
 	struct claim_state state = claim_read(claim_held(channel));
 	/* Not tail_now(): what we have seen of it must not change here. */

@@ -359,12 +359,12 @@ __attribute__((noreturn)) static void run_commands(void)
 	int status;
 
 	standard_streams_open();
-	cli_trace_open(&settings);
 	work.count = consumer.count;
 	work.idle_ns = consumer.idle_ns;
 	work.exit_empty = consumer.exit_empty;
 	work.follow = consumer.follow;
 	cli_signals_catch(&settings, NULL);
+	cli_trace_open(&settings);
 	cli_story(&settings, "consumer: waiting for shared memory...");
 	status = crew_run(&work);
 	cli_story(&settings, "consumer: finishing process.");
@@ -444,8 +444,8 @@ int main(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	print_begin(&consumer.print, &settings, consumer.channel);
-	cli_trace_open(&settings);
 	cli_signals_catch(&settings, consumer.channel);
+	cli_trace_open(&settings);
 	if (consumer.remove_group != NULL)
 		cli_end(cli_run(&settings, group_remove), false);
 	if (!consumer.peek)

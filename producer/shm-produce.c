@@ -453,8 +453,8 @@ int main(int argc, char **argv)
 	}
 	settings.channel.waiting = tell_waiting;
 	hold_prepare();
-	cli_trace_open(&settings);
 	cli_signals_catch(&settings, producer.channel);
+	cli_trace_open(&settings);
 	cli_story(&settings, "producer: preparing data...");
 	status = cli_run(&settings, produce);
 	cli_story(&settings, "producer: finishing process.");

@@ -12,14 +12,14 @@ fail() {
 	exit 1
 }
 
-# Several events may stand in one line if there was a torn one before: that line goes.
+# A line that was left unfinished has no comma at its end, or another one's event behind it.
 finish() {
 	awk '
-	/^\{.*\},$/ && !/\}\}\},\{|\}\},?\{"name"/ {
+	BEGIN { print "[" }
+	/^{"name":"[^"]*","ph":"[A-Za-z]","pid":.*},$/ && gsub(/"ph":/, "&") == 1 {
 		if (held != "") print held ","
 		held = substr($0, 1, length($0) - 1)
 	}
-	BEGIN { print "[" }
 	END { if (held != "") print held; print "]" }
 	' "$1"
 }

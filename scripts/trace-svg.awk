@@ -27,10 +27,11 @@ function add(kind, lane, from, to, name) {
 }
 
 BEGIN {
-	LEFT = 24; RIGHT = 976; WIDTH = 1000; HEIGHT = 424
+	CONVFMT = "%.12g" # times are indices, too
+	LEFT = 24; RIGHT = 976; WIDTH = 1000; HEIGHT = 398
 	HIGH = 44 # of a lane
-	top["p"] = 142; top["c"] = 238
-	NEAR = 15 # between two labels that stand aslant
+	top["p"] = 118; top["c"] = 214
+	NEAR = 18 # between two labels that stand aslant
 }
 
 /"ph":"M"/ {
@@ -45,7 +46,8 @@ BEGIN {
 
 /"ph":/ {
 	lane = lane_of[number_of("pid")]
-	t = number_of("ts"); name = text_of("name"); phase = text_of("ph")
+	if (base == "") base = number_of("ts")
+	t = number_of("ts") - base; name = text_of("name"); phase = text_of("ph")
 	if (phase == "B") {
 		depth[lane]++
 		open_at[lane, depth[lane]] = t
@@ -108,7 +110,7 @@ function text(class, x, y, words) {
 }
 
 function time_text(us) {
-	if (us >= 1000) return sprintf("%.1f ms", us / 1000)
+	if (us >= 1000) return sprintf("%.2f ms", us / 1000)
 	return sprintf(us >= 10 ? "%.0f µs" : "%.1f µs", us)
 }
 
@@ -129,7 +131,7 @@ function span_names(   i, k, middle) {
 		i = pending[k]
 		middle = (at[froms[i]] + at[tos[i]]) / 2
 		text(kinds[i] ~ /^wait/ ? "inside" : "inside small", middle, \
-		     top[lanes[i]] + (kinds[i] ~ /^wait/ ? HIGH / 2 + 4 : HIGH + (lanes[i] == "p" ? 13 : -HIGH - 5)), \
+		     top[lanes[i]] + (kinds[i] ~ /^wait/ ? HIGH / 2 + 4 : -5), \
 		     names[i])
 	}
 }
@@ -155,7 +157,7 @@ function arrows(   id, from, to, y0, y1) {
 		y0 = arrow_from[id] == "p" ? top["p"] + HIGH : top["c"]
 		y1 = arrow_to[id] == "p" ? top["p"] + HIGH + 3 : top["c"] - 3
 		printf "<path class=\"arrow\" marker-end=\"url(#head)\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n", from, y0, to, y1
-		text("wake", (from + to) / 2 + 7, (y0 + y1) / 2 + 4, "wake")
+		text("wake", (from + to) / 2 + 9, (y0 + y1) / 2 + (y1 > y0 ? -3 : 13), "wake")
 	}
 }
 
@@ -174,8 +176,8 @@ function axis(y,   i, x, last, words) {
 }
 
 function key(x, class, words) {
-	printf "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"14\" height=\"14\" rx=\"2\"/>\n", class, x, 394
-	text("key", x + 20, 405, words)
+	printf "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"14\" height=\"14\" rx=\"2\"/>\n", class, x, 368
+	text("key", x + 20, 379, words)
 }
 
 END {
@@ -206,12 +208,12 @@ END {
 	arrows()
 	instants()
 	span_names()
-	axis(360)
+	axis(336)
 	key(24, "sleep", "sleeps")
 	key(104, "producers", "holds the producers' lock")
 	key(290, "consumers", "holds the consumers' lock")
 	key(480, "waking", "wakes the other")
 	key(610, "life", "attaches, detaches")
-	text("key small", 760, 405, "The time is not to scale.")
+	text("key small", 760, 379, "The time is not to scale.")
 	print "</svg>"
 }

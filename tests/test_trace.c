@@ -318,6 +318,9 @@ Test(trace, shows_the_repair_after_one_who_died_with_a_lock, .timeout = 60)
 	WAIT_FOR(text_contains(file, "wait for consumers' lock"));
 	agent_kill(&dying);
 	cr_expect_eq(tool_end(&consumer), 0);
+	tool_free(&consumer);
+	/* It may have come while the kernel still had the dead one's other mutex. */
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e", "--trace", file), 0);
 	events = events_of(file);
 	expect_lanes(events, true);
 	cr_expect_not_null(event_find(events, 0, "repair (consumers' lock)", "B", 0));
@@ -583,6 +586,75 @@ Test(trace, refuses_what_is_not_a_trace_and_what_could_hold_up_messages, .timeou
 	fclose(stream);
 	expect_refused(file, 1, "it is complete");
 	expect_file("other", "[\n{}\n]\n");
+	folder_remove();
+}
+
+/* One event, or as much of it as was written. */
+static void event_write(FILE *file, const char *name, size_t cut)
+{
+	char line[256];
+	int size = snprintf(line, sizeof(line),
+			    "{\"name\":\"%s\",\"ph\":\"i\",\"pid\":1,\"tid\":1,\"cat\":\"channel\","
+			    "\"ts\":1.5,\"s\":\"t\",\"args\":{\"slot\":1}},\n",
+			    name);
+
+	fwrite(line, 1, cut > 0 ? cut : (size_t)size, file);
+}
+
+Test(trace, is_finished_without_what_a_killed_process_left_unfinished, .timeout = 60)
+{
+	static const char *const whole[] = { "a", "b", "d", "f" };
+	json_t *events, *event;
+	struct tool tool;
+	const char *path;
+	char *output;
+	size_t index;
+	FILE *file;
+
+	folder_make();
+	path = folder_file("trace.json");
+	file = fopen(path, "we");
+	fputs("[\n", file);
+	event_write(file, "a", 0);
+	event_write(file, "b", 0);
+	event_write(file, "torn early", 12); /* somebody else goes on in the same line */
+	event_write(file, "c", 0);
+	event_write(file, "d", 0);
+	event_write(file, "torn late", 70);
+	event_write(file, "e", 0);
+	event_write(file, "f", 0);
+	event_write(file, "torn at the end", 98);
+	fclose(file);
+	cr_expect_eq(tool_run(&tool, "scripts/trace-demo.sh", "-f", path), 0);
+	output = tool_output(&tool, NULL);
+	events = json_loads(output, 0, NULL);
+	cr_assert_not_null(events, "%s", output);
+	cr_expect_eq(json_array_size(events), 4);
+	json_array_foreach(events, index, event)
+		cr_expect_str_eq(string_of(event, "name"), whole[index]);
+	json_decref(events);
+	free(output);
+	tool_free(&tool);
+	folder_remove();
+}
+
+Test(trace, is_drawn_by_the_demonstration, .timeout = 120)
+{
+	struct tool tool;
+	json_t *events;
+
+	trace_needed();
+	folder_make();
+	cr_expect_eq(
+		tool_run(&tool, "sh", "-c", "BUILD=$TOOLS exec scripts/trace-demo.sh \"$DIR\""), 0);
+	events = json_load_file(folder_file("trace.json"), JSON_REJECT_DUPLICATES, NULL);
+	cr_assert_not_null(events);
+	expect_lanes(events, true);
+	json_decref(events);
+	cr_expect(text_contains(folder_file("handshake.svg"), "wait for data</text>"));
+	cr_expect(text_contains(folder_file("handshake.svg"), "commit 3</text>"));
+	cr_expect(text_contains(folder_file("handshake.svg"), "</svg>"));
+	tool_free(&tool);
 	folder_remove();
 }
 
