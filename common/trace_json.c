@@ -219,13 +219,15 @@ bool trace_json_built(void)
 
 size_t trace_json_names(const struct trace *trace, const char *tool, char *lines)
 {
-	(void)trace, (void)tool, (void)lines;
+	(void)trace, (void)tool;
+	*lines = '\0';
 	return 0;
 }
 
 size_t trace_json_event(const struct trace *trace, const struct trace_event *event, char *lines)
 {
-	(void)trace, (void)event, (void)lines;
+	(void)trace, (void)event;
+	*lines = '\0';
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -378,6 +379,8 @@ Test(trace, keeps_what_a_killed_process_had_written_before_it_slept, .timeout = 
 	cr_expect_eq(tool_run(&producer, "shm-produce", "-C", name, "--trace", file, "x"), 0);
 	events = events_of(file);
 	expect_lanes(events, false);
+	/* Not a second later, when it looked around. */
+	cr_expect_null(event_find(events, killed, "wait for data", "E", 0));
 	cr_expect_not_null(event_find(events, killed, "attach", "E", 0));
 	cr_expect_not_null(event_find(events, killed, "wait for data", "B", 0));
 	cr_expect_null(event_find(events, killed, "detach", "B", 0));
@@ -417,6 +420,60 @@ Test(trace, is_one_valid_file_when_many_begin_it_at_once, .timeout = 120)
 		json_decref(events);
 		unlink(file);
 	}
+	folder_remove();
+	object_remove(name);
+}
+
+/* Does the tool itself sleep, and has this file open? */
+static bool sleeps_with(const struct tool *tool, const char *file)
+{
+	char path[64], text[4096];
+	FILE *status;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)tool->pid);
+	status = fopen(path, "re");
+	if (status == NULL || fgets(text, sizeof(text), status) == NULL)
+		text[0] = '\0';
+	if (status != NULL)
+		fclose(status);
+	if (strstr(text, "(shm-produce) S") == NULL)
+		return false;
+	for (int fd = 0; fd < 32; fd++) {
+		ssize_t size;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)tool->pid, fd);
+		size = readlink(path, text, sizeof(text) - 1);
+		text[size > 0 ? size : 0] = '\0';
+		if (strcmp(text, file) == 0)
+			return true;
+	}
+	return false;
+}
+
+Test(trace, is_begun_by_one_while_the_others_wait, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	const char *file;
+	struct tool tool;
+	json_t *events;
+	int fd;
+
+	trace_needed();
+	folder_make();
+	file = folder_file("trace.json");
+	fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(flock(fd, LOCK_EX), 0); /* we are the first, and not done yet */
+	tool = tool_start("shm-produce", "-C", channel_name(name), "--trace", file, "x", NULL);
+	WAIT_FOR(tool_ended(&tool) || sleeps_with(&tool, file));
+	cr_expect_eq(write(fd, "[\n", 2), 2);
+	cr_assert_eq(flock(fd, LOCK_UN), 0);
+	cr_expect_eq(tool_end(&tool), 0);
+	events = events_of(file);
+	expect_lanes(events, true);
+	json_decref(events);
+	tool_free(&tool);
+	close(fd);
 	folder_remove();
 	object_remove(name);
 }
