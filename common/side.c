@@ -167,7 +167,6 @@ void side_unlock(struct channel *channel, enum channel_role role)
 {
 	trace_end(channel->trace, TRACE_LOCK, lock_of(role));
 	pthread_mutex_unlock(&locks_of(channel, role)->side.mutex);
-	trace_settle(channel->trace);
 	if (channel->broadcast_due) {
 		channel->broadcast_due = false;
 		endpoint_wake_all(channel);

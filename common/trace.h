@@ -1,8 +1,8 @@
 /*
  * What an endpoint does, with times: noted by its own thread in private memory, and handed
- * to a sink (the tools have one that makes a file of it) when nothing is held and nobody
- * waits for us: before a sleep, when half of the memory is full, and at the end. Whoever is
- * killed takes with it what was noted since.
+ * to a sink (the tools have one that makes a file of it) when no lock is held and no wake is
+ * due: before a sleep, about once a second, when half of the memory is full, and at the end.
+ * Whoever is killed takes with it what was noted since.
  *
  * The time of what others can see the effect of (a commit, an acknowledgement) is taken just
  * before it takes effect, and a lock counts as held from after it was taken until before it is
@@ -126,7 +126,7 @@ static inline void trace_sleep(struct trace *trace)
 		trace_flush(trace);
 }
 
-/* Nothing is held: a good moment to make place, if there is need. */
+/* No lock is held and no wake is due: a good moment to make place, if there is need. */
 static inline void trace_settle(struct trace *trace)
 {
 	if (__builtin_expect(trace != NULL, 0) && trace->count > TRACE_EVENTS_MAX / 2)

@@ -4,7 +4,6 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 /* Nanoseconds stay exact in the double that the format wants, up to a hundred days of uptime. */
 enum { DIGITS = 16 };
@@ -131,7 +130,8 @@ static size_t line_write(json_t *object, char *line, size_t room)
 	json_decref(object);
 	if (size == 0 || size + 2 > room)
 		return 0;
-	memcpy(line + size, ",\n", 2);
+	line[size] = ',';
+	line[size + 1] = '\n';
 	return size + 2;
 }
 
