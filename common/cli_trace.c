@@ -115,7 +115,7 @@ static void begin_file(off_t size)
 		return;
 	}
 	if (pread(file.fd, first, 2, 0) != 2 || memcmp(first, "[\n", 2) != 0)
-		refuse("it exists and is not a trace: remove it, or name another file");
+		refuse("it exists and is not a trace: name another file");
 	if (pread(file.fd, last, 1, size - 1) != 1)
 		refuse(strerror(errno));
 	if (size > 2 && last[0] != '\n')

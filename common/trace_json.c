@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* Nanoseconds stay exact in the double that the format wants, up to a hundred days of uptime. */
+/* Microseconds with three decimals, as far as a double holds them: for eleven days of uptime. */
 enum { DIGITS = 16 };
 
 static const char *const phases[] = {
