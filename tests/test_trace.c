@@ -688,7 +688,9 @@ Test(trace, is_finished_without_what_a_killed_process_left_unfinished, .timeout 
 	cr_assert_not_null(events, "%s", output);
 	cr_expect_eq(json_array_size(events), 4);
 	json_array_foreach(events, index, event)
+	{
 		cr_expect_str_eq(string_of(event, "name"), whole[index]);
+	}
 	json_decref(events);
 	free(output);
 	tool_free(&tool);
