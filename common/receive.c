@@ -634,15 +634,15 @@ static bool tail_moves(struct channel *channel)
 				next, &channel->interrupted);
 }
 
+/* The same, with a trace, unless it does not spin at all. */
 static bool tail_moves_soon(struct channel *channel)
 {
+	struct trace *trace = channel->spin.limit_ns > 0 ? channel->trace : NULL;
 	bool moves;
 
-	if (channel->spin.limit_ns == 0)
-		return false;
-	trace_begin(channel->trace, TRACE_WAIT, TRACE_DATA_AWAKE);
+	trace_begin(trace, TRACE_WAIT, TRACE_DATA_AWAKE);
 	moves = tail_moves(channel);
-	trace_end(channel->trace, TRACE_WAIT, TRACE_DATA_AWAKE);
+	trace_end(trace, TRACE_WAIT, TRACE_DATA_AWAKE);
 	return moves;
 }
 
