@@ -13,8 +13,9 @@ cd "$(dirname "$0")/.."
 
 build=${BUILD:-build}
 # What is found here is not to depend on the environment.
-unset BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS SAN TOOLS V MAKEFLAGS SHM_CHANNEL TSAN_OPTIONS \
-	VALGRIND_OPTS
+unset BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS SAN TOOLS V MAKEFLAGS SHM_CHANNEL SHM_CONFIG \
+	TSAN_OPTIONS VALGRIND_OPTS
+export XDG_CONFIG_HOME=/nonexistent
 jobs=$(nproc)
 messages=300000
 scratch=$(mktemp -d)
