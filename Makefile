@@ -137,10 +137,13 @@ install: all
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 755 $(tools) '$(DESTDIR)$(BINDIR)'
 	$(INSTALL) -m 644 producer/shm-produce.1 consumer/shm-consume.1 '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man5'
+	$(INSTALL) -m 644 common/shm-channel.5 '$(DESTDIR)$(MANDIR)/man5'
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/shm-produce' '$(DESTDIR)$(BINDIR)/shm-consume'
 	rm -f '$(DESTDIR)$(MANDIR)/man1/shm-produce.1' '$(DESTDIR)$(MANDIR)/man1/shm-consume.1'
-	-rmdir '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)' '$(DESTDIR)$(PREFIX)/share' \
-		'$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(PREFIX)' 2>/dev/null
+	rm -f '$(DESTDIR)$(MANDIR)/man5/shm-channel.5'
+	-rmdir '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)' \
+		'$(DESTDIR)$(PREFIX)/share' '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(PREFIX)' 2>/dev/null
 clean:
 	rm -rf build
