@@ -15,8 +15,8 @@ enum { PLACES_MAX = 4 };
 /* A file that was looked for. */
 struct place {
 	const char *path;
-	const char *by; /* who has named it; "": it is a usual one */
-	bool missing;
+	const char *by;	   /* who has named it; "": it is a usual one */
+	const char *state; /* why it was passed over; "": it was not */
 };
 
 /* An option that a file says. */
@@ -332,7 +332,7 @@ const char *cli_config_places(const struct cli_settings *settings, char *buffer,
 	for (size_t i = 0; i < config->place_count && used < size; i++)
 		used += (size_t)snprintf(buffer + used, size - used, "%s\"%.300s\"%s",
 					 i > 0 ? ", " : "", config->places[i].path,
-					 config->places[i].missing ? " (not there)" : "");
+					 config->places[i].state);
 	return buffer;
 }
 
@@ -344,10 +344,13 @@ static void place_read(struct cli_settings *settings, const char *path, const ch
 	struct config_fault fault;
 	int rc = config_read(&config->read, path, &fault);
 
-	*place = (struct place){ .path = path, .by = by };
-	/* Another user's home, as under su(1), may be closed to us. */
-	if (*by == '\0' && (rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES)) {
-		place->missing = true;
+	*place = (struct place){ .path = path, .by = by, .state = "" };
+	if (*by == '\0' && (rc == -ENOENT || rc == -ENOTDIR)) {
+		place->state = " (not there)";
+		return;
+	}
+	if (*by == '\0' && rc == -EACCES) { /* another user's home, as under su(1) */
+		place->state = " (closed to this user)";
 		return;
 	}
 	if (rc == CONFIG_BAD)

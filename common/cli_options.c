@@ -125,7 +125,7 @@ __attribute__((noreturn)) static void long_option_refuse(const struct cli_settin
 		cli_usage_error(settings, "option \"--%s\" is ambiguous: %s", name, list);
 	other = other_tool_option(name);
 	if (other != NULL)
-		cli_usage_error(settings, "unknown option \"--%s\": it is one of %s", name,
+		cli_usage_error(settings, "unknown option \"--%s\": it belongs to %s", name,
 				other->tool);
 	nearest_begin(&nearest, name);
 	for (const struct cli_option *option = tool->options; option->key != 0; option++)

@@ -398,7 +398,7 @@ static void inputs_check(void)
 
 	for (int i = 0; i < producer.file_count; i++) {
 		if (strcmp(producer.files[i], "-") == 0) {
-			if (producer.message_count > 0)
+			if (producer.message_count > 0 || producer.configured.count > 0)
 				cli_usage_error(
 					&settings,
 					"with a MESSAGE standard input is not read: \"-i -\"");

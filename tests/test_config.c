@@ -865,6 +865,8 @@ Test(config, a_message_that_cannot_be_sent_sends_nothing, .timeout = 60)
 	REFUSE(2, "no message \"good\" in no file", "shm-produce", "-F", "", "--message", "good");
 	REFUSE(2, "--message", "shm-produce", "-F", path, "--message", "good", "--hold", "--",
 	       "true");
+	REFUSE(2, "standard input is not read", "shm-produce", "-F", path, "--message", "good",
+	       "-i", "-");
 	cr_assert(!object_exists(name));
 	folder_remove();
 }

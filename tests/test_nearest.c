@@ -136,8 +136,8 @@ Test(nearest, a_mistyped_option_is_answered_with_the_right_one, .timeout = 60)
 	refuse("\"--tiemout\"; did you mean \"--timeout\"?", "shm-consume", "--tiemout=3");
 	refuse("\"--folow\"; did you mean \"--follow\"?", "shm-consume", "--folow");
 	refuse("unknown option \"--bogus\" (", "shm-produce", "--bogus");
-	refuse("unknown option \"--follow\": it is one of shm-consume", "shm-produce", "--follow");
-	refuse("unknown option \"--wait-ack\": it is one of shm-produce", "shm-consume",
+	refuse("unknown option \"--follow\": it belongs to shm-consume", "shm-produce", "--follow");
+	refuse("unknown option \"--wait-ack\": it belongs to shm-produce", "shm-consume",
 	       "--wait-ack");
 	refuse("unknown option \"--\\x1bred\"", "shm-consume", "--\x1bred");
 	cr_assert(!object_exists(name));
