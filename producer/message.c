@@ -20,11 +20,12 @@ static void out_of_memory(const struct cli_settings *settings)
 
 void message_name(const struct cli_settings *settings, struct message_list *list, const char *name)
 {
-	const char **names = realloc(list->names, ((size_t)list->count + 1) * sizeof(*names));
+	const char **names;
 
 #ifndef WITH_INIH
 	cli_not_built(settings, "--message", "libinih");
 #endif
+	names = realloc(list->names, ((size_t)list->count + 1) * sizeof(*names));
 	if (names == NULL)
 		out_of_memory(settings);
 	list->names = names;

@@ -556,7 +556,7 @@ Test(config, no_byte_is_lost_in_silence, .timeout = 60)
 	REFUSE(2, part, "shm-produce", "-F", path, "x");
 	/* the longest line that is taken, and one more */
 	for (int i = 0; i < 2; i++) {
-		size_t size = (size_t)(198 + i);
+		size_t size = 198 + (size_t)i;
 
 		memset(line, 'k', sizeof(line));
 		memcpy(line, "key = ", 6);
