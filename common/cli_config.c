@@ -345,7 +345,7 @@ static void place_read(struct cli_settings *settings, const char *path, const ch
 	int rc = config_read(&config->read, path, &fault);
 
 	*place = (struct place){ .path = path, .by = by, .state = "" };
-	if (*by == '\0' && (rc == -ENOENT || rc == -ENOTDIR)) {
+	if (*by == '\0' && (rc == -ENOENT || rc == -ENOTDIR || rc == -ENAMETOOLONG)) {
 		place->state = " (not there)";
 		return;
 	}
