@@ -27,7 +27,8 @@ VARIANT := $(patsubst -%,%,$(filter-out cc,$(notdir $(firstword $(CC))))$(if $(S
 BUILD ?= $(if $(VARIANT),build/$(VARIANT),build)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
-warnings := -Wall -Wextra -Wconversion -Wshadow -Wvla
+# Rows of the option tables leave out what they do not have.
+warnings := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wno-missing-field-initializers
 required := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -pthread $(warnings) $(SANFLAGS)
 # Linked in where there is an archive of it: two more shared objects would add to each start.
 library_file = $(or $(wildcard $(shell $(CC) -print-file-name=lib$(1).a)),$(if $(shell $(CC) -print-file-name=lib$(1).so | grep /),-l$(1)))
@@ -136,10 +137,13 @@ install: all
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 755 $(tools) '$(DESTDIR)$(BINDIR)'
 	$(INSTALL) -m 644 producer/shm-produce.1 consumer/shm-consume.1 '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man5'
+	$(INSTALL) -m 644 common/shm-channel.5 '$(DESTDIR)$(MANDIR)/man5'
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/shm-produce' '$(DESTDIR)$(BINDIR)/shm-consume'
 	rm -f '$(DESTDIR)$(MANDIR)/man1/shm-produce.1' '$(DESTDIR)$(MANDIR)/man1/shm-consume.1'
-	-rmdir '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)' '$(DESTDIR)$(PREFIX)/share' \
-		'$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(PREFIX)' 2>/dev/null
+	rm -f '$(DESTDIR)$(MANDIR)/man5/shm-channel.5'
+	-rmdir '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)' \
+		'$(DESTDIR)$(PREFIX)/share' '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(PREFIX)' 2>/dev/null
 clean:
 	rm -rf build

@@ -30,22 +30,36 @@ static const struct cli_option options[] = {
 	  "message, the consumers of one share them" },
 	{ KEY_FROM, "from", "oldest|newest",
 	  "where a new group begins: with the oldest message\n"
-	  "that is still there, or the next one [oldest]" },
+	  "that is still there, or the next one [oldest]",
+	  .standard = "oldest" },
 	{ KEY_DURABLE, "durable", NULL,
 	  "the group stays, and misses nothing, when its last\n"
 	  "consumer has left" },
 	{ KEY_REMOVE_GROUP, "remove-group", "NAME",
 	  "end a group that has no consumers, with what it\n"
-	  "has not taken, and exit" },
+	  "has not taken, and exit",
+	  .once = true },
 	{ KEY_PEEK, "peek", NULL,
 	  "print what is there, what --group has not taken, and\n"
-	  "leave all as it is; never waits, never creates" },
+	  "leave all as it is; never waits, never creates",
+	  .once = true },
 	{ KEY_TAP, "tap", NULL,
 	  "print a copy of what is sent from now on, or with\n"
 	  "--from oldest of what is there, too, and take\n"
-	  "nothing; says what it missed as it was too slow" },
+	  "nothing; says what it missed as it was too slow",
+	  .once = true },
 	WORK_OPTIONS,
 	{ 0 }
+};
+
+/* What a file says for the usual case must not be in the way of another one. */
+static const struct cli_precedence precedences[] = {
+	{ "exit-empty", "follow idle" },
+	{ "follow", "exit-empty nonblock" },
+	{ "nonblock", "follow idle" },
+	{ "tap", "group durable exit-empty new batch" },
+	{ "peek", "durable from exit-empty follow idle new size mode nonblock timeout spin batch" },
+	{ NULL, NULL }
 };
 
 static const struct cli_tool tool = {
@@ -59,7 +73,8 @@ static const struct cli_tool tool = {
 	.options = options,
 	.statuses = "; of a COMMAND: 123 one failed for good, 125 was killed, 126 cannot be run,\n"
 		    "127 is not found",
-	.operands_last = true
+	.operands_last = true,
+	.precedences = precedences
 };
 
 static struct cli_settings settings;
@@ -428,6 +443,8 @@ int main(int argc, char **argv)
 		cli_usage_error(&settings, "--exit-empty stops, --follow does not");
 	if (settings.channel.nonblock && consumer.follow)
 		cli_usage_error(&settings, "--nonblock never waits, --follow does");
+	if (!consumer.follow && !cli_given(&settings, "idle"))
+		consumer.idle_ns = 0; /* a file's is for when it follows */
 	if (consumer.idle_ns != 0 && !consumer.follow)
 		cli_usage_error(&settings, "--idle goes with --follow");
 	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;
