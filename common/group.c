@@ -381,6 +381,12 @@ bool head_advance(struct consumers *consumers)
 	return true;
 }
 
+void groups_settle(struct consumers *consumers)
+{
+	groups_tidy(consumers);
+	head_advance(consumers);
+}
+
 bool groups_hold_claims(const struct consumers *consumers)
 {
 	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1)

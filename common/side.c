@@ -189,6 +189,8 @@ static int slot_bury(struct channel *channel, enum channel_role role, unsigned s
 		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
 	}
 	atomic_fetch_and(&side->attached, ~bit);
+	if (role == CHANNEL_CONSUMER)
+		groups_settle(consumers_of(channel)); /* its group may have been over but for it */
 	return 0;
 }
 
@@ -291,7 +293,7 @@ void side_leave(struct channel *channel)
 	atomic_store(&side->slots[channel->slot].tid, 0);
 	atomic_fetch_and(&side->attached, ~bit);
 	if (channel->role == CHANNEL_CONSUMER && !channel->options.observe)
-		groups_tidy(consumers_of(channel));
+		groups_settle(consumers_of(channel));
 	pthread_mutex_unlock(&locks_of(channel, channel->role)->alive[channel->slot].mutex);
 	channel->attached = false;
 }

@@ -21,10 +21,8 @@
  * tail, so no producer waits for a group that is over.
  *
  * Switches that remove a rule: RENAME_FIRST (a removed group's name, then its durability),
- * NO_FORGET (whom a slot belonged to), NO_KEEPER (the last group ends, too), KEEP_FIRST (of those
- * that are over, not the one that needs most), OWN_HEAD (head does not wait for other groups),
- * NO_REPAIR (of `next`, in the second group), STATE_FIRST (a new group's state before what is in
- * it), NO_TIDY (groups that are over do not end), ALWAYS_ENDS (also those that are durable),
+ * NO_FORGET (whom a slot belonged to), NO_KEEPER (the last group ends, too), OWN_HEAD (head does not wait for other groups),
+ * NO_REPAIR (of `next`, in the second group), NO_TIDY (groups that are over do not end), ALWAYS_ENDS (also those that are durable),
  * BEGIN_AT_ZERO (a new group, not where head is).
  */
 #ifndef CONSUMERS
@@ -180,11 +178,7 @@ inline group_keeper()
 		:: (groups_used & BIT(j)) != 0 && (state[j] & LIFE) != FREE && OVER(j) ->
 			claims_need(j);
 			if
-#ifdef KEEP_FIRST
-			:: n == NONE -> n = j; lowest = k
-#else
 			:: n == NONE || k < lowest -> n = j; lowest = k
-#endif
 			:: else
 			fi
 		fi;
@@ -349,9 +343,6 @@ inline group_find()
 /* group_fill(); `mine` is a free entry. */
 inline group_fill()
 {
-#ifdef STATE_FIRST
-	state[mine] = LEFT | (name * NAMED);
-#endif
 	members[mine] = 0;
 	owner[CLAIM(mine, 0)] = 0;
 	owner[CLAIM(mine, 1)] = 0;
