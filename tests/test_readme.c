@@ -101,3 +101,21 @@ Test(readme, broadcast, .timeout = 60)
 	example_end(&shell, "broadcast", true);
 	folder_remove();
 }
+
+Test(readme, peek, .timeout = 60)
+{
+	static const char *const files[] = { NULL };
+	struct tool shell = example_run("peek", files);
+
+	example_end(&shell, "peek", true);
+	folder_remove();
+}
+
+Test(readme, tap, .timeout = 60)
+{
+	static const char *const files[] = { NULL };
+	struct tool shell = example_run("tap", files);
+
+	example_end(&shell, "tap", true);
+	folder_remove();
+}
