@@ -203,7 +203,7 @@ inline delivery_done()
 			claim = NONE
 		}
 	:: else ->
-		/* from here on it has been used, and if we die it may come as if for the first time */
+		/* from here on it is done with: if we die it may come as if for the first time */
 		d_step { open = open & ~BIT(begin[claim]); least[begin[claim]] = 1
 #ifndef LIMIT_LATE
 			; LIMIT
@@ -245,7 +245,7 @@ inline receive_any()
 					claim = (owner[0] == FREE -> 0 : 1);
 					assert(owner[claim] == FREE);
 					begin[claim] = next;
-					limit[claim] = (batching && next + 1 < RECORDS -> next + 2 : next + 1);
+					limit[claim] = next + (batching && next + 1 < RECORDS -> 2 : 1);
 					together[claim] = false
 				};
 				atomic { owner[claim] = me + 1; attempts[claim] = 1 };
@@ -297,7 +297,7 @@ retried:			if
 					goto retried
 				fi
 			od;
-			/* channel_give_back(), hand_over(): nothing of it, or its first message is done */
+			/* channel_give_back(), hand_over(): nothing of it is done, or the first */
 			lock();
 			if
 			:: claim != NONE -> batching = false; upto = delivered;
@@ -310,11 +310,21 @@ retried:			if
 			:: else
 			fi;
 			attached = attached & ~BIT(me);
-			atomic { alive[me] = 0; mutex = 0; lives--; delivered = 0; adopted = false; batching = false }
+			atomic {
+				alive[me] = 0;
+				mutex = 0;
+				lives--;
+				delivered = 0;
+				adopted = false;
+				batching = false
+			}
 		od;
 		skip
 	} MORTAL(me);
-	d_step { lives = 0; claim = 0; delivered = 0; done = 0; upto = 0; s = 0; batching = false; adopted = false };
+	d_step {
+		lives = 0; claim = 0; delivered = 0; done = 0; upto = 0; s = 0;
+		batching = false; adopted = false
+	};
 	reap()
 }
 

@@ -4,10 +4,10 @@
  * claim.c, sequence_at() in group.c), kill -9 at any step.
  *
  * PRODUCERS producers with --when-full drop-old send MESSAGES messages each into a ring of
- * CAPACITY; one consumer in each of GROUPS groups claims up to two records at a time, uses them,
- * and may give back what it has in hand, or what it has not; if it dies, a newcomer follows. Each store to shared
- * memory is a step, and so is each read of a word that the other side writes meanwhile: tail, and
- * the marks. Waking is not looked at here.
+ * CAPACITY. One consumer in each of GROUPS groups claims up to two records at a time, uses them,
+ * and may give back what it has in hand, or what it has not; if it dies, a newcomer follows. Each
+ * store to shared memory is a step, and so is each read of a word that the other side writes
+ * meanwhile: tail, and the marks. Waking is not looked at here.
  *
  * Checked: what is in a claim is not dropped, and nothing is dropped that makes no room; head is
  * before what a group needs; a group that moves on over missing numbers counts those that
@@ -18,10 +18,10 @@
  *
  * NEWEST: a group begins at tail while producers are at work (group_begin_newest()).
  *
- * Switches that remove a rule: NO_HOLDS (claims are not looked at), NO_MUTEX (the consumers' is not
- * taken), NO_LOWER (`expected` stays as it is when what was given back is dropped), HEAD_FIRST
- * (head moves before `next`), COUNT_FIRST (`dropped` is stored before `expected`), MARK_ONCE (tail is
- * not read again behind the mark), NO_END (nobody looks for what is missing in the end).
+ * Switches that remove a rule: NO_HOLDS (claims are not looked at), NO_MUTEX (the consumers' is
+ * not taken), NO_LOWER (`expected` stays as it is when what was given back is dropped), HEAD_FIRST
+ * (head moves before `next`), COUNT_FIRST (`dropped` is stored before `expected`), MARK_ONCE (tail
+ * is not read again behind the mark), NO_END (nobody looks for what is missing in the end).
  */
 #ifndef PRODUCERS
 #define PRODUCERS 1
@@ -180,7 +180,8 @@ inline group_drop(g)
 			:: next[g] + k >= wanted -> break
 			:: else ->
 				/* in nobody's hands */
-				assert(owner[g] == 0 || next[g] + k >= limit[g] || next[g] + k < begin[g]);
+				assert(owner[g] == 0 || next[g] + k >= limit[g] ||
+				       next[g] + k < begin[g]);
 				vanished[g] = vanished[g] | BIT(numbers[next[g] + k]);
 				k++
 			od;
@@ -228,7 +229,8 @@ proctype producer(byte me)
 	{
 		do
 		:: sent == MESSAGES -> break
-		:: atomic { sent < MESSAGES && mutex_p == 0 && (turn == 0 || turn == me + 1) -> mutex_p = me + 1 };
+		:: atomic { sent < MESSAGES && mutex_p == 0 && (turn == 0 || turn == me + 1) ->
+			mutex_p = me + 1 };
 			/* room_look() */
 			if
 			:: tail - head < CAPACITY -> commit(); turn = 0; atomic { sent++; mutex_p = 0 }
@@ -248,7 +250,10 @@ proctype producer(byte me)
 		od;
 		skip
 	} MORTAL(me);
-	atomic { sent = 0; wanted = 0; most = 0; first = 0; low = 0; j = 0; k = 0; hopeless = false };
+	atomic {
+		sent = 0; wanted = 0; most = 0; first = 0; low = 0; j = 0; k = 0;
+		hopeless = false
+	};
 	reap();
 	/* producer_bury() */
 	atomic { turn = (turn == me + 1 -> 0 : turn); finished[me] = true }
@@ -456,7 +461,10 @@ proctype consumer(byte me)
 		od;
 		skip
 	} MORTAL(me);
-	d_step { n = 0; t = 0; k = 0; j = 0; place = 0; after = 0; missed = 0; over = false; ended = false; give = 0 };
+	d_step {
+		n = 0; t = 0; k = 0; j = 0; place = 0; after = 0; missed = 0; give = 0;
+		over = false; ended = false
+	};
 	reap();
 	finished[me] = true
 }

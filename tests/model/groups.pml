@@ -21,8 +21,10 @@
  * tail, so no producer waits for a group that is over.
  *
  * Switches that remove a rule: RENAME_FIRST (a removed group's name, then its durability),
- * NO_FORGET (whom a slot belonged to), NO_KEEPER (the last group ends, too), OWN_HEAD (head does not wait for other groups),
- * NO_REPAIR (of `next`, in the second group), NO_TIDY (groups that are over do not end), ALWAYS_ENDS (also those that are durable),
+ * NO_FORGET (whom a slot belonged to), NO_KEEPER (the last group ends, too), OWN_HEAD (head does
+ * not wait for other groups), NO_REPAIR (of `next`, in the second group), NO_TIDY (groups that are
+ * over do not end), NO_TIDY_ON_BURIAL (nor that of one who died while leaving), NO_HEAD_ON_LEAVING
+ * (nobody moves head when a group has ended), ALWAYS_ENDS (also those that are durable),
  * BEGIN_AT_ZERO (a new group, not where head is).
  */
 #ifndef CONSUMERS
@@ -82,16 +84,18 @@ byte given;	   /* per message: acknowledged in some group, or removed with one *
 
 #define CLAIM(g, c) ((g) * SLOTS + (c))
 
-/* What to do with the mutex the next time. Who comes last looks as a producer that waits for room. */
+/* What to do with the mutex next. Who comes last looks as a producer that waits for room. */
 mtype = { ATTACH, VISIT, GIVE_BACK, LEAVE, DECLARES, REMOVES, LOOK, CATCH_UP, END };
 
 #define PROBES (todo == ATTACH || todo == DECLARES || todo == REMOVES || todo == LOOK)
 /* ---- what must hold ---- */
 
 #define MESSAGE_HELD(g, c, m) (owner[CLAIM(g, c)] != 0 && at[CLAIM(g, c)] == (m))
-#define HELD(g, m) ((next[g] <= (m) && (m) < tail) || MESSAGE_HELD(g, 0, m) || MESSAGE_HELD(g, 1, m))
+#define HELD(g, m)                                                                                 \
+	((next[g] <= (m) && (m) < tail) || MESSAGE_HELD(g, 0, m) || MESSAGE_HELD(g, 1, m))
 #define KEPT(g, m) (!promise[g] || (due[g] & BIT(m)) == 0 || (head <= (m) && HELD(g, m)))
-#define OVER(g) ((state[g] & LIFE) == LEFT && (state[g] & DURABLE) == 0 && (members[g] & attached) == 0)
+#define NOBODY(g) ((members[g] & attached) == 0)
+#define OVER(g) ((state[g] & LIFE) == LEFT && (state[g] & DURABLE) == 0 && NOBODY(g))
 #define THERE(g) ((state[g] & LIFE) != FREE && !OVER(g))
 
 inline promises_kept()
@@ -202,7 +206,7 @@ inline group_end(g)
 #define ENDS(g) ((groups_used & BIT(g)) != 0 && OVER(g))
 #else
 #ifdef ALWAYS_ENDS
-#define ENDS(g) ((groups_used & BIT(g)) != 0 && keeper != (g) && (state[g] & LIFE) == LEFT && (members[g] & attached) == 0)
+#define ENDS(g) ((groups_used & BIT(g)) != 0 && keeper != (g) && (state[g] & LIFE) == LEFT && NOBODY(g))
 #else
 #define ENDS(g) ((groups_used & BIT(g)) != 0 && keeper != (g) && OVER(g))
 #endif
@@ -332,7 +336,8 @@ inline reap()
 
 /* ---- a group is found or made ---- */
 
-#define NAMED_SO(g) ((groups_used & BIT(g)) != 0 && (state[g] & LIFE) != FREE && NAME(state[g]) == name)
+#define EXISTS(g) ((groups_used & BIT(g)) != 0 && (state[g] & LIFE) != FREE)
+#define NAMED_SO(g) (EXISTS(g) && NAME(state[g]) == name)
 
 /* group_find(): mine */
 inline group_find()
@@ -389,7 +394,8 @@ inline group_enter()
 /* side_enter(), group_join() and group_joined(); there is no slot if both are taken. */
 inline enter()
 {
-	slot = ((attached & 1) == 0 && alive[0] == 0 -> 0 : ((attached & 2) == 0 && alive[1] == 0 -> 1 : NONE));
+	slot = ((attached & 1) == 0 && alive[0] == 0 -> 0 :
+		((attached & 2) == 0 && alive[1] == 0 -> 1 : NONE));
 	if
 	:: slot != NONE ->
 		alive[slot] = me + 1;
@@ -485,7 +491,8 @@ inline claim_forget(c)
 	:: (used[mine] & BIT(c)) != 0 ->
 		atomic {
 			given = given | (owner[CLAIM(mine, c)] != 0 -> BIT(at[CLAIM(mine, c)]) : 0);
-			due[mine] = due[mine] & ~(owner[CLAIM(mine, c)] != 0 -> BIT(at[CLAIM(mine, c)]) : 0);
+			due[mine] = due[mine] &
+				    ~(owner[CLAIM(mine, c)] != 0 -> BIT(at[CLAIM(mine, c)]) : 0);
 			owner[CLAIM(mine, c)] = 0
 		};
 		used[mine] = used[mine] & ~BIT(c)
@@ -549,7 +556,8 @@ end: /* the last of all makes room */
 #ifdef NO_HEAD_ON_LEAVING
 #define ADVANCES (todo == VISIT || todo == GIVE_BACK || todo == REMOVES || todo == CATCH_UP)
 #else
-#define ADVANCES (todo == VISIT || todo == GIVE_BACK || todo == REMOVES || todo == CATCH_UP || todo == LEAVE)
+#define ADVANCES                                                                                   \
+	(todo == VISIT || todo == GIVE_BACK || todo == REMOVES || todo == CATCH_UP || todo == LEAVE)
 #endif
 
 /* With the mutex. */
@@ -578,10 +586,12 @@ inline decide()
 		:: todo == VISIT && me != LAST && claim == NONE -> todo = LEAVE
 		:: todo == VISIT && me == LAST && claim != NONE
 		:: todo == VISIT && me == LAST && claim == NONE && next[mine] != tail /* sent meanwhile */
-		:: todo == VISIT && me == LAST && claim == NONE && tail == RECORDS && !LEFT_DUE(0) && !LEFT_DUE(1) ->
+		:: todo == VISIT && me == LAST && claim == NONE && tail == RECORDS &&
+		   !LEFT_DUE(0) && !LEFT_DUE(1) ->
 			assert(head == tail);
 			todo = END
-		:: todo == VISIT && me == LAST && claim == NONE && !LEFT_DUE(mine) && LEFT_DUE(1 - mine) -> todo = LEAVE
+		:: todo == VISIT && me == LAST && claim == NONE &&
+		   !LEFT_DUE(mine) && LEFT_DUE(1 - mine) -> todo = LEAVE
 		:: todo == GIVE_BACK -> todo = LEAVE
 		:: todo == LEAVE && me != LAST -> todo = END
 		:: todo == LEAVE && me == LAST
@@ -609,7 +619,8 @@ proctype party(byte me)
 
 	{
 		if
-		:: atomic { me < CONSUMERS && (me == 0 || (began & BIT(me - 1)) != 0) -> /* in their order */
+		/* in their order */
+		:: atomic { me < CONSUMERS && (me == 0 || (began & BIT(me - 1)) != 0) ->
 			todo = ATTACH;
 			began = began | BIT(me);
 			if
@@ -618,7 +629,8 @@ proctype party(byte me)
 			fi }
 		:: atomic { me == DECLARER -> todo = DECLARES; name = 1 }
 		:: atomic { me == REMOVER -> todo = REMOVES; name = 1 }
-		:: atomic { me == LAST && finished[0] && finished[CONSUMERS - 1] && finished[CONSUMERS / 2] &&
+		:: atomic { me == LAST && finished[0] && finished[CONSUMERS - 1] &&
+			finished[CONSUMERS / 2] &&
 			finished[DECLARER] && finished[REMOVER] -> todo = LOOK; kills = 0 }
 		fi;
 		do
@@ -636,7 +648,8 @@ proctype party(byte me)
 		todo = END
 	} unless { dead[me] };
 	d_step {
-		i = 0; j = 0; k = 0; n = 0; lowest = 0; keeper = 0; mine = 0; claim = 0; slot = 0; name = 0;
+		i = 0; j = 0; k = 0; n = 0; lowest = 0; keeper = 0; mine = 0; claim = 0; slot = 0;
+		name = 0;
 		todo = END;
 		began = began | BIT(me)
 	};

@@ -107,7 +107,9 @@ proctype producer(byte me)
 #ifdef ALONE
 		:: atomic { end < RECORDS && end - head < CAPACITY -> mutex = me + 1 };
 #else
-		:: atomic { mutex == 0 && tail < RECORDS && tail - head < CAPACITY -> mutex = me + 1; end = tail };
+		:: atomic { mutex == 0 && tail < RECORDS && tail - head < CAPACITY ->
+			mutex = me + 1;
+			end = tail };
 #endif
 			/* room_look() has read head, with acquire; record_begin() */
 			frontier_move(end + 1);
