@@ -4,9 +4,9 @@
  *
  * RECORDS records are in the ring. CONSUMERS consumers attach and leave LIVES times each: who is
  * alone claims two records at once, and gets them one by one (TOGETHER: the first consumer gets
- * both at once). It
- * acknowledges what it has in hand, tries it again (RETRIES times in all), or gives it back and
- * leaves. Each store to shared memory is a step.
+ * both at once). It acknowledges what it has in hand, tries it again (RETRIES times in all), or
+ * gives it back and leaves. Each store to shared memory is a step. What is acknowledged without
+ * the mutex is in batch.pml.
  *
  * Checked: a message that somebody had in hand, and was not done with, comes with attempts of 2
  * or more; those of the first message of a claim never go down; one that nobody ever had comes

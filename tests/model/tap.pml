@@ -9,8 +9,8 @@
  *
  * Stores are weak: a plain store is seen by others later, in any order. A release, as a fence or
  * a store, waits until all stores before it are seen, and so does an unlock. (For who looks that
- * is the same as a later store that waits for an earlier one.) Each word that is read is a step,
- * and the reads of a copy come in any order; behind a fence they come in the order of the code.
+ * is the same as a later store that waits for an earlier one.) Each word that is read is a step, in
+ * the order of the code: that is what the fence is for, and LOOK_FIRST is what may happen without.
  *
  * Checked: what the observer delivers is one record, whole, and the one of its position; what it
  * finds is never taken for damage; it delivers none twice and in their order; in the end what it
