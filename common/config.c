@@ -307,6 +307,7 @@ int config_expand(const char *text, char **result, char variable[CONFIG_VARIABLE
 {
 	size_t size = 0;
 	FILE *stream = open_memstream(result, &size);
+	bool failed;
 	int rc = 0;
 
 	if (stream == NULL)
@@ -328,7 +329,8 @@ int config_expand(const char *text, char **result, char variable[CONFIG_VARIABLE
 			fputs(value, stream);
 		}
 	}
-	if ((ferror(stream) | fclose(stream)) != 0 && rc == 0)
+	failed = ferror(stream) != 0;
+	if ((fclose(stream) != 0 || failed) && rc == 0)
 		rc = -ENOMEM;
 	if (rc != 0) {
 		free(*result);
