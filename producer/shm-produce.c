@@ -9,12 +9,14 @@
 
 #include "cli.h"
 #include "hold.h"
+#include "progress.h"
 
 enum { KEY_END = CLI_KEY_TOOL, KEY_WHEN_FULL, KEY_HOLD, KEY_WAIT_CONSUMERS, KEY_GROUPS };
 enum { CONSUMERS_MAX = 64 };
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
+	PROGRESS_OPTIONS,
 	{ 'i', "input", "FILE",
 	  "the whole FILE is one message (repeatable, sent\n"
 	  "before any MESSAGE; - is standard input)" },
@@ -73,6 +75,7 @@ struct producer {
 };
 
 static struct producer producer = { .key = "" };
+static struct progress progress;
 
 /* Room was made for this one out of older ones. */
 static void tell_old_dropped(void)
@@ -85,8 +88,12 @@ static void tell_old_dropped(void)
 			  (unsigned long long)dropped, dropped == 1 ? "" : "s");
 }
 
-static void tell_sent(void)
+/* Whole messages, or, 0, a piece of one. */
+static void tell_sent(uint32_t messages, size_t bytes)
 {
+	progress_count(&progress, messages, bytes);
+	if (messages == 0)
+		return;
 	producer.sent = true;
 	producer.waits = 0;
 	tell_old_dropped();
@@ -117,14 +124,34 @@ static enum cli_exit send_failed(int error)
 	return cli_channel_error(&settings, producer.channel, "send to", error);
 }
 
+/* A second without input, or without room: it is seen that nothing moves. */
+static void show_waiting(void)
+{
+	progress_wait(&progress);
+}
+
+/* delimiter: NULL: what --framing or --delimiter says; else all of it is one message. */
 static enum cli_exit send_input(int fd, const char *name, const struct delimiter *delimiter)
 {
-	struct frame_input input = {
-		.fd = fd, .delimiter = delimiter, .sent = tell_sent, .dropped = tell_dropped
-	};
-	int rc = frame_send(producer.channel, &input);
+	struct frame_input input = { .fd = fd,
+				     .delimiter =
+					     delimiter != NULL ? delimiter : &settings.delimiter,
+				     .netstrings = delimiter == NULL && settings.netstrings,
+				     .sent = tell_sent,
+				     .dropped = tell_dropped,
+				     .waiting = show_waiting };
+	int rc;
 
+	if (producer.file_count <= 1) /* of several it would only be the part of one */
+		progress_input(&progress, fd);
+	rc = frame_send(producer.channel, &input);
+	progress_input(&progress, -1);
 	producer.input_read |= input.read;
+	if (rc < 0 && input.malformed != NULL) {
+		cli_error(&settings, "cannot read %s: bad netstring at byte offset %llu: %s", name,
+			  (unsigned long long)input.offset, input.malformed);
+		return CLI_FAILED;
+	}
 	if (rc < 0 && input.error != 0) {
 		cli_error(&settings, "cannot read %s: %s", name, strerror(input.error));
 		return CLI_FAILED;
@@ -171,10 +198,10 @@ static enum cli_exit send_messages(void)
 		if (rc == CHANNEL_DROPPED)
 			tell_dropped();
 		else
-			tell_sent();
+			tell_sent(1, strlen(producer.messages[i]));
 	}
 	if (status == CLI_DONE && producer.file_count == 0 && producer.message_count == 0)
-		status = send_input(STDIN_FILENO, "standard input", &settings.delimiter);
+		status = send_input(STDIN_FILENO, "standard input", NULL);
 	return status;
 }
 
@@ -213,6 +240,7 @@ static int send_all(bool *all_sent)
 {
 	int status = (int)send_messages();
 
+	progress.dropped = channel_dropped(producer.channel);
 	tell_all_dropped();
 	if (status == CLI_DONE && producer.wait_acknowledged) {
 		status = (int)wait_acknowledged();
@@ -306,9 +334,16 @@ static void tell_waiting(const struct channel *channel)
 {
 	char cause[256];
 
-	if (++producer.waits == 2 && channel_report(channel)->held_by_group)
+	if (channel_report(channel)->held_by_group && ++producer.waits == 2)
 		cli_note(&settings, "channel \"%s\": waiting: %s", settings.channel.name,
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
+}
+
+/* A second of a wait for the other side. */
+static void on_waiting(const struct channel *channel)
+{
+	tell_waiting(channel);
+	show_waiting();
 }
 
 static enum channel_when_full parse_when_full(const char *text)
@@ -374,6 +409,9 @@ static void command_take(int argc, char **argv, char *const *given)
 	    producer.blocks || settings.channel.when_full != CHANNEL_FULL_BLOCK)
 		cli_usage_error(&settings, "--hold sends nothing itself: --input, --key, "
 					   "--wait-ack and --when-full do not go with it");
+	if (progress_given(&progress) != NULL)
+		cli_usage_error(&settings, "--hold sends nothing itself: %s does not go with it",
+				progress_given(&progress));
 	producer.command = argv + optind;
 	producer.message_count = 0;
 }
@@ -396,6 +434,7 @@ int main(int argc, char **argv)
 	int key, status;
 
 	cli_begin(&settings, &tool);
+	progress_init(&progress, &settings, false);
 	if (given == NULL) {
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
@@ -432,6 +471,8 @@ int main(int argc, char **argv)
 			producer.end = true;
 			break;
 		default:
+			if (progress_option(&progress, key, argument))
+				break;
 			abort(); /* a row of the table without a case */
 		}
 	}
@@ -451,11 +492,14 @@ int main(int argc, char **argv)
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
 	}
-	settings.channel.waiting = tell_waiting;
+	settings.channel.waiting = on_waiting;
 	hold_prepare();
 	cli_signals_catch(&settings, producer.channel);
 	cli_story(&settings, "producer: preparing data...");
+	progress_begin(&progress, producer.file_count == 0 && producer.message_count == 0 &&
+					  isatty(STDIN_FILENO) != 0);
 	status = cli_run(&settings, produce);
+	progress_end(&progress, status);
 	cli_story(&settings, "producer: finishing process.");
 	free(producer.files);
 	free(producer.groups);

@@ -5,9 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 int __vsnprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, va_list list);
 int __snprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, ...);
+char *__strncpy_chk(char *to, const char *from, size_t size, size_t room);
 
 int __vsnprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, va_list list)
 {
@@ -24,4 +26,9 @@ int __snprintf_chk(char *to, size_t size, int flag, size_t room, const char *for
 	length = __vsnprintf_chk(to, size, flag, room, format, list);
 	va_end(list);
 	return length;
+}
+
+char *__strncpy_chk(char *to, const char *from, size_t size, size_t room)
+{
+	return strncpy(to, from, size < room ? size : room);
 }
