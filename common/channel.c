@@ -80,7 +80,7 @@ bool channel_contains(const struct channel *channel, const void *address)
 
 uint64_t channel_epoch(const struct channel *channel)
 {
-	return channel->attached ? channel->segment.shared->header.epoch : 0;
+	return channel->segment.shared != NULL ? channel->segment.shared->header.epoch : 0;
 }
 
 uint64_t channel_capacity(const struct channel *channel)

@@ -96,7 +96,7 @@ struct channel_options {
 	const char *const *groups; /* producer: names of durable groups, ended by NULL, or NULL */
 	/*
 	 * Called about once a second in a wait for the other side, with how it would be
-	 * explained if it ended now; NULL: not.
+	 * explained if it ended now; NULL: not. By consumers and taps, too.
 	 */
 	void (*waiting)(const struct channel *channel);
 	const struct trace_sink *trace; /* who gets what happens, see trace.h; NULL: nobody */
@@ -202,7 +202,7 @@ bool channel_contains(const struct channel *channel, const void *address);
 /* Size of the ring in bytes; 0 when not attached. */
 uint64_t channel_capacity(const struct channel *channel);
 
-/* When the channel was made, in ns since 1970: tells channels of one name apart. */
+/* When the channel was made, in ns since 1970: tells channels of one name apart. 0: not open. */
 uint64_t channel_epoch(const struct channel *channel);
 
 /* ---- sending ---- */

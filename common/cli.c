@@ -26,7 +26,10 @@ static void print_line(const char *name, const char *format, va_list arguments)
 			*to++ = *from;
 	}
 	*to = '\0';
+	flockfile(stderr);
+	cli_line_erase();
 	fprintf(stderr, "%s\n", line); /* stderr may be shared: one write for one line */
+	funlockfile(stderr);
 }
 
 void cli_error(const struct cli_settings *settings, const char *format, ...)
@@ -58,6 +61,14 @@ void cli_story(const struct cli_settings *settings, const char *format, ...)
 	va_start(arguments, format);
 	print_line(NULL, format, arguments);
 	va_end(arguments);
+}
+
+void cli_report(const char *line)
+{
+	flockfile(stderr);
+	cli_line_erase();
+	fprintf(stderr, "%s\n", line);
+	funlockfile(stderr);
 }
 
 static const char *were(uint64_t messages)

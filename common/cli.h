@@ -34,10 +34,11 @@ enum cli_key {
 	CLI_KEY_NEW,
 	CLI_KEY_SPIN,
 	CLI_KEY_JSON,
+	CLI_KEY_FRAMING,
 	CLI_KEY_CONFIG = 300,	/* cli_config.h */
 	CLI_KEY_PROGRESS = 400, /* progress.h */
 	CLI_KEY_TRACE = 500,	/* trace.h */
-	CLI_KEY_FORMAT = 600,	/* format.h, framing */
+	CLI_KEY_FORMAT = 600,	/* format.h */
 	CLI_KEY_LOOK = 700,	/* look.h */
 	CLI_KEY_TOOL = 1000,	/* the tool's own */
 	CLI_KEY_WORK = 1100	/* work.h */
@@ -46,7 +47,7 @@ enum cli_key {
 struct cli_option {
 	int key; /* its letter, or a cli_key */
 	const char *name;
-	const char *argument; /* NULL: it takes none */
+	const char *argument; /* NULL: it takes none; in brackets: behind a "=", or none */
 	const char *help;     /* '\n' begins a new line */
 	const char *standard; /* what it is if nobody says; NULL: off, or nothing */
 	bool once;	      /* about one call, or an action: not in a configuration file */
@@ -89,6 +90,10 @@ struct cli_precedence {
 	  "the whole input is one message, and nothing is\n"                \
 	  "written between messages [\\n]", .standard = "\\n" },             \
 	{ '0', "null", NULL, "the same as -D '\\0'" },                      \
+	{ CLI_KEY_FRAMING, "framing", "HOW",                                \
+	  "how messages lie in standard input or output:\n"                 \
+	  "lines or null, as with -D '\\n' or -0, or netstring,\n"          \
+	  "SIZE:BYTES, each, so that they may hold any bytes" },            \
 	{ CLI_KEY_JSON, "json", NULL,                                       \
 	  "what is told about the channel is JSON, not text" },             \
 	{ CLI_KEY_TRACE, "trace", "FILE",                                   \
@@ -117,7 +122,10 @@ struct cli_settings {
 	struct channel_options channel;
 	struct delimiter delimiter;
 	bool size_given;
-	bool dashes; /* the operands follow "--" */
+	bool delimiter_given;
+	bool framing_given;
+	bool netstrings; /* --framing netstring */
+	bool dashes;	 /* the operands follow "--" */
 	bool json;
 	const char *trace; /* a file; NULL: none */
 	bool quiet;
@@ -128,6 +136,9 @@ struct cli_settings {
 };
 
 enum { CLI_OPTIONS_MAX = 128 };
+
+/* May its argument be missing? It stands behind a "=" if it is not. */
+bool cli_argument_optional(const struct cli_option *option);
 
 /* A row of the tool's table; NULL: there is none. By its whole name. */
 const struct cli_option *cli_option_find(const struct cli_tool *tool, const char *name);
@@ -156,6 +167,10 @@ mode_t cli_parse_mode(const struct cli_settings *settings, const char *text);
 uid_t cli_parse_owner(const struct cli_settings *settings, const char *text);
 uint64_t cli_parse_spin(const struct cli_settings *settings, const char *text);
 void cli_parse_delimiter(struct cli_settings *settings, const char *text);
+void cli_parse_framing(struct cli_settings *settings, const char *text);
+
+/* Reads an escape after its backslash; moves *text behind it. -1: there is no such escape. */
+int cli_parse_escape(const char **text);
 
 /* A whole number from `least` to `most`. */
 uint64_t cli_number(const struct cli_settings *settings, const char *option, const char *text,
@@ -176,9 +191,22 @@ __attribute__((format(printf, 2, 3))) void cli_note(const struct cli_settings *s
 void cli_tell_missed(const struct cli_settings *settings, uint64_t missed, uint64_t sequence);
 void cli_note_missed(const struct cli_settings *settings, uint64_t missed);
 
+/* One line on standard error, just as it is: what was asked for, so also with --quiet. */
+void cli_report(const char *line);
+
 /* A line of the story that --verbose tells, without the tool's name. */
 __attribute__((format(printf, 2, 3))) void cli_story(const struct cli_settings *settings,
 						     const char *format, ...);
+
+/*
+ * One line on standard error that is drawn over and over again, shorter than the terminal is wide.
+ * Whatever else is printed erases it first; so does cli_line_erase(), while cli_line_keep() leaves
+ * it, complete. From any thread.
+ */
+void cli_line_draw(const char *text);
+void cli_line_erase(void);
+void cli_line_keep(void);
+bool cli_line_drawn(void); /* async-signal-safe */
 
 /* Prints one line and a pointer to --help, or the line of the file that is at fault; exits 2. */
 __attribute__((format(printf, 2, 3), noreturn)) void

@@ -247,12 +247,23 @@ static bool pair_counts(const struct cli_config *config, size_t index)
 {
 	const struct pair *pair = &config->pairs[index];
 
-	if (pair->option->argument != NULL)
+	if (pair->option->argument != NULL && !cli_argument_optional(pair->option))
 		return true;
 	for (size_t i = index + 1; i < config->pair_count; i++)
 		if (config->pairs[i].option == pair->option)
 			return false;
-	return strcmp(pair->entry->value, "yes") == 0;
+	return strcmp(pair->entry->value, "no") != 0;
+}
+
+/* What the option gets: a flag nothing, and what may be missing is so if it is just wanted. */
+static const char *pair_argument(const struct pair *pair)
+{
+	const char *value = pair->entry->value;
+
+	if (pair->option->argument == NULL ||
+	    (cli_argument_optional(pair->option) && strcmp(value, "yes") == 0))
+		return NULL;
+	return value;
 }
 
 int cli_config_next(struct cli_settings *settings, const char **argument)
@@ -264,7 +275,7 @@ int cli_config_next(struct cli_settings *settings, const char **argument)
 
 		if (!pair_counts(config, config->next - 1))
 			continue;
-		*argument = pair->option->argument != NULL ? pair->entry->value : NULL;
+		*argument = pair_argument(pair);
 		settings->file = pair->entry->file;
 		settings->line = pair->entry->line;
 		return pair->option->key;
@@ -299,7 +310,7 @@ void cli_config_took(struct cli_settings *settings, const struct cli_option *opt
 		argument = "\\0";
 	}
 	value = &settings->config->values[option - settings->tool->options];
-	value->argument = option->argument != NULL ? argument : "yes";
+	value->argument = option->argument != NULL && argument != NULL ? argument : "yes";
 	value->file = settings->file;
 	value->line = settings->line;
 }

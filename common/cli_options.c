@@ -12,6 +12,18 @@
 
 enum { OPTIONS_MAX = CLI_OPTIONS_MAX, HELP_COLUMN = 28 };
 
+bool cli_argument_optional(const struct cli_option *option)
+{
+	return option->argument != NULL && option->argument[0] == '[';
+}
+
+static int argument_kind(const struct cli_option *option)
+{
+	if (option->argument == NULL)
+		return no_argument;
+	return cli_argument_optional(option) ? optional_argument : required_argument;
+}
+
 static void help_print(const struct cli_tool *tool)
 {
 	printf("Usage: %s\n%s\n\n", tool->usage, tool->about);
@@ -24,7 +36,8 @@ static void help_print(const struct cli_tool *tool)
 		else
 			used = snprintf(left, sizeof(left), "      ");
 		snprintf(left + used, sizeof(left) - (size_t)used, "--%s%s%s", option->name,
-			 option->argument != NULL ? " " : "",
+			 option->argument != NULL && strncmp(option->argument, "[=", 2) != 0 ? " "
+											     : "",
 			 option->argument != NULL ? option->argument : "");
 		printf("%-*s", HELP_COLUMN, left);
 		for (const char *c = option->help; *c != '\0'; c++) {
@@ -54,7 +67,7 @@ void cli_exit_flushed(const struct cli_settings *settings)
 static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 {
 	static struct option longs[OPTIONS_MAX + 1];
-	static char shorts[2 * OPTIONS_MAX + 3];
+	static char shorts[3 * OPTIONS_MAX + 3];
 
 	if (longs[0].name == NULL) {
 		char *letter = shorts;
@@ -67,13 +80,13 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 			if (count == OPTIONS_MAX)
 				abort();
 			longs[count++] = (struct option){ .name = option->name,
-							  .has_arg = option->argument != NULL
-									     ? required_argument
-									     : no_argument,
+							  .has_arg = argument_kind(option),
 							  .val = option->key };
 			if (option->key < 256) {
 				*letter++ = (char)option->key;
 				if (option->argument != NULL)
+					*letter++ = ':';
+				if (cli_argument_optional(option))
 					*letter++ = ':';
 			}
 		}
@@ -243,19 +256,25 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 			break;
 		case 'D':
 			cli_parse_delimiter(settings, *argument);
+			settings->delimiter_given = true;
 			break;
 		case '0':
 			cli_parse_delimiter(settings, "\\0");
+			settings->delimiter_given = true;
+			break;
+		case CLI_KEY_FRAMING:
+			cli_parse_framing(settings, *argument);
+			settings->framing_given = true;
 			break;
 		case CLI_KEY_JSON:
 			settings->json = true;
 			break;
 		case CLI_KEY_TRACE:
-			if (strcmp(optarg, "-") == 0 || *optarg == '\0')
+			if (strcmp(*argument, "-") == 0 || **argument == '\0')
 				cli_usage_error(settings,
 						"bad trace \"%s\": it goes to a file of its own",
-						optarg);
-			settings->trace = optarg;
+						*argument);
+			settings->trace = *argument;
 			break;
 		case 'q':
 			settings->quiet = true;
@@ -284,6 +303,9 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 						"bad channel name \"%s\" in $SHM_CHANNEL: 1 to %d "
 						"letters, digits, '.', '_' or '-'",
 						settings->channel.name, CHANNEL_NAME_MAX);
+			if (key == -1 && settings->delimiter_given && settings->framing_given)
+				cli_usage_error(settings, "--framing and --delimiter (or --null) "
+							  "both say what ends a message");
 			if (key == -1)
 				cli_config_show(settings);
 			return key;

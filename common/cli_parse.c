@@ -115,8 +115,7 @@ static int hex_digit(char c)
 	return found != NULL ? (int)(found - digits) : -1;
 }
 
-/* Reads an escape after its backslash; moves *text behind it. -1: there is no such escape. */
-static int parse_escape(const char **text)
+int cli_parse_escape(const char **text)
 {
 	char c = *(*text)++;
 	int high, low;
@@ -152,7 +151,7 @@ void cli_parse_delimiter(struct cli_settings *settings, const char *text)
 		int byte = (unsigned char)*at++;
 
 		if (byte == '\\')
-			byte = parse_escape(&at);
+			byte = cli_parse_escape(&at);
 		if (byte < 0)
 			cli_usage_error(
 				settings,
@@ -163,4 +162,15 @@ void cli_parse_delimiter(struct cli_settings *settings, const char *text)
 					DELIMITER_MAX);
 		delimiter->bytes[delimiter->size++] = (unsigned char)byte;
 	}
+}
+
+void cli_parse_framing(struct cli_settings *settings, const char *text)
+{
+	settings->netstrings = strcmp(text, "netstring") == 0;
+	if (strcmp(text, "lines") == 0)
+		cli_parse_delimiter(settings, "\\n");
+	else if (strcmp(text, "null") == 0)
+		cli_parse_delimiter(settings, "\\0");
+	else if (!settings->netstrings)
+		cli_usage_error(settings, "bad framing \"%s\": lines, null or netstring", text);
 }

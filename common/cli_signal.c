@@ -56,7 +56,8 @@ static void end_truncated(const char *name)
 {
 	char line[CHANNEL_NAME_MAX + 128];
 
-	strcpy(line, tool_name);
+	strcpy(line, cli_line_drawn() ? "\n" : "");
+	strcat(line, tool_name);
 	strcat(line, ": channel \"");
 	strcat(line, name);
 	strcat(line, "\" is damaged: somebody has truncated its memory\n");

@@ -217,6 +217,24 @@ static inline int look_after_often(struct channel *channel)
 	return 0;
 }
 
+/*
+ * For each turn of a wait for the other side, before it sleeps: about once a second whoever wants
+ * to know is told. *since_ns: when that was last, 0 in the beginning.
+ */
+static inline void endpoint_waits(const struct channel *channel, uint64_t *since_ns)
+{
+	uint64_t now;
+
+	if (channel->options.waiting == NULL)
+		return;
+	now = clock_coarse_ns();
+	if (*since_ns != 0 && now - *since_ns >= LOOK_AFTER_MS * NS_PER_MS)
+		channel->options.waiting(channel);
+	else if (*since_ns != 0)
+		return;
+	*since_ns = now;
+}
+
 /* channel.c: opens it without attaching; segment_close() closes it. Errors: the segment's. */
 int channel_open_to_read(struct channel *channel, const struct channel_options *options);
 

@@ -20,11 +20,19 @@ struct delimiter {
 struct frame_input {
 	int fd;
 	const struct delimiter *delimiter;
-	void (*sent)(void);    /* called after each commit; may be NULL */
+	bool netstrings; /* each message is SIZE:BYTES, whatever the delimiter is */
+	/*
+	 * Called after each commit, with how many messages are complete by it, and the bytes that
+	 * went, without delimiters; 0 messages: a piece of a long one. May be NULL, as the others.
+	 */
+	void (*sent)(uint32_t messages, size_t bytes);
 	void (*dropped)(void); /* the same, for what there was no room for */
+	void (*waiting)(void); /* about once a second while no input comes */
 
-	int error; /* an errno from reading; 0: the failure was the channel's */
-	bool read; /* something was read: it cannot be read again */
+	int error;	       /* an errno from reading; 0: the failure was the channel's, or ... */
+	const char *malformed; /* ... what is wrong with the netstring, ... */
+	uint64_t offset;       /* ... in this byte, the first one is 0 */
+	bool read;	       /* something was read: it cannot be read again */
 };
 
 /*
@@ -51,5 +59,12 @@ struct frame_output {
  */
 int frame_write(struct channel *channel, struct frame_output *output,
 		const struct channel_delivery *delivery, uint32_t *done);
+
+/*
+ * Writes bytes that belong to nobody's delivery as a whole; *accepted says how many were taken.
+ * Errors: as frame_write().
+ */
+int frame_write_bytes(struct channel *channel, int fd, const void *bytes, size_t size,
+		      size_t *accepted);
 
 #endif

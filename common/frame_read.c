@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,21 +7,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "frame.h"
+#include "input.h"
 
-enum {
-	READ_CHUNK = 65536,
-	PIPE_SIZE = 1 << 20,
-	POLL_MS = 1000, /* how often we look after the channel while no input comes */
-	NOWAIT_FLAG = 8 /* RWF_NOWAIT, for C libraries that do not know it */
-};
+enum { NOWAIT_FLAG = 8 /* RWF_NOWAIT, for C libraries that do not know it */ };
 
 struct reader {
 	struct channel *channel;
-	struct frame_input *input;
+	struct input input;
 	const unsigned char *delimiter;
 	size_t delimiter_size;
-	bool regular;	/* a file: reading it does not wait for anybody */
 	bool no_nowait; /* the descriptor cannot be read "only if ready" */
 	bool ended;
 	bool streamed;	      /* at least one message longer than the ring */
@@ -33,23 +25,15 @@ struct reader {
 
 /* ---- reading ---- */
 
-static int read_failed(struct reader *reader, int error)
-{
-	if (error == EFAULT) /* we read into the ring, and there is no ring any more */
-		return -CHANNEL_EDAMAGED;
-	reader->input->error = error;
-	return -EIO;
-}
-
 /* Bytes that can be read now; 0: none, or the end, or unknown. */
 static size_t bytes_ready(struct reader *reader)
 {
-	int fd = reader->input->fd;
+	int fd = reader->input.asked->fd;
 	struct stat status;
 	off_t at;
 	int ready;
 
-	if (!reader->regular)
+	if (!reader->input.regular)
 		return ioctl(fd, FIONREAD, &ready) == 0 && ready > 0 ? (size_t)ready : 0;
 	at = lseek(fd, 0, SEEK_CUR);
 	if (at < 0 || fstat(fd, &status) != 0 || status.st_size <= at)
@@ -58,55 +42,19 @@ static size_t bytes_ready(struct reader *reader)
 							  : (size_t)(status.st_size - at);
 }
 
-/* Waits until there may be something to read. 0, or an error of the channel. */
-static int input_wait(struct reader *reader)
-{
-	struct pollfd ready = { .fd = reader->input->fd, .events = POLLIN };
-
-	if (reader->regular)
-		return channel_interrupted(reader->channel) ? -EINTR : 0;
-	for (;;) {
-		int rc = channel_interrupted(reader->channel) ? -EINTR
-							      : channel_look_after(reader->channel);
-
-		if (rc < 0)
-			return rc;
-		if (poll(&ready, 1, POLL_MS) != 0 && ready.revents != 0)
-			return 0;
-	}
-}
-
-/* Reads what there is, waiting for it. Bytes, 0 at the end, or an error. */
-static ssize_t input_read(struct reader *reader, unsigned char *at, size_t size)
-{
-	for (;;) {
-		ssize_t got;
-		int rc = input_wait(reader);
-
-		if (rc < 0)
-			return rc;
-		got = read(reader->input->fd, at, size);
-		if (got > 0)
-			reader->input->read = true;
-		if (got >= 0)
-			return got;
-		if (errno != EINTR && errno != EAGAIN)
-			return read_failed(reader, errno);
-	}
-}
-
 /* Reads only what is ready: -EAGAIN if nothing is. For use while others wait for us. */
 static ssize_t input_read_ready(struct reader *reader, unsigned char *at, size_t size)
 {
 	struct iovec iov = { .iov_base = at, .iov_len = size };
 	ssize_t got;
 
-	if (reader->regular)
-		got = read(reader->input->fd, at, size);
+	if (reader->input.regular)
+		got = read(reader->input.asked->fd, at, size);
 	else
-		got = syscall(SYS_preadv2, reader->input->fd, &iov, 1L, -1L, -1L, NOWAIT_FLAG);
+		got = syscall(SYS_preadv2, reader->input.asked->fd, &iov, 1L, -1L, -1L,
+			      NOWAIT_FLAG);
 	if (got > 0)
-		reader->input->read = true;
+		reader->input.asked->read = true;
 	if (got >= 0)
 		return got;
 	switch (errno) {
@@ -120,7 +68,7 @@ static ssize_t input_read_ready(struct reader *reader, unsigned char *at, size_t
 		reader->no_nowait = true;
 		return -EAGAIN;
 	default:
-		return read_failed(reader, errno);
+		return input_failed(&reader->input, errno);
 	}
 }
 
@@ -154,6 +102,13 @@ static int bytes_set(struct reader *reader, const unsigned char *bytes, size_t s
 	return rc;
 }
 
+/* Forgets the first ones. */
+static void bytes_drop(struct reader *reader, size_t count)
+{
+	reader->size -= count;
+	memmove(reader->bytes, reader->bytes + count, reader->size);
+}
+
 /*
  * Delimiters in bytes[0..size) of which the first `old` hold none. Counts, and the offset
  * behind the last one.
@@ -169,16 +124,6 @@ static size_t delimiters(struct reader *reader, const unsigned char *bytes, size
 	if (*end > 0)
 		*end += from;
 	return count;
-}
-
-/* result: what sending returned; not an error. */
-static void tell(struct reader *reader, int result)
-{
-	void (*told)(void) =
-		result == CHANNEL_DROPPED ? reader->input->dropped : reader->input->sent;
-
-	if (told != NULL)
-		told();
 }
 
 /* ---- from private memory ---- */
@@ -221,7 +166,8 @@ static int send_complete(struct reader *reader, size_t count, size_t end)
 			rc = channel_send(channel, bytes, block.size - reader->delimiter_size, 0);
 		if (rc < 0)
 			return rc;
-		tell(reader, rc);
+		input_tell(&reader->input, rc, block.messages,
+			   block.size - block.messages * reader->delimiter_size);
 		sent += block.size;
 		count -= block.messages;
 	}
@@ -237,7 +183,7 @@ static int send_buffered(struct reader *reader)
 
 	if (rc < 0)
 		return rc;
-	got = input_read(reader, reader->bytes + reader->size, READ_CHUNK);
+	got = input_read(&reader->input, reader->bytes + reader->size, READ_CHUNK);
 	if (got < 0)
 		return (int)got;
 	reader->ended = got == 0;
@@ -283,7 +229,8 @@ static int send_direct(struct reader *reader, size_t ready)
 	if (rc == 0 && block.messages > 0) {
 		rc = channel_commit(channel, &block);
 		if (rc == 0)
-			tell(reader, CHANNEL_SENT);
+			input_tell(&reader->input, CHANNEL_SENT, block.messages,
+				   block.size - block.messages * reader->delimiter_size);
 		return rc;
 	}
 	channel_cancel(channel);
@@ -312,7 +259,7 @@ static int stream_rest(struct reader *reader)
 			return rc;
 		if (old > 0)
 			memcpy(at, reader->bytes, old);
-		got = input_read(reader, at + old, room - old);
+		got = input_read(&reader->input, at + old, room - old);
 		if (got < 0)
 			return (int)got;
 		size = old + (size_t)got;
@@ -341,6 +288,7 @@ static int stream_rest(struct reader *reader)
 			rc = channel_commit(channel, &piece);
 		if (rc < 0)
 			return rc;
+		input_tell(&reader->input, CHANNEL_SENT, 0, piece.size);
 		if (piece.flags != CHANNEL_MORE)
 			return channel_wait_acknowledged(channel);
 	}
@@ -351,7 +299,8 @@ static int stream_forget(struct reader *reader)
 {
 	size_t end = 0;
 
-	reader->ended = reader->regular && reader->delimiter_size == 0; /* it need not be read */
+	reader->ended =
+		reader->input.regular && reader->delimiter_size == 0; /* it need not be read */
 	while (end == 0 && !reader->ended) {
 		size_t begun = delimiter_begun(reader->bytes, reader->size, reader->delimiter,
 					       reader->delimiter_size);
@@ -362,7 +311,7 @@ static int stream_forget(struct reader *reader)
 			rc = bytes_allocate(reader, begun + READ_CHUNK);
 		if (rc < 0)
 			return rc;
-		got = input_read(reader, reader->bytes + begun, READ_CHUNK);
+		got = input_read(&reader->input, reader->bytes + begun, READ_CHUNK);
 		if (got < 0)
 			return (int)got;
 		reader->ended = got == 0;
@@ -391,17 +340,19 @@ static int send_stream(struct reader *reader)
 		piece.size = most - reader->delimiter_size;
 		rc = channel_send_block(channel, reader->bytes + sent, &piece);
 		sent += piece.size;
+		if (rc == 0)
+			input_tell(&reader->input, CHANNEL_SENT, 0, piece.size);
 	}
 	dropped = rc == CHANNEL_DROPPED; /* the first piece, or none */
 	if (dropped)
 		rc = stream_forget(reader);
 	else if (rc == 0)
-		rc = bytes_set(reader, reader->bytes + sent, reader->size - sent);
+		bytes_drop(reader, sent);
 	if (rc == 0 && !dropped)
 		rc = stream_rest(reader);
 	if (rc < 0)
 		return rc;
-	tell(reader, dropped ? CHANNEL_DROPPED : CHANNEL_SENT);
+	input_tell(&reader->input, dropped ? CHANNEL_DROPPED : CHANNEL_SENT, 1, 0);
 	/* The read that ended it may have brought more messages. */
 	count = delimiters(reader, reader->bytes, 0, reader->size, &end);
 	return count > 0 ? send_complete(reader, count, end) : 0;
@@ -420,7 +371,7 @@ static int send_last(struct reader *reader)
 			  reader->delimiter_size > 0 ? CHANNEL_UNTERMINATED : 0);
 	if (rc < 0)
 		return rc;
-	tell(reader, rc);
+	input_tell(&reader->input, rc, 1, reader->size);
 	return 0;
 }
 
@@ -444,24 +395,21 @@ static int send_step(struct reader *reader)
 int frame_send(struct channel *channel, struct frame_input *input)
 {
 	struct reader reader = { .channel = channel,
-				 .input = input,
+				 .input = input_of(channel, input),
 				 .delimiter = input->delimiter->bytes,
 				 .delimiter_size = input->delimiter->size };
-	struct stat status;
-	int rc = 0;
+	int rc;
 
-	input->error = 0;
+	if (input->netstrings)
+		return frame_send_netstrings(channel, input);
 	rc = bytes_allocate(&reader, READ_CHUNK);
 	if (rc < 0)
 		return rc;
-	reader.regular = fstat(input->fd, &status) == 0 && S_ISREG(status.st_mode);
-	/* Whoever writes into it is held up less often; it stays as it is if it is no pipe. */
-	fcntl(input->fd, F_SETPIPE_SZ, PIPE_SIZE);
 	/*
 	 * A file known to be longer than the ring need not fill our memory first. Who drops what
 	 * there is no room for has to know it by its first piece.
 	 */
-	if (reader.delimiter_size == 0 && reader.regular && !channel_drops(channel) &&
+	if (reader.delimiter_size == 0 && reader.input.regular && !channel_drops(channel) &&
 	    bytes_ready(&reader) > channel_message_max(channel))
 		rc = send_stream(&reader);
 	while (rc == 0 && !reader.ended)

@@ -182,3 +182,12 @@ int frame_write(struct channel *channel, struct frame_output *output,
 		return write_block(channel, output, delivery, done);
 	return write_split(channel, output, delivery, done);
 }
+
+int frame_write_bytes(struct channel *channel, int fd, const void *bytes, size_t size,
+		      size_t *accepted)
+{
+	struct batch batch = { .count = 0 };
+
+	batch_add(&batch, bytes, size);
+	return batch_write(channel, fd, &batch, accepted);
+}

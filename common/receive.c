@@ -691,6 +691,7 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 			      .timeout_ns =
 				      timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
 			      .delivery = delivery };
+	uint64_t since_ns = 0;
 
 	if (rc == 0)
 		rc = visit(&look);
@@ -711,6 +712,7 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 		rc = deadline_passed(visit_deadline(&look));
 		if (rc < 0)
 			break;
+		endpoint_waits(channel, &since_ns);
 		/* Only the one consumer that is woken shall act; a lone one need not be woken. */
 		spun = alone(channel);
 		if (spun && tail_moves_soon(channel)) {

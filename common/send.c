@@ -328,6 +328,7 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 	struct producers *producers = producers_of(channel);
 	struct deadline deadline;
 	bool passed_over = false, hopeless = false;
+	uint64_t since_ns = 0;
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
@@ -373,6 +374,8 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 		}
 		hopeless = false;
 		passed_over = room == ROOM_TURN_TAKEN;
+		if (passed_over)
+			endpoint_waits(channel, &since_ns);
 		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
 	}
 	/* Without the mutex, what we may have been given meanwhile is for detach to give back. */
@@ -628,9 +631,11 @@ int channel_wait_acknowledged(struct channel *channel)
 		channel,
 		deadline_after(channel->options.timeout_ns, -ETIMEDOUT, &channel->interrupted), 0
 	};
+	uint64_t since_ns = 0;
 	int rc = 0;
 
 	while (channel->sent && !acknowledged(channel)) {
+		endpoint_waits(channel, &since_ns);
 		rc = deadline_passed(&wait.deadline);
 		if (rc == 0)
 			rc = channel_look_after(channel);

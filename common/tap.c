@@ -258,6 +258,7 @@ int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout
 	struct deadline deadline =
 		deadline_after(timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
 			       -ETIMEDOUT, &channel->interrupted);
+	uint64_t since_ns = 0;
 	int rc = atomic_load(&channel->interrupted) ? -EINTR : 0;
 
 	channel->report.lock_taken = false;
@@ -265,6 +266,7 @@ int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout
 		rc = tap_look(tap, most, flags, delivery);
 		if (rc != LOOK_NOTHING)
 			break;
+		endpoint_waits(channel, &since_ns);
 		rc = (flags & CHANNEL_DONTWAIT) != 0 && !tap->inside
 			     ? -EAGAIN
 			     : tap_wait(tap, flags, &deadline);

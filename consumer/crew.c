@@ -122,6 +122,21 @@ void crew_took(struct crew *crew, uint32_t most, uint32_t taken)
 	unlock(crew);
 }
 
+void crew_done(struct crew *crew, uint64_t messages, uint64_t bytes)
+{
+	lock(crew);
+	crew->done += messages;
+	crew->done_bytes += bytes;
+	unlock(crew);
+}
+
+void crew_redelivered(struct crew *crew, uint64_t messages)
+{
+	lock(crew);
+	crew->redelivered += messages;
+	unlock(crew);
+}
+
 void crew_rest(struct crew *crew)
 {
 	lock(crew);
@@ -182,6 +197,13 @@ void crew_missed(struct crew *crew, uint64_t missed)
 	unlock(crew);
 }
 
+void crew_lost(struct crew *crew, uint64_t lost)
+{
+	lock(crew);
+	crew->lost += lost;
+	unlock(crew);
+}
+
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up)
 {
 	lock(crew);
@@ -239,6 +261,22 @@ static void pass_on(struct crew *crew, int number)
 	dead_letters_interrupt(crew->dead_letters);
 }
 
+/* The line is drawn without the mutex: a terminal that is held must not hold the workers. */
+static void show_progress(struct crew *crew)
+{
+	struct progress *progress = crew->work->progress;
+	uint64_t messages, bytes;
+
+	lock(crew);
+	messages = crew->done - progress->messages;
+	bytes = crew->done_bytes - progress->bytes;
+	progress->redelivered = crew->redelivered;
+	progress->dropped = crew->missed;
+	progress->lost = crew->lost;
+	unlock(crew);
+	progress_tick(progress, messages, bytes);
+}
+
 /*
  * Waits until all workers have ended. The second time that a signal comes it kills: whoever
  * presses Ctrl-C twice means it. But a SIGHUP may come from the terminal and from the shell.
@@ -260,7 +298,8 @@ static void supervise(struct crew *crew, unsigned running)
 			pass_on(crew, SIGKILL);
 			passed = times;
 		}
-		if (poll(&ended, 1, -1) > 0 &&
+		show_progress(crew);
+		if (poll(&ended, 1, crew->work->progress->drawing ? PROGRESS_TICK_MS : -1) > 0 &&
 		    read(crew->ended, &count, sizeof(count)) == (ssize_t)sizeof(count))
 			running -= (unsigned)count;
 	}
@@ -303,14 +342,19 @@ static bool crew_make(struct crew *crew, const struct work *work)
 					   .first = i == 0 };
 		if (worker->channel == NULL)
 			return false;
+		format_init(&worker->format, work->settings);
+		if (work->delimited && work->settings->netstrings)
+			format_begin(&worker->format, -1); /* of each batch its file */
 	}
 	return crew->ended >= 0 && crew->workers != NULL && crew->dead_letters != NULL;
 }
 
 static void crew_free(struct crew *crew)
 {
-	for (unsigned i = 0; crew->workers != NULL && i < crew->count; i++)
+	for (unsigned i = 0; crew->workers != NULL && i < crew->count; i++) {
 		channel_free(crew->workers[i].channel);
+		format_free(&crew->workers[i].format);
+	}
 	free(crew->workers);
 	dead_letters_free(crew->dead_letters);
 	if (crew->ended >= 0)
@@ -352,6 +396,7 @@ int crew_run(const struct work *work)
 		cli_error(work->settings, "out of memory");
 		crew.status = CLI_FAILED;
 	}
+	show_progress(&crew);
 	cli_note_missed(work->settings, crew.missed);
 	if (crew.status == CLI_DONE && work->count > crew.received)
 		crew.status = CLI_WOULD_BLOCK;

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "cli.h"
+#include "format.h"
 #include "thread.h"
 #include "work.h"
 
@@ -22,11 +23,12 @@ struct worker {
 	struct crew *crew;
 	struct thread thread;
 	struct channel *channel;
-	bool first;	/* it attaches before the others */
-	bool reachable; /* (c) its endpoint can be interrupted */
-	bool inside;	/* (c) of a message longer than the ring, which it cannot give back */
-	pid_t command;	/* (c) the process group that runs for it; 0: none */
-	uint64_t lost;	/* messages, as reported */
+	struct format format; /* begun if the messages of a batch are netstrings */
+	bool first;	      /* it attaches before the others */
+	bool reachable;	      /* (c) its endpoint can be interrupted */
+	bool inside;	      /* (c) of a message longer than the ring, which it cannot give back */
+	pid_t command;	      /* (c) the process group that runs for it; 0: none */
+	uint64_t lost;	      /* messages, as reported */
 	uint64_t missed;
 	int trouble; /* an error of the channel found while a command ran */
 };
@@ -40,15 +42,18 @@ struct crew {
 
 	pthread_mutex_t mutex; /* all below */
 	pthread_cond_t changed;
-	bool attached;	   /* the first worker is */
-	bool finishing;	   /* nobody takes another message */
-	bool giving_up;	   /* nor tries one again: what has failed is given back */
-	int signal_number; /* what the commands were sent */
-	unsigned waiting;  /* workers that wait for messages */
-	unsigned busy;	   /* workers with a job in hand */
-	uint64_t reserved; /* messages that the waiting ones may take; with --count */
-	uint64_t received; /* messages that were taken */
-	uint64_t missed;   /* messages that were dropped before */
+	bool attached;		   /* the first worker is */
+	bool finishing;		   /* nobody takes another message */
+	bool giving_up;		   /* nor tries one again: what has failed is given back */
+	int signal_number;	   /* what the commands were sent */
+	unsigned waiting;	   /* workers that wait for messages */
+	unsigned busy;		   /* workers with a job in hand */
+	uint64_t reserved;	   /* messages that the waiting ones may take; with --count */
+	uint64_t received;	   /* messages that were taken */
+	uint64_t done, done_bytes; /* messages that were acknowledged */
+	uint64_t redelivered;	   /* taken, and in other hands before */
+	uint64_t lost;
+	uint64_t missed; /* messages that were dropped before */
 	enum cli_exit status;
 };
 
@@ -67,6 +72,12 @@ uint32_t crew_take(struct crew *crew);
 /* After crew_take(): so many of them were taken. If there are some, this worker is busy. */
 void crew_took(struct crew *crew, uint32_t most, uint32_t taken);
 
+/* So many messages were acknowledged. */
+void crew_done(struct crew *crew, uint64_t messages, uint64_t bytes);
+
+/* So many of those that were taken had been in other hands before. */
+void crew_redelivered(struct crew *crew, uint64_t messages);
+
 /* It is not busy any more. */
 void crew_rest(struct crew *crew);
 
@@ -84,6 +95,9 @@ void crew_status(struct crew *crew, enum cli_exit status);
 
 /* So many messages were dropped before this crew got them. */
 void crew_missed(struct crew *crew, uint64_t missed);
+
+/* So many messages longer than the ring were lost. */
+void crew_lost(struct crew *crew, uint64_t lost);
 
 /* Like crew_status(), and nobody takes another message; with `give_up` nobody tries again. */
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up);

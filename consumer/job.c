@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "netstring.h"
+
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; some systems insist on it */
 #endif
@@ -59,7 +61,9 @@ static int ends_note(struct job *job, const struct channel_delivery *delivery)
 		if (size < delivery->delimiter_size)
 			return -CHANNEL_EDAMAGED; /* the block was changed while we read it */
 		at += size;
-		end += size - delivery->delimiter_size + job->delimiter->size;
+		size -= delivery->delimiter_size;
+		end += job->netstrings != NULL ? netstring_bytes(size)
+					       : size + job->delimiter->size;
 		job->ends[job->messages + i] = end;
 	}
 	return rc;
@@ -89,7 +93,9 @@ static int job_add(struct job *job, struct channel *channel, struct frame_output
 	key_note(job, delivery);
 	if (job->delimiter != NULL && delivery->first && delivery->last)
 		rc = ends_note(job, delivery);
-	if (rc == 0)
+	if (rc == 0 && job->netstrings != NULL)
+		rc = format_write(job->netstrings, channel, delivery, &done);
+	else if (rc == 0)
 		rc = frame_write(channel, output, delivery, &done);
 	if (rc == -EBADMSG)
 		return -CHANNEL_EDAMAGED;
@@ -154,14 +160,15 @@ static int ends_check(struct job *job, bool whole)
 	return job->ends[job->messages - 1] == job->size ? 0 : -CHANNEL_EDAMAGED;
 }
 
-int job_receive(struct job *job, const struct job_source *source, const struct delimiter *delimiter)
+int job_receive(struct job *job, const struct job_source *source, const struct delimiter *delimiter,
+		struct format *netstrings)
 {
 	struct channel_delivery delivery;
 	struct frame_output output = { .delimiter = delimiter != NULL ? delimiter : &nothing };
 	bool whole;
 	int rc;
 
-	*job = (struct job){ .input = -1, .delimiter = delimiter };
+	*job = (struct job){ .input = -1, .delimiter = delimiter, .netstrings = netstrings };
 	rc = channel_receive(source->channel, source->most, source->flags, source->timeout_ns,
 			     &delivery);
 	if (rc != CHANNEL_DELIVERED)
@@ -170,6 +177,8 @@ int job_receive(struct job *job, const struct job_source *source, const struct d
 	job->attempts = delivery.attempts;
 	whole = delivery.last;
 	job->input = output.fd = memory_file();
+	if (netstrings != NULL)
+		netstrings->sink->fd = job->input;
 	if (job->input < 0)
 		rc = job_failed(job, errno);
 	else
@@ -220,7 +229,13 @@ void job_message(const struct job *job, uint32_t index, size_t *from, size_t *si
 		return;
 	if (index > 0)
 		*from = job->ends[index - 1];
-	*size = job->ends[index] - *from - job->delimiter->size;
+	*size = job->ends[index] - *from;
+	if (job->netstrings != NULL) {
+		*from += *size - 1 - netstring_message(*size); /* behind the colon */
+		*size = netstring_message(*size);
+	} else {
+		*size -= job->delimiter->size;
+	}
 }
 
 void job_free(struct job *job)

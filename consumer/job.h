@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "channel.h"
+#include "format.h"
 #include "frame.h"
 
 struct job {
@@ -23,7 +24,8 @@ struct job {
 
 	/* of a batch, for taking it apart again */
 	const struct delimiter *delimiter; /* behind each message; NULL: it is one message */
-	size_t *ends;			   /* of each message, behind its delimiter */
+	struct format *netstrings;	   /* each is one instead; NULL: it is not */
+	size_t *ends;			   /* of each message, behind its delimiter or comma */
 	size_t ends_room;
 
 	int error; /* an errno from making the file; 0: the failure was the channel's */
@@ -44,10 +46,11 @@ struct job_source {
 /*
  * Waits for messages and makes a job of them; returns what channel_receive() does, or -EIO with
  * job->error set. Only after CHANNEL_DELIVERED there is something in hand, and a job to be freed.
- * Each message is followed by the delimiter; NULL: it is one message, just so.
+ * Each message is followed by the delimiter; NULL: it is one message, just so. netstrings: it is
+ * one of them instead; NULL: not.
  */
-int job_receive(struct job *job, const struct job_source *source,
-		const struct delimiter *delimiter);
+int job_receive(struct job *job, const struct job_source *source, const struct delimiter *delimiter,
+		struct format *netstrings);
 
 /* Reads bytes of it; false if there are not as many. */
 bool job_read(const struct job *job, size_t from, void *bytes, size_t size);

@@ -4,10 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
-void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel)
+void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel,
+		 struct format *format, struct progress *progress)
 {
 	*print = (struct print){ .settings = settings,
 				 .channel = channel,
+				 .format = format_begun(format) ? format : NULL,
+				 .progress = progress,
 				 .output = { .fd = STDOUT_FILENO,
 					     .delimiter = &settings->delimiter } };
 }
@@ -51,20 +54,33 @@ static void tell_received(const struct print *print, const struct channel_delive
 
 int print_delivery(struct print *print, const struct channel_delivery *delivery, uint32_t *done)
 {
-	int rc = frame_write(print->channel, &print->output, delivery, done);
+	uint32_t whole = 0;
+	int rc = print->format != NULL
+			 ? format_write(print->format, print->channel, delivery, done)
+			 : frame_write(print->channel, &print->output, delivery, done);
 
 	if (rc < 0)
 		return rc;
 	tell_received(print, delivery);
 	print->inside = !delivery->last;
 	if (delivery->last)
-		print->received += delivery->delimiter_size > 0 ? delivery->messages : 1;
+		whole = delivery->delimiter_size > 0 ? delivery->messages : 1;
+	print->received += whole;
+	if (delivery->attempts > 1)
+		print->progress->redelivered += whole;
+	progress_count(print->progress, whole, delivery->size - whole * delivery->delimiter_size);
 	return 0;
 }
 
 enum cli_exit print_failed(struct print *print, int error)
 {
 	print->pipe_closed = error == -EPIPE;
+	if (error == -EFBIG && print->format != NULL) {
+		cli_error(print->settings,
+			  "cannot print a message of more than %llu bytes: %s needs it whole",
+			  (unsigned long long)FORMAT_WHOLE_MAX, print->format->option);
+		return CLI_FAILED;
+	}
 	if (error == -EBADMSG)
 		return cli_channel_error(print->settings, print->channel, "receive from",
 					 -CHANNEL_EDAMAGED);

@@ -8,19 +8,27 @@
 #include <stdint.h>
 
 #include "cli.h"
+#include "format.h"
+#include "progress.h"
 
 struct print {
 	const struct cli_settings *settings;
 	struct channel *channel;
 	struct frame_output output;
+	struct format *format; /* another form than that; NULL: none */
+	struct progress *progress;
 	uint64_t received; /* whole messages */
 	bool inside;	   /* of a message longer than the ring */
 	bool pipe_closed;  /* the reader of our output has gone */
 };
 
-void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel);
+void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel,
+		 struct format *format, struct progress *progress);
 
-/* Writes a delivery, and with --verbose tells of it. *done and errors: those of frame_write(). */
+/*
+ * Writes a delivery, and with --verbose tells of it. *done and errors: those of
+ * frame_write() or format_write().
+ */
 int print_delivery(struct print *print, const struct channel_delivery *delivery, uint32_t *done);
 
 /* Says why it could not be written; the exit status that this means. */

@@ -9,7 +9,9 @@
 
 #include "cli.h"
 #include "crew.h"
+#include "format.h"
 #include "print.h"
+#include "progress.h"
 #include "watch.h"
 #include "work.h"
 
@@ -17,6 +19,8 @@ enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_PEE
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
+	PROGRESS_OPTIONS,
+	FORMAT_OPTIONS,
 	{ 'c', "count", "N", "stop after N messages" },
 	{ 'e', "exit-empty", NULL,
 	  "stop when nothing is left, even if producers are\n"
@@ -59,6 +63,11 @@ static const struct cli_precedence precedences[] = {
 	{ "nonblock", "follow idle" },
 	{ "tap", "group durable exit-empty new batch" },
 	{ "peek", "durable from exit-empty follow idle new size mode nonblock timeout spin batch" },
+	{ "framing", "delimiter null format json-lines" },
+	{ "delimiter", "null framing format json-lines" },
+	{ "null", "delimiter framing format json-lines" },
+	{ "format", "delimiter null framing json-lines" },
+	{ "json-lines", "delimiter null framing format" },
 	{ NULL, NULL }
 };
 
@@ -79,6 +88,8 @@ static const struct cli_tool tool = {
 
 static struct cli_settings settings;
 static struct work work; /* with a command */
+static struct format format;
+static struct progress progress;
 
 struct consumer {
 	struct channel *channel;
@@ -158,6 +169,13 @@ static void tell_missed(uint64_t sequence)
 	cli_tell_missed(&settings, missed, sequence);
 }
 
+/* A second of a wait for the other side. */
+static void on_waiting(const struct channel *channel)
+{
+	(void)channel;
+	progress_wait(&progress);
+}
+
 static enum cli_exit receive_messages(void)
 {
 	unsigned flags = CHANNEL_SHARE | (consumer.follow ? CHANNEL_FOLLOW : 0) |
@@ -229,6 +247,8 @@ static int consume(void)
 
 	status = receive_messages();
 	tell_lost();
+	progress.lost = consumer.lost;
+	progress.dropped = consumer.missed;
 	cli_note_missed(&settings, consumer.missed);
 	if (consumer.lost > 0 && (status == CLI_DONE || status == CLI_WOULD_BLOCK))
 		status = CLI_INCOMPLETE;
@@ -381,7 +401,9 @@ __attribute__((noreturn)) static void run_commands(void)
 	cli_signals_catch(&settings, NULL);
 	cli_trace_open(&settings);
 	cli_story(&settings, "consumer: waiting for shared memory...");
+	progress_begin(&progress, false);
 	status = crew_run(&work);
+	progress_end(&progress, status);
 	cli_story(&settings, "consumer: finishing process.");
 	cli_end(status, false);
 }
@@ -393,6 +415,8 @@ int main(int argc, char **argv)
 
 	cli_begin(&settings, &tool);
 	work_begin(&work, &settings);
+	format_init(&format, &settings);
+	progress_init(&progress, &settings, true);
 	while ((key = cli_next_option(&settings, argc, argv, &argument)) != -1) {
 		switch (key) {
 		case 'c':
@@ -426,12 +450,15 @@ int main(int argc, char **argv)
 			consumer.idle_ns = cli_seconds(&settings, "idle time", argument);
 			break;
 		default:
-			if (work_option(&work, key, argument))
+			if (work_option(&work, key, argument) ||
+			    format_option(&format, key, argument) ||
+			    progress_option(&progress, key, argument))
 				break;
 			abort(); /* a row of the table without a case */
 		}
 	}
 	work_check(&work, argc, argv);
+	format_check(&format, work.command != NULL, work.delimited);
 	if (consumer.tap)
 		tap_check();
 	if (consumer.peek)
@@ -447,6 +474,8 @@ int main(int argc, char **argv)
 		consumer.idle_ns = 0; /* a file's is for when it follows */
 	if (consumer.idle_ns != 0 && !consumer.follow)
 		cli_usage_error(&settings, "--idle goes with --follow");
+	progress.wanted = consumer.count;
+	work.progress = &progress;
 	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;
 	if (work.command != NULL)
 		run_commands();
@@ -460,15 +489,20 @@ int main(int argc, char **argv)
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
 	}
-	print_begin(&consumer.print, &settings, consumer.channel);
+	settings.channel.waiting = on_waiting;
+	format_begin(&format, STDOUT_FILENO);
+	print_begin(&consumer.print, &settings, consumer.channel, &format, &progress);
 	cli_signals_catch(&settings, consumer.channel);
 	cli_trace_open(&settings);
 	if (consumer.remove_group != NULL)
 		cli_end(cli_run(&settings, group_remove), false);
+	progress_begin(&progress, isatty(STDOUT_FILENO) != 0);
 	if (!consumer.peek)
 		cli_story(&settings, "consumer: waiting for shared memory...");
 	status =
 		output_close(consumer.peek || consumer.tap ? watch() : cli_run(&settings, consume));
+	progress_end(&progress, status);
+	format_free(&format);
 	cli_story(&settings, "consumer: finishing process.");
 	cli_end(status, consumer.print.pipe_closed);
 }

@@ -115,6 +115,7 @@ int watch_tap(struct watch *asked)
 		return CLI_FAILED;
 	}
 	status = cli_run(watch->settings, tap_attached);
+	watch->print.progress->dropped = tap_missed(tap);
 	if (tap_missed(tap) > 0)
 		cli_error(watch->settings, "missed %llu message%s of channel \"%s\": %s too fast",
 			  (unsigned long long)tap_missed(tap), tap_missed(tap) == 1 ? "" : "s",

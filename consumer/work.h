@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cli.h"
+#include "progress.h"
 
 enum { JOBS_MAX = 64, BATCH_MAX = 1000000, RETRIES_MAX = 1000000 };
 
@@ -34,6 +35,7 @@ struct work {
 	uint64_t idle_ns; /* 0: for ever */
 	bool exit_empty;
 	bool follow;
+	struct progress *progress; /* the first thread's */
 
 	const char *given; /* one of the options that need a command, for the complaint */
 };

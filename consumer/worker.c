@@ -38,12 +38,27 @@ static const char *name_job(const struct job *job, char buffer[80])
 	return buffer;
 }
 
-static void acknowledge(struct worker *worker)
+/* Of its messages, without what is between them. */
+static uint64_t job_bytes(const struct job *job)
+{
+	uint64_t bytes = 0;
+	size_t from, size;
+
+	for (uint32_t i = 0; i < job->messages; i++) {
+		job_message(job, i, &from, &size);
+		bytes += size;
+	}
+	return bytes;
+}
+
+static void acknowledge(struct worker *worker, const struct job *job)
 {
 	int rc = channel_acknowledge(worker->channel);
 
 	if (rc < 0)
 		channel_failed(worker, "acknowledge to", rc);
+	else
+		crew_done(worker->crew, job->messages, job_bytes(job));
 }
 
 static void give_back(struct worker *worker)
@@ -97,7 +112,7 @@ static void failed_for_good(struct worker *worker, const struct job *job, enum c
 	case FAILURE_SKIP:
 		cli_error(work->settings, "%s failed for good (dropped): %s", name, cause);
 		crew_status(worker->crew, status);
-		acknowledge(worker);
+		acknowledge(worker, job);
 		break;
 	case FAILURE_DEAD:
 		cli_error(work->settings, "%s failed for good (to channel \"%s\"): %s", name,
@@ -106,7 +121,7 @@ static void failed_for_good(struct worker *worker, const struct job *job, enum c
 		moved = send_dead(worker, job);
 		if (moved == CLI_DONE) {
 			crew_status(worker->crew, status);
-			acknowledge(worker);
+			acknowledge(worker, job);
 		} else {
 			crew_finish(worker->crew, moved, true);
 			give_back(worker);
@@ -204,7 +219,7 @@ static void run(struct worker *worker, struct job *job)
 		result = run_once(worker, job);
 		command_explain(work, &result, words);
 		if (result.end == COMMAND_DONE) {
-			acknowledge(worker);
+			acknowledge(worker, job);
 			return;
 		}
 		if (result.end == COMMAND_CANNOT_RUN || result.end == COMMAND_NOT_FOUND) {
@@ -282,6 +297,7 @@ static void tell_lost(struct worker *worker)
 		  "left with a part",
 		  settings_of(worker)->channel.name, (unsigned long long)lost,
 		  lost == 1 ? "" : "s");
+	crew_lost(worker->crew, lost);
 	crew_status(worker->crew, CLI_INCOMPLETE);
 }
 
@@ -360,7 +376,8 @@ static void take_messages(struct worker *worker)
 	while (go_on && (source.most = crew_take(worker->crew)) > 0) {
 		struct job job;
 		int rc = job_receive(&job, &source,
-				     work->delimited ? &work->settings->delimiter : NULL);
+				     work->delimited ? &work->settings->delimiter : NULL,
+				     format_begun(&worker->format) ? &worker->format : NULL);
 
 		crew_took(worker->crew, source.most, rc == CHANNEL_DELIVERED ? job.messages : 0);
 		tell_lost(worker);
@@ -369,6 +386,8 @@ static void take_messages(struct worker *worker)
 			go_on = go_on_without(worker, &job, rc, idle);
 			continue;
 		}
+		if (job.attempts > 1)
+			crew_redelivered(worker->crew, job.messages);
 		tell_received(worker, &job);
 		handle(worker, &job);
 		job_free(&job);

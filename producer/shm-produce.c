@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "hold.h"
 #include "message.h"
+#include "progress.h"
 
 enum {
 	KEY_END = CLI_KEY_TOOL,
@@ -23,6 +24,7 @@ enum { CONSUMERS_MAX = 64 };
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
+	PROGRESS_OPTIONS,
 	{ 'i', "input", "FILE",
 	  "the whole FILE is one message (repeatable, sent\n"
 	  "before any MESSAGE; - is standard input)",
@@ -61,7 +63,11 @@ static const struct cli_option options[] = {
 /* What a file says for the usual case must not be in the way of another one. */
 static const struct cli_precedence precedences[] = { { "nonblock", "wait-ack" },
 						     { "wait-ack", "nonblock" },
-						     { "hold", "key wait-ack when-full" },
+						     { "hold",
+						       "key wait-ack when-full progress stats" },
+						     { "framing", "delimiter null" },
+						     { "delimiter", "null framing" },
+						     { "null", "delimiter framing" },
 						     { NULL, NULL } };
 
 static const struct cli_tool tool = {
@@ -98,6 +104,7 @@ struct producer {
 };
 
 static struct producer producer = { .key = "" };
+static struct progress progress;
 
 /* Room was made for this one out of older ones. */
 static void tell_old_dropped(void)
@@ -110,8 +117,12 @@ static void tell_old_dropped(void)
 			  (unsigned long long)dropped, dropped == 1 ? "" : "s");
 }
 
-static void tell_sent(void)
+/* Whole messages, or, 0, a piece of one. */
+static void tell_sent(uint32_t messages, size_t bytes)
 {
+	progress_count(&progress, messages, bytes);
+	if (messages == 0)
+		return;
 	producer.sent = true;
 	producer.waits = 0;
 	tell_old_dropped();
@@ -142,14 +153,34 @@ static enum cli_exit send_failed(int error)
 	return cli_channel_error(&settings, producer.channel, "send to", error);
 }
 
+/* A second without input, or without room: it is seen that nothing moves. */
+static void show_waiting(void)
+{
+	progress_wait(&progress);
+}
+
+/* delimiter: NULL: what --framing or --delimiter says; else all of it is one message. */
 static enum cli_exit send_input(int fd, const char *name, const struct delimiter *delimiter)
 {
-	struct frame_input input = {
-		.fd = fd, .delimiter = delimiter, .sent = tell_sent, .dropped = tell_dropped
-	};
-	int rc = frame_send(producer.channel, &input);
+	struct frame_input input = { .fd = fd,
+				     .delimiter =
+					     delimiter != NULL ? delimiter : &settings.delimiter,
+				     .netstrings = delimiter == NULL && settings.netstrings,
+				     .sent = tell_sent,
+				     .dropped = tell_dropped,
+				     .waiting = show_waiting };
+	int rc;
 
+	if (producer.file_count <= 1) /* of several it would only be the part of one */
+		progress_input(&progress, fd);
+	rc = frame_send(producer.channel, &input);
+	progress_input(&progress, -1);
 	producer.input_read |= input.read;
+	if (rc < 0 && input.malformed != NULL) {
+		cli_error(&settings, "cannot read %s: bad netstring at byte offset %llu: %s", name,
+			  (unsigned long long)input.offset, input.malformed);
+		return CLI_FAILED;
+	}
 	if (rc < 0 && input.error != 0) {
 		cli_error(&settings, "cannot read %s: %s", name, strerror(input.error));
 		return CLI_FAILED;
@@ -190,7 +221,7 @@ static enum cli_exit send_text(const char *text)
 	if (rc == CHANNEL_DROPPED)
 		tell_dropped();
 	else
-		tell_sent();
+		tell_sent(1, strlen(text));
 	return CLI_DONE;
 }
 
@@ -224,7 +255,7 @@ static enum cli_exit send_messages(void)
 	for (int i = 0; status == CLI_DONE && i < producer.message_count; i++)
 		status = send_text(producer.messages[i]);
 	if (status == CLI_DONE && reads_standard_input())
-		status = send_input(STDIN_FILENO, "standard input", &settings.delimiter);
+		status = send_input(STDIN_FILENO, "standard input", NULL);
 	return status;
 }
 
@@ -263,6 +294,7 @@ static int send_all(bool *all_sent)
 {
 	int status = (int)send_messages();
 
+	progress.dropped = channel_dropped(producer.channel);
 	tell_all_dropped();
 	if (status == CLI_DONE && producer.wait_acknowledged) {
 		status = (int)wait_acknowledged();
@@ -363,9 +395,16 @@ static void tell_waiting(const struct channel *channel)
 {
 	char cause[256];
 
-	if (++producer.waits == 2 && channel_report(channel)->held_by_group)
+	if (channel_report(channel)->held_by_group && ++producer.waits == 2)
 		cli_note(&settings, "channel \"%s\": waiting: %s", settings.channel.name,
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
+}
+
+/* A second of a wait for the other side. */
+static void on_waiting(const struct channel *channel)
+{
+	tell_waiting(channel);
+	show_waiting();
 }
 
 static enum channel_when_full parse_when_full(const char *text)
@@ -441,6 +480,9 @@ static void command_take(int argc, char **argv, char *const *given)
 		cli_usage_error(&settings, "--hold sends nothing itself: --input, --message, "
 					   "--key, --wait-ack and --when-full do not go with "
 					   "it");
+	if (progress_given(&progress) != NULL)
+		cli_usage_error(&settings, "--hold sends nothing itself: %s does not go with it",
+				progress_given(&progress));
 	producer.command = argv + optind;
 	producer.message_count = 0;
 }
@@ -463,6 +505,7 @@ int main(int argc, char **argv)
 	int key, status;
 
 	cli_begin(&settings, &tool);
+	progress_init(&progress, &settings, false);
 	if (given == NULL) {
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
@@ -503,6 +546,8 @@ int main(int argc, char **argv)
 			producer.end = true;
 			break;
 		default:
+			if (progress_option(&progress, key, argument))
+				break;
 			abort(); /* a row of the table without a case */
 		}
 	}
@@ -525,12 +570,14 @@ int main(int argc, char **argv)
 		cli_error(&settings, "out of memory");
 		return CLI_FAILED;
 	}
-	settings.channel.waiting = tell_waiting;
+	settings.channel.waiting = on_waiting;
 	hold_prepare();
 	cli_signals_catch(&settings, producer.channel);
 	cli_trace_open(&settings);
 	cli_story(&settings, "producer: preparing data...");
+	progress_begin(&progress, reads_standard_input() && isatty(STDIN_FILENO) != 0);
 	status = cli_run(&settings, produce);
+	progress_end(&progress, status);
 	cli_story(&settings, "producer: finishing process.");
 	free(producer.files);
 	free(producer.groups);

@@ -403,8 +403,9 @@ static void expect_help(const char *name, const char *const *words)
 
 #define COMMON_WORDS                                                                               \
 	"-C, --channel", "-s, --size", "-m, --mode", "--owner", "--new", "-w, --timeout",          \
-		"-n, --nonblock", "-D, --delimiter", "-0, --null", "--trace", "-q, --quiet",       \
-		"-v, --verbose", "-h, --help", "-V, --version"
+		"-n, --nonblock", "-D, --delimiter", "-0, --null", "--framing", "--trace",         \
+		"--progress[=WHEN]", "--stats", "-q, --quiet", "-v, --verbose", "-h, --help",      \
+		"-V, --version"
 
 Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 30)
 {
@@ -413,15 +414,29 @@ Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 3
 		"--hold",     "-a, --wait-ack", "--end",     "--groups",    "shm-produce",
 		NULL
 	};
-	static const char *const consume[] = {
-		COMMON_WORDS,	  "-c, --count",   "-e, --exit-empty",
-		"-f, --follow",	  "--idle",	   "--peek",
-		"--tap",	  "-b, --batch",   "-j, --jobs",
-		"--retries",	  "--retry-delay", "--max-time",
-		"--on-failure",	  "--dead-letter", "-- COMMAND",
-		"-g, --group",	  "--from",	   "--durable",
-		"--remove-group", "shm-consume",   NULL
-	};
+	static const char *const consume[] = { COMMON_WORDS,
+					       "-c, --count",
+					       "-e, --exit-empty",
+					       "-f, --follow",
+					       "--idle",
+					       "--peek",
+					       "--tap",
+					       "-b, --batch",
+					       "-j, --jobs",
+					       "--retries",
+					       "--retry-delay",
+					       "--max-time",
+					       "--on-failure",
+					       "--dead-letter",
+					       "-- COMMAND",
+					       "-g, --group",
+					       "--from",
+					       "--durable",
+					       "--remove-group",
+					       "--format",
+					       "--json-lines",
+					       "shm-consume",
+					       NULL };
 
 	expect_help("shm-produce", produce);
 	expect_help("shm-consume", consume);

@@ -679,7 +679,7 @@ static void options_of(const char *tool_name, void (*look)(const char *tool, con
 
 		if (name == NULL)
 			continue;
-		name[strcspn(name, " ")] = '\0';
+		name[strcspn(name, " [")] = '\0';
 		look(tool_name, name);
 	}
 	free(help);

@@ -244,7 +244,7 @@ Test(hold, the_command_has_the_signals_that_the_holder_was_started_with, .timeou
 
 Test(hold, the_command_gets_the_channels_name_and_no_descriptor_of_it, .timeout = 60)
 {
-	static const char script[] = "echo \"$SHM_CHANNEL\" >&2; ls /proc/$$/fd | wc -l";
+	static const char script[] = "echo \"$SHM_CHANNEL\" >&2; ls /proc/self/fd | wc -l";
 	struct tool held, plain, consumer;
 	char name[NAME_SIZE], *expected;
 

@@ -135,3 +135,16 @@ Test(readme, tap, .timeout = 60)
 	example_end(&shell, "tap", true);
 	folder_remove();
 }
+
+Test(readme, formats, .timeout = 60)
+{
+	static const char *const files[] = { NULL };
+	struct tool shell;
+
+#ifndef WITH_JANSSON
+	test_skip("built without jansson");
+#endif
+	shell = example_run("formats", files);
+	example_end(&shell, "formats", true);
+	folder_remove();
+}

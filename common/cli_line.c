@@ -1,0 +1,48 @@
+/* The line that is drawn over and over again on standard error. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define ERASE "\r\033[K"
+
+static bool drawn; /* changes with stderr locked: other threads print errors */
+/* For a signal handler, which cannot lock. */
+static volatile sig_atomic_t open_line;
+
+static void drawn_set(bool is_drawn)
+{
+	drawn = is_drawn;
+	open_line = is_drawn;
+}
+
+void cli_line_draw(const char *text)
+{
+	flockfile(stderr);
+	drawn_set(true);
+	fprintf(stderr, ERASE "%s", text); /* not buffered: one write */
+	funlockfile(stderr);
+}
+
+void cli_line_erase(void)
+{
+	flockfile(stderr);
+	if (drawn)
+		fputs(ERASE, stderr);
+	drawn_set(false);
+	funlockfile(stderr);
+}
+
+void cli_line_keep(void)
+{
+	flockfile(stderr);
+	if (drawn)
+		fputc('\n', stderr);
+	drawn_set(false);
+	funlockfile(stderr);
+}
+
+bool cli_line_drawn(void)
+{
+	return open_line != 0;
+}

@@ -1,0 +1,84 @@
+#include "input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PIPE_SIZE = 1 << 20,
+	POLL_MS = 1000 /* how often we look after the channel while no input comes */
+};
+
+struct input input_of(struct channel *channel, struct frame_input *asked)
+{
+	struct stat status;
+
+	asked->error = 0;
+	asked->malformed = NULL;
+	/* Whoever writes into it is held up less often; it stays as it is if it is no pipe. */
+	fcntl(asked->fd, F_SETPIPE_SZ, PIPE_SIZE);
+	return (struct input){ .channel = channel,
+			       .asked = asked,
+			       .regular =
+				       fstat(asked->fd, &status) == 0 && S_ISREG(status.st_mode) };
+}
+
+int input_failed(struct input *input, int error)
+{
+	if (error == EFAULT) /* we read into the ring, and there is no ring any more */
+		return -CHANNEL_EDAMAGED;
+	input->asked->error = error;
+	return -EIO;
+}
+
+/* Waits until there may be something to read. 0, or an error of the channel. */
+static int input_wait(const struct input *input)
+{
+	struct pollfd ready = { .fd = input->asked->fd, .events = POLLIN };
+
+	if (input->regular)
+		return channel_interrupted(input->channel) ? -EINTR : 0;
+	for (;;) {
+		int rc = channel_interrupted(input->channel) ? -EINTR
+							     : channel_look_after(input->channel);
+		int count;
+
+		if (rc < 0)
+			return rc;
+		count = poll(&ready, 1, POLL_MS);
+		if (count != 0 && ready.revents != 0)
+			return 0;
+		if (count == 0 && input->asked->waiting != NULL)
+			input->asked->waiting();
+	}
+}
+
+ssize_t input_read(struct input *input, unsigned char *at, size_t size)
+{
+	for (;;) {
+		ssize_t got;
+		int rc = input_wait(input);
+
+		if (rc < 0)
+			return rc;
+		got = read(input->asked->fd, at, size);
+		if (got > 0)
+			input->asked->read = true;
+		if (got >= 0)
+			return got;
+		if (errno != EINTR && errno != EAGAIN)
+			return input_failed(input, errno);
+	}
+}
+
+void input_tell(const struct input *input, int result, uint32_t messages, size_t bytes)
+{
+	const struct frame_input *asked = input->asked;
+
+	if (result == CHANNEL_DROPPED && asked->dropped != NULL)
+		asked->dropped();
+	else if (result != CHANNEL_DROPPED && asked->sent != NULL)
+		asked->sent(messages, bytes);
+}

@@ -1,0 +1,108 @@
+/*
+ * How far a tool has come: --progress draws a line while messages move, --stats sums up in the end.
+ * There is no thread and no timer: who moves messages counts them here, and at most some five times
+ * a second that draws.
+ */
+#ifndef PROGRESS_H
+#define PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cli.h"
+
+enum progress_when { PROGRESS_NEVER, PROGRESS_TERMINAL, PROGRESS_ALWAYS };
+
+/* So many units each second, lately. */
+struct progress_rate {
+	double per_second;
+	uint64_t then; /* units when it was last looked at */
+};
+
+struct progress {
+	const struct cli_settings *settings;
+	enum progress_when when;
+	bool stats;
+	bool consumes; /* this is a consumer */
+
+	bool counting; /* one of them is asked for, and has begun */
+	bool drawing;
+	unsigned pause; /* calls of progress_count() to come that need not read the clock, ... */
+	unsigned pause_next; /* ... and how many after that */
+	uint64_t looked_ns, drawn_ns;
+	uint64_t begun_ns, first_ns; /* first_ns: when the first message moved; 0: none has */
+
+	uint64_t messages, bytes; /* whole messages; their bytes, also of a message's pieces */
+	uint64_t redelivered;	  /* messages that had been in other hands before */
+	uint64_t dropped, lost;	  /* for --stats */
+	unsigned stalled;	  /* seconds in which nothing moved */
+
+	uint64_t wanted; /* messages there will be; 0: not known */
+	int input;	 /* a regular file that is read; -1: none */
+	off_t input_from;
+	uint64_t done, all; /* so much of so much: messages, or bytes of the file; 0: not known */
+	struct progress_rate message_rate, byte_rate, done_rate;
+};
+
+/* Rows of both tools' option tables. */
+enum progress_key { PROGRESS_KEY_PROGRESS = CLI_KEY_PROGRESS, PROGRESS_KEY_STATS };
+
+/* clang-format off */
+#define PROGRESS_OPTIONS                                                    \
+	{ PROGRESS_KEY_PROGRESS, "progress", "[=WHEN]",                     \
+	  "show on standard error how far it is; WHEN: always,\n"           \
+	  "never, or, without it, only on a terminal" },                    \
+	{ PROGRESS_KEY_STATS, "stats", NULL,                                \
+	  "in the end, sum up on standard error what was done\n"            \
+	  "(with --json as JSON)" }
+/* clang-format on */
+
+void progress_init(struct progress *progress, const struct cli_settings *settings, bool consumes);
+
+/* Takes an option of the table above. False: it is none of them. */
+bool progress_option(struct progress *progress, int key, const char *argument);
+
+/* Was one of them given? For refusing it; returns its name, or NULL. */
+const char *progress_given(const struct progress *progress);
+
+/*
+ * The work begins. `shared`: messages are typed or printed on a terminal, so they are to be seen
+ * themselves, and the line is not drawn among them unless it must be.
+ */
+void progress_begin(struct progress *progress, bool shared);
+
+/*
+ * From now on this descriptor is read; if it is a regular file, it says how much there is to do.
+ * -1: it is read no more, and may be closed.
+ */
+void progress_input(struct progress *progress, int fd);
+
+/* Called now and then by progress_count(). */
+void progress_look(struct progress *progress);
+
+/* So many messages, or 0 and a piece of one, have been moved. */
+static inline void progress_count(struct progress *progress, uint64_t messages, uint64_t bytes)
+{
+	if (!progress->counting)
+		return;
+	progress->messages += messages;
+	progress->bytes += bytes;
+	if (progress->pause > 0)
+		progress->pause--;
+	else
+		progress_look(progress);
+}
+
+/* The same for who counts elsewhere, and comes every PROGRESS_TICK_MS, moved or not. */
+enum { PROGRESS_TICK_MS = 200 };
+void progress_tick(struct progress *progress, uint64_t messages, uint64_t bytes);
+
+/* A second of waiting has gone by. */
+void progress_wait(struct progress *progress);
+
+/* The work is over; leaves the last line, and sums up. */
+void progress_end(struct progress *progress, int status);
+
+#endif

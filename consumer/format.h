@@ -1,0 +1,101 @@
+/*
+ * Messages in another form than themselves and a delimiter: --format, --json-lines, and netstrings.
+ */
+#ifndef FORMAT_H
+#define FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli.h"
+#include "sink.h"
+
+/* A message that has to be known to its end before it can be written may not be longer. */
+#define FORMAT_WHOLE_MAX (UINT64_C(1) << 30)
+
+enum part_kind {
+	PART_TEXT, /* of the format itself */
+	PART_MESSAGE,
+	PART_SIZE,
+	PART_SEQUENCE,
+	PART_KEY,
+	PART_ATTEMPT,
+	PART_CHANNEL,
+	PART_EPOCH
+};
+
+struct part {
+	enum part_kind kind;
+	size_t from, size; /* of a text, in format->text */
+};
+
+/* What there is to say of a message; the bytes, or those of a piece, are the delivery's. */
+struct message {
+	uint64_t size; /* so far */
+	uint64_t sequence;
+	uint32_t attempts;
+	size_t key_size;
+	unsigned char key[CHANNEL_KEY_MAX];
+};
+
+struct format {
+	const struct cli_settings *settings;
+	const char *option; /* which one asked for it, for complaints; NULL: none did */
+	bool json;	    /* an object, not the parts */
+
+	unsigned char *text;
+	struct part *parts;
+	size_t count;
+	size_t message_at; /* the first PART_MESSAGE; count: there is none */
+	bool whole;	   /* a part before the message's end needs its size, or all of it */
+
+	struct sink *sink;	 /* NULL: no other form is wanted, or not begun */
+	struct message message;	 /* the one that we are in, if it comes in pieces */
+	unsigned char *gathered; /* its bytes so far, or a copy for JSON */
+	size_t allocated;
+};
+
+/* Rows of the tool's option table. */
+enum format_key { FORMAT_KEY_FORMAT = CLI_KEY_FORMAT, FORMAT_KEY_JSON_LINES };
+
+/* clang-format off */
+#define FORMAT_OPTIONS                                                      \
+	{ FORMAT_KEY_FORMAT, "format", "FMT",                               \
+	  "print each message as FMT says: %s message, %S its\n"            \
+	  "size, %o its number, %k key, %a attempt, %c channel,\n"          \
+	  "%e the channel's epoch, %%; escapes as with -D" },               \
+	{ FORMAT_KEY_JSON_LINES, "json-lines", NULL,                        \
+	  "print each message as a line with a JSON object" }
+/* clang-format on */
+
+void format_init(struct format *format, const struct cli_settings *settings);
+
+/* Takes an option of the table above, and apart; a bad one is a usage error. False: none of them.
+ */
+bool format_option(struct format *format, int key, const char *argument);
+
+/* After all options: refuses what does not go together; `batch`: the command gets several messages.
+ */
+void format_check(const struct format *format, bool command, bool batch);
+
+/* Gets ready to write to fd what was asked for, --framing netstring among it, if anything was. */
+void format_begin(struct format *format, int fd);
+
+/* Is there another form? Else messages are written by frame_write(). */
+static inline bool format_begun(const struct format *format)
+{
+	return format->sink != NULL;
+}
+
+/*
+ * Writes a delivery in this form, and does not keep any of it back. *done: as frame_write(). Of a
+ * message in pieces nothing is written before the last one if it has to be known first. Errors:
+ * those of frame_write(), ENOMEM, and EFBIG: longer than FORMAT_WHOLE_MAX.
+ */
+int format_write(struct format *format, struct channel *channel,
+		 const struct channel_delivery *delivery, uint32_t *done);
+
+void format_free(struct format *format);
+
+#endif
