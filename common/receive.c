@@ -643,6 +643,8 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 
 	if (rc == 0)
 		rc = visit(&look);
+	if (rc == VISIT_NOTHING)
+		endpoint_wait_begins(channel);
 	while (rc == VISIT_NOTHING || rc == VISIT_GATHERING) {
 		bool inside = channel->claim != NO_CLAIM;
 		bool spun, found;
@@ -680,6 +682,9 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 		rc = channel_look_after(channel);
 		if (rc == 0)
 			rc = visit(&look);
+		if (rc == VISIT_NOTHING)
+			endpoint_waits(channel, inside ? CHANNEL_WAITS_PIECE : CHANNEL_WAITS_DATA,
+				       0);
 	}
 	if (rc != CHANNEL_DELIVERED) /* a signal that chose us was for somebody who acts */
 		condition_signal(condition_data(channel, group_of(channel)));
@@ -745,7 +750,7 @@ int channel_retry(struct channel *channel, uint32_t *attempts)
 	rc = side_lock_finish(channel, CHANNEL_CONSUMER);
 	if (rc < 0)
 		return rc;
-	*attempts = claim_retry(claim_held(channel));
+	*attempts = claim_retry(group_of(channel), channel->claim);
 	channel->batching = false; /* receive_on() takes it that nothing is tried again */
 	side_unlock(channel, CHANNEL_CONSUMER);
 	return 0;

@@ -117,8 +117,7 @@ static void group_note(struct channel *channel)
 static void room_explain(struct channel *channel)
 {
 	group_note(channel);
-	if (channel->options.waiting != NULL)
-		channel->options.waiting(channel);
+	endpoint_waits_on(channel, CHANNEL_WAITS_ROOM, 0);
 }
 
 /* Without the mutex, holding the turn: sleeps until head has come to channel->waited_head. */
@@ -272,6 +271,13 @@ static int turn_wait(struct channel *channel, const struct deadline *deadline)
 	} else if (rc == deadline->expired && !producers_settled(channel)) {
 		channel->report.turn_taken = true;
 	}
+	if (rc == 0) {
+		turn = atomic_load(&producers->turn);
+		endpoint_waits(channel, CHANNEL_WAITS_TURN,
+			       turn >= 1 && turn <= SLOT_COUNT
+				       ? (pid_t)atomic_load(&producers->side.slots[turn - 1].pid)
+				       : channel->report.holder);
+	}
 	return rc < 0 ? rc : channel_look_after(channel);
 }
 
@@ -310,6 +316,7 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 		side_unlock(channel, CHANNEL_PRODUCER);
 	}
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	endpoint_wait_begins(channel);
 	while (rc == 0) {
 		bool full;
 		int room;
@@ -601,6 +608,7 @@ int channel_wait_acknowledged(struct channel *channel)
 	};
 	int rc = 0;
 
+	endpoint_wait_begins(channel);
 	while (channel->sent && !acknowledged(channel)) {
 		rc = deadline_passed(&wait.deadline);
 		if (rc == 0)
@@ -612,6 +620,8 @@ int channel_wait_acknowledged(struct channel *channel)
 		rc = wait.result;
 		if (rc < 0)
 			break;
+		if (!acknowledged(channel))
+			endpoint_waits(channel, CHANNEL_WAITS_ACKNOWLEDGED, 0);
 	}
 	if (rc == 0 && producer_message_lost(channel))
 		rc = -CHANNEL_ELOST;

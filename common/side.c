@@ -135,6 +135,8 @@ int side_lock(struct channel *channel, enum channel_role role, const struct dead
 		error = mutex_lock_for(mutex, deadline_slice_ns(deadline, NS_PER_SEC));
 		if (error != ETIMEDOUT)
 			return side_locked(channel, role, error);
+		endpoint_waits_on(channel, CHANNEL_WAITS_LOCK,
+				  (pid_t)atomic_load(&side_of(channel, role)->holder));
 	}
 }
 
@@ -188,6 +190,8 @@ static int slot_bury(struct channel *channel, enum channel_role role, unsigned s
 		atomic_fetch_and(&consumers_of(channel)->waiting_data, ~bit);
 		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
 	}
+	/* The same. */
+	atomic_store(&side->recovered, atomic_load(&side->recovered) + 1);
 	atomic_fetch_and(&side->attached, ~bit);
 	return 0;
 }
@@ -247,6 +251,9 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->writing, 0);
 		atomic_store(&place->messages, 0);
 		atomic_store(&place->bytes, 0);
+		atomic_store(&place->dropped, 0);
+		atomic_store(&place->since, channel->since);
+		atomic_store(&place->pid_namespace, channel->pid_namespace);
 		semaphore_drain(&place->wakeup);
 		channel->slot = slot;
 		channel->slot_bit = bit;

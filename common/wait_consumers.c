@@ -43,6 +43,7 @@ int channel_wait_consumers(struct channel *channel, unsigned count)
 	int rc;
 
 	channel->report.lock_taken = false;
+	endpoint_wait_begins(channel);
 	for (;;) {
 		rc = consumers_ready(&wait) ? consumers_count(&wait, &deadline) : -EAGAIN;
 		if (rc != -EAGAIN || channel->options.nonblock)
@@ -54,6 +55,8 @@ int channel_wait_consumers(struct channel *channel, unsigned count)
 			break;
 		condition_wait(condition_consumers(channel), channel->slot, consumers_ready, &wait,
 			       NULL, deadline_slice_ns(&deadline, NS_PER_SEC));
+		if (!consumers_ready(&wait))
+			endpoint_waits(channel, CHANNEL_WAITS_CONSUMERS, 0);
 	}
 	channel->report.error = rc;
 	return rc;
