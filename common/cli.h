@@ -45,7 +45,7 @@ enum cli_key {
 struct cli_option {
 	int key; /* its letter, or a cli_key */
 	const char *name;
-	const char *argument; /* NULL: it takes none */
+	const char *argument; /* NULL: it takes none; "[...]": it may be left out, or follows "=" */
 	const char *help;     /* '\n' begins a new line */
 };
 
@@ -140,6 +140,9 @@ __attribute__((format(printf, 2, 3))) void cli_error(const struct cli_settings *
 /* The same, unless --quiet. */
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli_settings *settings,
 						    const char *format, ...);
+
+/* How many lines have been printed so: who takes back its own must know that they are the last. */
+unsigned cli_lines(void);
 
 /*
  * For consumers: so many messages were dropped, before the one of this number (0: before the

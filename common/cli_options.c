@@ -48,6 +48,14 @@ static void exit_flushed(const struct cli_settings *settings)
 	exit(CLI_DONE);
 }
 
+/* One whose argument may be left out has it in brackets, and no letter. */
+static int argument_kind(const struct cli_option *option)
+{
+	if (option->argument == NULL)
+		return no_argument;
+	return option->argument[0] == '[' ? optional_argument : required_argument;
+}
+
 /* The table in the form that getopt_long wants. */
 static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 {
@@ -65,9 +73,7 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 			if (count == OPTIONS_MAX)
 				abort();
 			longs[count++] = (struct option){ .name = option->name,
-							  .has_arg = option->argument != NULL
-									     ? required_argument
-									     : no_argument,
+							  .has_arg = argument_kind(option),
 							  .val = option->key };
 			if (option->key < 256) {
 				*letter++ = (char)option->key;

@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "crew.h"
+#include "look.h"
 #include "print.h"
 #include "watch.h"
 #include "work.h"
@@ -45,6 +46,7 @@ static const struct cli_option options[] = {
 	  "--from oldest of what is there, too, and take\n"
 	  "nothing; says what it missed as it was too slow" },
 	WORK_OPTIONS,
+	LOOK_OPTIONS,
 	{ 0 }
 };
 
@@ -64,6 +66,7 @@ static const struct cli_tool tool = {
 
 static struct cli_settings settings;
 static struct work work; /* with a command */
+static struct look look; /* without taking anything */
 
 struct consumer {
 	struct channel *channel;
@@ -326,6 +329,35 @@ static void peek_check(void)
 	clash_refuse("--peek", clashes);
 }
 
+/* --list, --status, --remove, --doctor */
+static void look_clashes(void)
+{
+	const struct clash clashes[] = {
+		{ consumer.peek, "--peek" },
+		{ consumer.tap, "--tap" },
+		{ work.command != NULL, "a command" },
+		{ settings.channel.group != NULL, "--group" },
+		{ settings.channel.durable, "--durable" },
+		{ consumer.remove_group != NULL, "--remove-group" },
+		{ consumer.from != NULL, "--from" },
+		{ consumer.exit_empty, "--exit-empty" },
+		{ consumer.follow, "--follow" },
+		{ consumer.count != 0, "--count" },
+		{ settings.channel.fresh, "--new" },
+		{ settings.size_given, "--size" },
+		{ settings.channel.mode_given, "--mode" },
+		{ settings.channel.spin_ns != 0, "--spin" },
+		{ work.delimited, "--batch" },
+		{ look.what != LOOK_REMOVE && settings.channel.nonblock, "--nonblock" },
+		{ look.what != LOOK_REMOVE && settings.channel.timeout_ns != 0, "--timeout" },
+		{ (look.what == LOOK_REMOVE || look.what == LOOK_DOCTOR) && settings.json,
+		  "--json" },
+		{ false, NULL }
+	};
+
+	clash_refuse(look.option, clashes);
+}
+
 /* Print without taking. */
 static int watch(void)
 {
@@ -409,12 +441,16 @@ int main(int argc, char **argv)
 			consumer.idle_ns = cli_seconds(&settings, "idle time", argument);
 			break;
 		default:
-			if (work_option(&work, key, argument))
+			if (work_option(&work, key, argument) ||
+			    look_option(&look, &settings, key, argument, argc, argv))
 				break;
 			abort(); /* a row of the table without a case */
 		}
 	}
+	look.settings = &settings;
 	work_check(&work, argc, argv);
+	if (look_check(&look))
+		look_clashes();
 	if (consumer.tap)
 		tap_check();
 	if (consumer.peek)
@@ -434,6 +470,11 @@ int main(int argc, char **argv)
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
 		cli_error(&settings, "cannot write standard output: %s", strerror(errno));
 		return CLI_FAILED;
+	}
+	if (look.what != LOOK_NOT) {
+		cli_signals_catch(&settings, NULL);
+		status = output_close(look_run(&look));
+		cli_end(status, look.pipe_closed);
 	}
 	settings.channel.share = work.batch;
 	consumer.channel = channel_new();

@@ -420,7 +420,9 @@ Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 3
 		"--retries",	  "--retry-delay", "--max-time",
 		"--on-failure",	  "--dead-letter", "-- COMMAND",
 		"-g, --group",	  "--from",	   "--durable",
-		"--remove-group", "shm-consume",   NULL
+		"--remove-group", "--list",	   "--status",
+		"--watch [SEC]",  "--remove",	   "--force",
+		"--doctor",	  "shm-consume",   NULL
 	};
 
 	expect_help("shm-produce", produce);
