@@ -12,6 +12,7 @@
 #include "look.h"
 #include "print.h"
 #include "watch.h"
+#include "why.h"
 #include "work.h"
 
 enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_PEEK, KEY_TAP };
@@ -168,6 +169,8 @@ static enum cli_exit receive_messages(void)
 				     consumer.count == 0 || left > UINT32_MAX ? UINT32_MAX
 									      : (uint32_t)left,
 				     flags, idle ? consumer.idle_ns : 0, &delivery);
+		if (rc >= 0)
+			why_moved();
 		tell_lost();
 		tell_missed(rc == CHANNEL_DELIVERED ? delivery.sequence : 0);
 		if (rc != CHANNEL_DELIVERED) {
@@ -212,6 +215,7 @@ static int consume(void)
 		return CLI_ANOTHER_THREAD;
 	if (rc < 0)
 		return (int)attach_failed(rc);
+	why_moved();
 	cli_story(&settings, "consumer: connected to shared memory!");
 	cli_check_size(&settings, consumer.channel);
 
@@ -465,6 +469,9 @@ int main(int argc, char **argv)
 	if (consumer.idle_ns != 0 && !consumer.follow)
 		cli_usage_error(&settings, "--idle goes with --follow");
 	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;
+	settings.channel.waiting = why_waiting;
+	/* A command prints to the same terminal. */
+	why_begin(&settings, work.command != NULL ? WHY_KEEP : 0);
 	if (work.command != NULL)
 		run_commands();
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {

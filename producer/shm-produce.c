@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "hold.h"
+#include "why.h"
 
 enum { KEY_END = CLI_KEY_TOOL, KEY_WHEN_FULL, KEY_HOLD, KEY_WAIT_CONSUMERS, KEY_GROUPS };
 enum { CONSUMERS_MAX = 64 };
@@ -89,6 +90,7 @@ static void tell_sent(void)
 {
 	producer.sent = true;
 	producer.waits = 0;
+	why_moved();
 	tell_old_dropped();
 	cli_story(&settings, "producer: data ready, notifying consumer");
 }
@@ -96,6 +98,7 @@ static void tell_sent(void)
 static void tell_dropped(void)
 {
 	producer.dropped = channel_dropped(producer.channel);
+	why_moved();
 	cli_story(&settings, "producer: channel is full, data dropped");
 }
 
@@ -205,6 +208,8 @@ static enum cli_exit wait_consumers(void)
 			  channel_consumers(producer.channel), producer.consumers);
 		return cli_status(rc);
 	}
+	if (rc == 0)
+		why_moved();
 	return rc < 0 ? send_failed(rc) : CLI_DONE;
 }
 
@@ -216,6 +221,8 @@ static int send_all(bool *all_sent)
 	tell_all_dropped();
 	if (status == CLI_DONE && producer.wait_acknowledged) {
 		status = (int)wait_acknowledged();
+		if (status == CLI_DONE)
+			why_moved();
 		*all_sent = status == CLI_TIMED_OUT;
 	}
 	return status;
@@ -233,6 +240,7 @@ static int produce(void)
 		return CLI_ANOTHER_THREAD;
 	if (rc < 0)
 		return (int)cli_channel_error(&settings, producer.channel, "attach to", rc);
+	why_moved();
 	cli_check_size(&settings, producer.channel);
 	channel_key_set(producer.channel, producer.key, strlen(producer.key));
 
@@ -301,12 +309,17 @@ static void groups_add(char *list)
 	settings.channel.groups = producer.groups;
 }
 
-/* Two seconds without room: says whom we wait for, if there is more than one who could. */
+/*
+ * Two seconds without room: says whom we wait for, if there is more than one who could; to who
+ * looks on, why we wait, whatever it is.
+ */
 static void tell_waiting(const struct channel *channel)
 {
 	char cause[256];
 
-	if (++producer.waits == 2 && channel_report(channel)->held_by_group)
+	if (why_speaks())
+		why_waiting(channel);
+	else if (++producer.waits == 2 && channel_report(channel)->held_by_group)
 		cli_note(&settings, "channel \"%s\": waiting: %s", settings.channel.name,
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
 }
@@ -452,6 +465,10 @@ int main(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	settings.channel.waiting = tell_waiting;
+	/* What is typed, or printed by a command, is on the same terminal. */
+	why_begin(&settings, hold || (producer.message_count == 0 && isatty(STDIN_FILENO) != 0)
+				     ? WHY_KEEP
+				     : 0);
 	hold_prepare();
 	cli_signals_catch(&settings, producer.channel);
 	cli_story(&settings, "producer: preparing data...");
