@@ -102,7 +102,7 @@ $(BUILD)/obj/tests/fuzz_replay.o: tests/fuzz_attach.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile) -DREPLAY,CC)
 FUZZ_SECONDS ?= 300
-fuzz_sources := tests/fuzz_attach.c $(filter-out common/cli% common/progress%,$(sort $(wildcard common/*.c)))
+fuzz_sources := tests/fuzz_attach.c $(filter-out common/cli% common/progress% common/why%,$(sort $(wildcard common/*.c)))
 fuzz:
 	@mkdir -p $(BUILD)/fuzz/corpus
 	clang $(filter-out $(SANFLAGS),$(required)) -O1 -g -fsanitize=fuzzer,address,undefined \

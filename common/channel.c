@@ -11,6 +11,7 @@
 #include "claim.h"
 #include "endpoint.h"
 #include "group.h"
+#include "life.h"
 #include "stream.h"
 
 /* Leaving takes microseconds; who cannot have a lock for that long waits for a stopped process. */
@@ -290,9 +291,58 @@ static int endpoint_enter(struct channel *channel)
 	return rc;
 }
 
+void endpoint_waits_on(struct channel *channel, enum channel_wait what, pid_t holder)
+{
+	struct channel_report before = channel->report;
+
+	if (channel->options.waiting == NULL)
+		return;
+	channel->report.waits = what;
+	channel->report.holder = holder;
+	channel->report.lock_taken = what == CHANNEL_WAITS_LOCK;
+	channel->report.turn_taken = what == CHANNEL_WAITS_TURN;
+	channel->options.waiting(channel);
+	channel->report = before; /* it is not over: what comes of it is not known */
+}
+
+void endpoint_waits(struct channel *channel, enum channel_wait what, pid_t holder)
+{
+	uint64_t now;
+
+	if (channel->options.waiting == NULL)
+		return;
+	now = clock_coarse_ns();
+	if (now - channel->told_ns < LOOK_AFTER_MS * NS_PER_MS)
+		return;
+	channel->told_ns = now;
+	endpoint_waits_on(channel, what, holder);
+}
+
+/* The flock is waited for in slices of a second, if somebody wants to know why it takes long. */
+static int segment_open_telling(struct channel *channel, const struct deadline *deadline)
+{
+	for (;;) {
+		struct deadline slice = *deadline;
+		int rc;
+
+		if (channel->options.waiting != NULL)
+			slice = deadline_after(deadline_slice_ns(deadline, NS_PER_SEC),
+					       deadline->expired, deadline->interrupted);
+		channel->report.lock_taken = false;
+		rc = segment_open(&channel->segment, &channel->options, &slice, &channel->report);
+		/* -EINTR: in the middle of making it, when the slice, and nothing else, was over.
+		 */
+		if ((rc != deadline->expired && rc != -EINTR) || deadline_passed(deadline) != 0)
+			return rc;
+		/* It may have been something else that took long. */
+		if (channel->report.lock_taken)
+			endpoint_waits_on(channel, CHANNEL_WAITS_LOCK, channel->report.holder);
+	}
+}
+
 static int attach_once(struct channel *channel, const struct deadline *deadline)
 {
-	int rc = segment_open(&channel->segment, &channel->options, deadline, &channel->report);
+	int rc = segment_open_telling(channel, deadline);
 
 	if (rc < 0)
 		return rc;
@@ -322,6 +372,8 @@ static void channel_begin(struct channel *channel, enum channel_role role,
 	if (!options->mode_given)
 		channel->options.mode = 0600;
 	channel->pid = getpid();
+	channel->since = life_now_ns();
+	channel->pid_namespace = life_namespace();
 }
 
 /* Begins a trace, if one is asked for. */
@@ -387,6 +439,7 @@ int channel_attach(struct channel *channel, enum channel_role role,
 		if (rc < 0)
 			break;
 		deadline_sleep(&deadline, NS_PER_SEC);
+		endpoint_waits_on(channel, CHANNEL_WAITS_PLACE, 0);
 	}
 	if (rc == 0) {
 		channel->report.slots_taken = false;

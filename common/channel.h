@@ -73,6 +73,19 @@ enum channel_error {
 	CHANNEL_EBEHIND		 /* an observer fell behind inside a message in pieces */
 };
 
+/* What an endpoint waits for. */
+enum channel_wait {
+	CHANNEL_WAITS_NOT,  /* it is at work, or waits for its own input or output */
+	CHANNEL_WAITS_ROOM, /* producers: until a consumer makes some */
+	CHANNEL_WAITS_TURN, /* ... until another producer has gone on, report.holder if known */
+	CHANNEL_WAITS_ACKNOWLEDGED,
+	CHANNEL_WAITS_CONSUMERS,
+	CHANNEL_WAITS_DATA, /* consumers: something to take, or an end */
+	CHANNEL_WAITS_PIECE,
+	CHANNEL_WAITS_LOCK, /* until report.holder lets go of it, if that one is known */
+	CHANNEL_WAITS_PLACE /* until an endpoint of the same role leaves */
+};
+
 struct channel_options {
 	const char *name;  /* 1 to CHANNEL_NAME_MAX of the permitted characters */
 	uid_t owner;	   /* whose channel; another's is never created */
@@ -95,8 +108,8 @@ struct channel_options {
 	bool observe; /* ... or it is in none, takes nothing, and looks on: see tap.h */
 	const char *const *groups; /* producer: names of durable groups, ended by NULL, or NULL */
 	/*
-	 * Called about once a second in a wait for the other side, with how it would be
-	 * explained if it ended now; NULL: not. By consumers and taps, too.
+	 * Called about once a second in a wait, with report.waits saying what for, and the rest of
+	 * the report how it would be explained if it ended now; NULL: not. The flock may be held.
 	 */
 	void (*waiting)(const struct channel *channel);
 	const struct trace_sink *trace; /* who gets what happens, see trace.h; NULL: nobody */
@@ -106,19 +119,20 @@ struct channel_options {
 /* What an error was about. Fields that do not apply are 0. */
 struct channel_report {
 	int error;
-	pid_t holder;	       /* who holds the lock that could not be had */
-	uid_t owner;	       /* whose object it is */
-	mode_t mode;	       /* its permission bits */
-	uint64_t needed_bytes; /* ENOSPC: what creation needs, and ... */
-	uint64_t free_bytes;   /* ... what the file system has left */
-	uint64_t messages;     /* CHANNEL_EREMOVED: how many cannot be delivered */
-	unsigned endpoints;    /* CHANNEL_EINUSE: how many of this role */
-	bool holds_messages;   /* CHANNEL_EINUSE: because there are messages in it */
-	bool slots_taken;      /* EAGAIN, ETIMEDOUT: all places of this role are taken */
-	bool lock_taken;       /* EAGAIN, ETIMEDOUT: a lock was held all the time */
-	bool turn_taken;       /* the same: another producer, `holder`, came before us */
-	bool held_by_group;    /* the same: one of several groups keeps the room: its name, ... */
-	unsigned members;      /* ... and how many consumers it has */
+	enum channel_wait waits; /* in options.waiting only */
+	pid_t holder;		 /* who holds the lock that could not be had */
+	uid_t owner;		 /* whose object it is */
+	mode_t mode;		 /* its permission bits */
+	uint64_t needed_bytes;	 /* ENOSPC: what creation needs, and ... */
+	uint64_t free_bytes;	 /* ... what the file system has left */
+	uint64_t messages;	 /* CHANNEL_EREMOVED: how many cannot be delivered */
+	unsigned endpoints;	 /* CHANNEL_EINUSE: how many of this role */
+	bool holds_messages;	 /* CHANNEL_EINUSE: because there are messages in it */
+	bool slots_taken;	 /* EAGAIN, ETIMEDOUT: all places of this role are taken */
+	bool lock_taken;	 /* EAGAIN, ETIMEDOUT: a lock was held all the time */
+	bool turn_taken;	 /* the same: another producer, `holder`, came before us */
+	bool held_by_group;	 /* the same: one of several groups keeps the room: its name, ... */
+	unsigned members;	 /* ... and how many consumers it has */
 	char group[CHANNEL_GROUP_MAX + 1];
 	char theirs[CHANNEL_ABI_MAX];
 	char ours[CHANNEL_ABI_MAX];
@@ -135,6 +149,9 @@ uint64_t channel_size_rounded(uint64_t size);
 
 /* The permission bits a channel may have: read and write for user, group, others. */
 bool channel_mode_valid(unsigned long mode);
+
+/* What this build's channels are made like, in words: two that differ cannot share one. */
+void channel_layout(char *text, size_t size);
 
 /* ---- attaching and detaching ---- */
 

@@ -93,9 +93,17 @@ static void attempts_store(struct claim *claim, uint32_t attempts)
 			      memory_order_release);
 }
 
-uint32_t claim_retry(struct claim *claim)
+static void redelivery_count(struct group *group)
 {
+	atomic_store(&group->redelivered, atomic_load(&group->redelivered) + 1);
+}
+
+uint32_t claim_retry(struct group *group, int index)
+{
+	struct claim *claim = &group->claims[index];
+
 	attempts_store(claim, attempts_next(claim));
+	redelivery_count(group);
 	return claim_attempts(claim);
 }
 
@@ -111,6 +119,7 @@ void claim_adopt(struct group *group, int index, unsigned slot)
 
 	atomic_store_explicit(&claim->owner, owner_word(slot + 1, attempts_next(claim)),
 			      memory_order_release);
+	redelivery_count(group);
 }
 
 void claim_orphan(struct group *group, int index)

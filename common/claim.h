@@ -39,7 +39,7 @@ int claim_begin(struct group *group, unsigned slot, const struct claim_state *st
 void claim_acknowledge(struct claim *claim, uint64_t position);
 
 /* Its owner begins another attempt at what it holds: how many that are. */
-uint32_t claim_retry(struct claim *claim);
+uint32_t claim_retry(struct group *group, int index);
 
 /* Its owner is about to acknowledge the front: the attempts that were that one's do not count
  * for the rest, of which there were `attempts` at most. */

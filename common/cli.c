@@ -2,11 +2,19 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- messages ---- */
+
+static atomic_uint lines_printed;
+
+unsigned cli_lines(void)
+{
+	return atomic_load(&lines_printed);
+}
 
 /* What a user typed may be quoted in it, so control bytes are escaped: it stays one line. */
 static void print_line(const char *name, const char *format, va_list arguments)
@@ -26,6 +34,7 @@ static void print_line(const char *name, const char *format, va_list arguments)
 			*to++ = *from;
 	}
 	*to = '\0';
+	atomic_fetch_add(&lines_printed, 1);
 	flockfile(stderr);
 	cli_line_erase();
 	fprintf(stderr, "%s\n", line); /* stderr may be shared: one write for one line */

@@ -47,7 +47,11 @@ enum cli_key {
 struct cli_option {
 	int key; /* its letter, or a cli_key */
 	const char *name;
-	const char *argument; /* NULL: it takes none; in brackets: behind a "=", or none */
+	/*
+	 * NULL: it takes none. In brackets: it may be left out; what begins with "=" stands behind
+	 * one, and a number may also follow as the next word.
+	 */
+	const char *argument;
 	const char *help;     /* '\n' begins a new line */
 	const char *standard; /* what it is if nobody says; NULL: off, or nothing */
 	bool once;	      /* about one call, or an action: not in a configuration file */
@@ -183,6 +187,9 @@ __attribute__((format(printf, 2, 3))) void cli_error(const struct cli_settings *
 /* The same, unless --quiet. */
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli_settings *settings,
 						    const char *format, ...);
+
+/* How many lines have been printed so: who takes back its own must know that they are the last. */
+unsigned cli_lines(void);
 
 /*
  * For consumers: so many messages were dropped, before the one of this number (0: before the

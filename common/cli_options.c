@@ -63,6 +63,26 @@ void cli_exit_flushed(const struct cli_settings *settings)
 	exit(CLI_DONE);
 }
 
+static const struct cli_option *option_of_key(const struct cli_tool *tool, int key)
+{
+	for (const struct cli_option *option = tool->options; option->key != 0; option++)
+		if (option->key == key)
+			return option;
+	return NULL;
+}
+
+/* A number after an option that may have one: getopt takes it behind "=" only. Returns `key`. */
+static int number_behind(const struct cli_tool *tool, int key, int argc, char **argv)
+{
+	const struct cli_option *option = option_of_key(tool, key);
+
+	if (option != NULL && cli_argument_optional(option) && option->argument[1] != '=' &&
+	    optarg == NULL && optind < argc && argv[optind][0] != '\0' &&
+	    strspn(argv[optind], "0123456789.") == strlen(argv[optind]))
+		optarg = argv[optind++];
+	return key;
+}
+
 /* The table in the form that getopt_long wants. */
 static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 {
@@ -91,7 +111,7 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 			}
 		}
 	}
-	return getopt_long(argc, argv, shorts, longs, NULL);
+	return number_behind(tool, getopt_long(argc, argv, shorts, longs, NULL), argc, argv);
 }
 
 /* ---- what was mistyped ---- */
@@ -100,14 +120,6 @@ const struct cli_option *cli_option_find(const struct cli_tool *tool, const char
 {
 	for (const struct cli_option *option = tool->options; option->key != 0; option++)
 		if (strcmp(option->name, name) == 0)
-			return option;
-	return NULL;
-}
-
-static const struct cli_option *option_of_key(const struct cli_tool *tool, int key)
-{
-	for (const struct cli_option *option = tool->options; option->key != 0; option++)
-		if (option->key == key)
 			return option;
 	return NULL;
 }

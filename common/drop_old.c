@@ -83,7 +83,7 @@ static int drop_before(struct channel *channel, uint64_t position)
 		if (dropped > most)
 			most = dropped;
 	}
-	channel->dropped += most;
+	slot_count_dropped(channel, most);
 	return rc < 0 ? rc : 1;
 }
 

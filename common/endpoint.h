@@ -32,14 +32,16 @@ struct channel {
 	struct channel_report report;
 	enum channel_role role;
 	bool attached;
-	bool leaving; /* from here on nothing can interrupt a wait */
-	pid_t pid;    /* who attached: a forked child keeps its hands off */
+	bool leaving;		       /* from here on nothing can interrupt a wait */
+	pid_t pid;		       /* who attached: a forked child keeps its hands off */
+	uint64_t since, pid_namespace; /* for the slot: see there */
 	unsigned slot;
 	uint64_t slot_bit;
 	atomic_int interrupted;
 	_Atomic(_Atomic uint32_t *) wakeup; /* own semaphore while attached, for signal handlers */
 	uint64_t looked_ns;		    /* when we last looked for the dead */
 	uint64_t looked_at_ns;		    /* the time, when we last thought of it */
+	uint64_t told_ns;		    /* when options.waiting was called, or a wait began */
 	unsigned look_pause;		    /* calls to come that need not think of it, ... */
 	unsigned look_pause_next;	    /* ... and how many after that */
 	struct spin spin;		    /* how long to wait awake before sleeping */
@@ -114,6 +116,15 @@ static inline void slot_count(struct slot *slot, uint64_t messages, uint64_t byt
 	bytes += atomic_load_explicit(&slot->bytes, memory_order_relaxed);
 	atomic_store_explicit(&slot->messages, messages, memory_order_relaxed);
 	atomic_store_explicit(&slot->bytes, bytes, memory_order_relaxed);
+}
+
+/* The same, for what a producer has dropped in all. */
+static inline void slot_count_dropped(struct channel *channel, uint64_t messages)
+{
+	struct slot *slot = &channel->segment.shared->producers.side.slots[channel->slot];
+
+	channel->dropped += messages;
+	atomic_store_explicit(&slot->dropped, channel->dropped, memory_order_relaxed);
 }
 
 /* producers: the turn is free */
@@ -217,23 +228,21 @@ static inline int look_after_often(struct channel *channel)
 	return 0;
 }
 
-/*
- * For each turn of a wait for the other side, before it sleeps: about once a second whoever wants
- * to know is told. *since_ns: when that was last, 0 in the beginning.
- */
-static inline void endpoint_waits(const struct channel *channel, uint64_t *since_ns)
+/* A wait begins, of which somebody may want to know the reason. */
+static inline void endpoint_wait_begins(struct channel *channel)
 {
-	uint64_t now;
-
-	if (channel->options.waiting == NULL)
-		return;
-	now = clock_coarse_ns();
-	if (*since_ns != 0 && now - *since_ns >= LOOK_AFTER_MS * NS_PER_MS)
-		channel->options.waiting(channel);
-	else if (*since_ns != 0)
-		return;
-	*since_ns = now;
+	if (channel->options.waiting != NULL)
+		channel->told_ns = clock_coarse_ns();
 }
+
+/*
+ * channel.c: it goes on, after a sleep that may have been short: calls options.waiting about once a
+ * second. `holder` is the process that is waited for, or 0.
+ */
+void endpoint_waits(struct channel *channel, enum channel_wait what, pid_t holder);
+
+/* The same, at once: a second has gone by. */
+void endpoint_waits_on(struct channel *channel, enum channel_wait what, pid_t holder);
 
 /* channel.c: opens it without attaching; segment_close() closes it. Errors: the segment's. */
 int channel_open_to_read(struct channel *channel, const struct channel_options *options);

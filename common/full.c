@@ -44,7 +44,7 @@ static int messages_drop(struct channel *channel, uint32_t messages)
 		return -CHANNEL_EDAMAGED;
 	atomic_store_explicit(&current->sequence, mark_sequence(current) + messages,
 			      memory_order_relaxed);
-	channel->dropped += messages;
+	slot_count_dropped(channel, messages);
 	return CHANNEL_DROPPED;
 }
 

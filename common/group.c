@@ -170,6 +170,7 @@ static void group_begin_newest(struct channel *channel, struct group *group)
 		claim_drop(group, __builtin_ctzll(used));
 	next = cursor_at(tail_now(channel));
 	atomic_store(&group->dropped, 0);
+	atomic_store(&group->redelivered, 0);
 	atomic_store_explicit(&group->expected, sequence_at(channel, next), memory_order_release);
 	next_write(group, next);
 	atomic_store(&group->told, atomic_load(&producers_of(channel)->events));
@@ -245,6 +246,7 @@ static void group_fill(struct channel *channel, int index, const char *name)
 	next_write(group, next);
 	atomic_store(&group->expected, sequence_at(channel, next));
 	atomic_store(&group->dropped, 0);
+	atomic_store(&group->redelivered, 0);
 	/* The messages it begins with may be of a stream whose end the slowest has not seen. */
 	atomic_store(&group->told, told);
 	atomic_store(&group->empty_end, 0);

@@ -691,10 +691,11 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 			      .timeout_ns =
 				      timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
 			      .delivery = delivery };
-	uint64_t since_ns = 0;
 
 	if (rc == 0)
 		rc = visit(&look);
+	if (rc == VISIT_NOTHING)
+		endpoint_wait_begins(channel);
 	while (rc == VISIT_NOTHING || rc == VISIT_GATHERING) {
 		bool inside = channel->claim != NO_CLAIM;
 		bool spun, found;
@@ -712,7 +713,6 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 		rc = deadline_passed(visit_deadline(&look));
 		if (rc < 0)
 			break;
-		endpoint_waits(channel, &since_ns);
 		/* Only the one consumer that is woken shall act; a lone one need not be woken. */
 		spun = alone(channel);
 		if (spun && tail_moves_soon(channel)) {
@@ -733,6 +733,9 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 		rc = channel_look_after(channel);
 		if (rc == 0)
 			rc = visit(&look);
+		if (rc == VISIT_NOTHING)
+			endpoint_waits(channel, inside ? CHANNEL_WAITS_PIECE : CHANNEL_WAITS_DATA,
+				       0);
 	}
 	if (rc != CHANNEL_DELIVERED) /* a signal that chose us was for somebody who acts */
 		condition_signal(condition_data(channel, group_of(channel)));
@@ -803,7 +806,7 @@ int channel_retry(struct channel *channel, uint32_t *attempts)
 	rc = side_lock_finish(channel, CHANNEL_CONSUMER);
 	if (rc < 0)
 		return rc;
-	*attempts = claim_retry(claim_held(channel));
+	*attempts = claim_retry(group_of(channel), channel->claim);
 	channel->batching = false; /* receive_on() takes it that nothing is tried again */
 	side_unlock(channel, CHANNEL_CONSUMER);
 	return 0;

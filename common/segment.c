@@ -117,7 +117,7 @@ static int object_open(struct segment *segment, const struct channel_options *op
 		       struct channel_report *report)
 {
 	mode_t old_mask;
-	int fd = shm_open(segment->name, segment->read_only ? O_RDONLY : O_RDWR, 0);
+	int fd = shm_open(segment->name, segment->read_only ? O_RDONLY | O_NONBLOCK : O_RDWR, 0);
 
 	if (fd < 0 && errno == ENOENT) {
 		if (segment->read_only || options->never_create || options->owner != geteuid())
@@ -179,7 +179,7 @@ void segment_unlock(struct segment *segment)
 
 /* ---- what state an object is in ---- */
 
-enum segment_state { STATE_UNMADE, STATE_READY };
+enum { STATE_UNMADE = SEGMENT_UNMADE, STATE_READY = SEGMENT_READY };
 
 static bool capacity_valid(uint64_t capacity)
 {
@@ -445,6 +445,29 @@ static int object_check(const struct segment *segment, const struct channel_opti
 		return -CHANNEL_EOWNER;
 	}
 	return 0;
+}
+
+int segment_state(int fd, uint64_t *ring_offset, uint64_t *capacity, struct channel_report *report)
+{
+	struct segment segment = { .fd = fd, .read_only = true };
+	struct stat status;
+	int rc;
+
+	if (fstat(fd, &status) != 0)
+		return -errno;
+	segment.ring_offset = round_up(sizeof(struct shared_buffer), page_size());
+	rc = object_state(&segment, status.st_size, report);
+	*ring_offset = segment.ring_offset;
+	*capacity = segment.ring.capacity;
+	return rc;
+}
+
+void channel_layout(char *text, size_t size)
+{
+	char abi[CHANNEL_ABI_MAX];
+
+	abi_describe(abi, barrier_register());
+	snprintf(text, size, "layout %u; %s", LAYOUT_VERSION, abi);
 }
 
 int segment_open_to_read(struct segment *segment, const struct channel_options *options,

@@ -39,6 +39,13 @@ int segment_open(struct segment *segment, const struct channel_options *options,
 int segment_open_to_read(struct segment *segment, const struct channel_options *options,
 			 struct channel_report *report);
 
+/*
+ * What is in an object that is open for reading, by its header: SEGMENT_UNMADE (nobody has finished
+ * making it), SEGMENT_READY (then *ring_offset and *capacity say where its ring lies), or an error.
+ */
+enum segment_state { SEGMENT_UNMADE, SEGMENT_READY };
+int segment_state(int fd, uint64_t *ring_offset, uint64_t *capacity, struct channel_report *report);
+
 /* flock; tried without blocking, at most 20 ms between two tries. 0 or deadline's error. */
 int segment_lock(struct segment *segment, const struct deadline *deadline);
 void segment_unlock(struct segment *segment);

@@ -130,8 +130,7 @@ static void group_note(struct channel *channel)
 static void room_explain(struct channel *channel)
 {
 	group_note(channel);
-	if (channel->options.waiting != NULL)
-		channel->options.waiting(channel);
+	endpoint_waits_on(channel, CHANNEL_WAITS_ROOM, 0);
 }
 
 /* Sleeps up to a second, or until the deadline. */
@@ -301,6 +300,13 @@ static int turn_wait(struct channel *channel, const struct deadline *deadline)
 	} else if (rc == deadline->expired && !producers_settled(channel)) {
 		channel->report.turn_taken = true;
 	}
+	if (rc == 0) {
+		turn = atomic_load(&producers->turn);
+		endpoint_waits(channel, CHANNEL_WAITS_TURN,
+			       turn >= 1 && turn <= SLOT_COUNT
+				       ? (pid_t)atomic_load(&producers->side.slots[turn - 1].pid)
+				       : channel->report.holder);
+	}
 	return rc < 0 ? rc : channel_look_after(channel);
 }
 
@@ -328,7 +334,6 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 	struct producers *producers = producers_of(channel);
 	struct deadline deadline;
 	bool passed_over = false, hopeless = false;
-	uint64_t since_ns = 0;
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
@@ -340,6 +345,7 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 		side_unlock(channel, CHANNEL_PRODUCER);
 	}
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	endpoint_wait_begins(channel);
 	while (rc == 0) {
 		bool full;
 		int room;
@@ -374,8 +380,6 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 		}
 		hopeless = false;
 		passed_over = room == ROOM_TURN_TAKEN;
-		if (passed_over)
-			endpoint_waits(channel, &since_ns);
 		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
 	}
 	/* Without the mutex, what we may have been given meanwhile is for detach to give back. */
@@ -631,11 +635,10 @@ int channel_wait_acknowledged(struct channel *channel)
 		channel,
 		deadline_after(channel->options.timeout_ns, -ETIMEDOUT, &channel->interrupted), 0
 	};
-	uint64_t since_ns = 0;
 	int rc = 0;
 
+	endpoint_wait_begins(channel);
 	while (channel->sent && !acknowledged(channel)) {
-		endpoint_waits(channel, &since_ns);
 		rc = deadline_passed(&wait.deadline);
 		if (rc == 0)
 			rc = channel_look_after(channel);
@@ -646,6 +649,8 @@ int channel_wait_acknowledged(struct channel *channel)
 		rc = wait.result;
 		if (rc < 0)
 			break;
+		if (!acknowledged(channel))
+			endpoint_waits(channel, CHANNEL_WAITS_ACKNOWLEDGED, 0);
 	}
 	if (rc == 0 && producer_message_lost(channel))
 		rc = -CHANNEL_ELOST;

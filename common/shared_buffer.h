@@ -28,7 +28,7 @@ enum {
 	LAYOUT_PAGE = 4096    /* mutexes lie on pages of their own */
 };
 
-#define LAYOUT_VERSION 4u
+#define LAYOUT_VERSION 5u
 
 /* The first eight bytes of the object. Written as one word each. */
 #define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
@@ -85,6 +85,14 @@ struct slot {
 	_Atomic uint32_t pid;	   /* ... and tid set to 0 when it detaches in good order */
 	_Atomic uint64_t messages; /* counters, written by the owner */
 	_Atomic uint64_t bytes;
+	_Atomic uint64_t dropped; /* the same, of a producer: when there was no room */
+	/*
+	 * For those who ask whether the owner lives without touching a mutex (life.h). Written by
+	 * the owner when it attaches: the time since boot, in ns, and the inode number of its pid
+	 * namespace, 0 if it does not know.
+	 */
+	_Atomic uint64_t since;
+	_Atomic uint64_t pid_namespace;
 };
 
 /*
@@ -96,6 +104,8 @@ struct side {
 	_Alignas(CACHE_LINE) _Atomic uint64_t attached;
 	/* hint: pid that last locked this side's mutex; not on a line that the other side reads */
 	_Alignas(CACHE_LINE) _Atomic uint32_t holder;
+	/* counter: endpoints buried, under this side's mutex; one may count twice (slot_bury()) */
+	_Atomic uint64_t recovered;
 	struct slot slots[SLOT_COUNT];
 };
 
@@ -230,6 +240,7 @@ struct group {
 	 */
 	_Atomic uint64_t expected;
 	_Atomic uint64_t dropped; /* counter: messages that none of its consumers got, for that */
+	_Atomic uint64_t redelivered; /* counter: claims handed out again, by death or failure */
 	char names[2][GROUP_NAME_SIZE];
 	struct claim claims[SLOT_COUNT];
 };

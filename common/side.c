@@ -148,6 +148,8 @@ int side_lock(struct channel *channel, enum channel_role role, const struct dead
 			return side_locked(channel, role, error);
 		}
 		trace_sleep(channel->trace); /* its holder is stopped: this may take long */
+		endpoint_waits_on(channel, CHANNEL_WAITS_LOCK,
+				  (pid_t)atomic_load(&side_of(channel, role)->holder));
 	}
 }
 
@@ -204,6 +206,8 @@ static int slot_bury(struct channel *channel, enum channel_role role, unsigned s
 		atomic_fetch_and(&consumers_of(channel)->waiting_data, ~bit);
 		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
 	}
+	/* The same. */
+	atomic_store(&side->recovered, atomic_load(&side->recovered) + 1);
 	atomic_fetch_and(&side->attached, ~bit);
 	if (role == CHANNEL_CONSUMER)
 		groups_settle(consumers_of(channel)); /* its group may have been over but for it */
@@ -265,6 +269,9 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->writing, 0);
 		atomic_store(&place->messages, 0);
 		atomic_store(&place->bytes, 0);
+		atomic_store(&place->dropped, 0);
+		atomic_store(&place->since, channel->since);
+		atomic_store(&place->pid_namespace, channel->pid_namespace);
 		semaphore_drain(&place->wakeup);
 		atomic_store(&place->waker, 0);
 		channel->slot = slot;

@@ -248,7 +248,10 @@ static int tap_wait(struct tap *tap, unsigned flags, const struct deadline *dead
 	 * Only when nothing comes: a tap may be stopped at any time, and must not have a mutex then
 	 * that others at work need. At work they look for the dead themselves.
 	 */
-	return channel_look_after(channel);
+	rc = channel_look_after(channel);
+	if (rc == 0)
+		endpoint_waits(channel, tap->inside ? CHANNEL_WAITS_PIECE : CHANNEL_WAITS_DATA, 0);
+	return rc;
 }
 
 int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout_ns,
@@ -258,15 +261,14 @@ int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout
 	struct deadline deadline =
 		deadline_after(timeout_ns == 0 ? channel->options.timeout_ns : timeout_ns,
 			       -ETIMEDOUT, &channel->interrupted);
-	uint64_t since_ns = 0;
 	int rc = atomic_load(&channel->interrupted) ? -EINTR : 0;
 
 	channel->report.lock_taken = false;
+	endpoint_wait_begins(channel);
 	while (rc == 0) {
 		rc = tap_look(tap, most, flags, delivery);
 		if (rc != LOOK_NOTHING)
 			break;
-		endpoint_waits(channel, &since_ns);
 		rc = (flags & CHANNEL_DONTWAIT) != 0 && !tap->inside
 			     ? -EAGAIN
 			     : tap_wait(tap, flags, &deadline);

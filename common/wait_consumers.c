@@ -40,10 +40,10 @@ int channel_wait_consumers(struct channel *channel, unsigned count)
 {
 	struct consumers_wait wait = { channel, count };
 	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
-	uint64_t since_ns = 0;
 	int rc;
 
 	channel->report.lock_taken = false;
+	endpoint_wait_begins(channel);
 	for (;;) {
 		rc = consumers_ready(&wait) ? consumers_count(&wait, &deadline) : -EAGAIN;
 		if (rc != -EAGAIN || channel->options.nonblock)
@@ -53,9 +53,10 @@ int channel_wait_consumers(struct channel *channel, unsigned count)
 			rc = channel_look_after(channel);
 		if (rc < 0)
 			break;
-		endpoint_waits(channel, &since_ns);
 		condition_wait(condition_consumers(channel), channel->slot, consumers_ready, &wait,
 			       NULL, deadline_slice_ns(&deadline, NS_PER_SEC));
+		if (!consumers_ready(&wait))
+			endpoint_waits(channel, CHANNEL_WAITS_CONSUMERS, 0);
 	}
 	channel->report.error = rc;
 	return rc;

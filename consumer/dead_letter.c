@@ -38,6 +38,7 @@ struct dead_letters *dead_letters_new(const struct work *work)
 	letters->settings.channel.fresh = false;
 	letters->settings.channel.never_create = false;
 	letters->settings.channel.nonblock = false;
+	letters->settings.channel.waiting = NULL; /* it would speak of our own channel */
 	pthread_mutex_init(&letters->mutex, NULL);
 	pthread_cond_init(&letters->changed, NULL);
 	return letters;

@@ -10,9 +10,11 @@
 #include "cli.h"
 #include "crew.h"
 #include "format.h"
+#include "look.h"
 #include "print.h"
 #include "progress.h"
 #include "watch.h"
+#include "why.h"
 #include "work.h"
 
 enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_PEEK, KEY_TAP };
@@ -53,10 +55,16 @@ static const struct cli_option options[] = {
 	  "nothing; says what it missed as it was too slow",
 	  .once = true },
 	WORK_OPTIONS,
+	LOOK_OPTIONS,
 	{ 0 }
 };
 
 /* What a file says for the usual case must not be in the way of another one. */
+/* What files may say of taking messages means nothing to who takes none. */
+#define LOOK_LEAVES                                                                                \
+	"group durable from exit-empty follow idle count new size mode spin batch format "         \
+	"json-lines framing progress stats trace"
+
 static const struct cli_precedence precedences[] = {
 	{ "exit-empty", "follow idle" },
 	{ "follow", "exit-empty nonblock" },
@@ -68,6 +76,11 @@ static const struct cli_precedence precedences[] = {
 	{ "null", "delimiter framing format json-lines" },
 	{ "format", "delimiter null framing json-lines" },
 	{ "json-lines", "delimiter null framing format" },
+	{ "list", LOOK_LEAVES " nonblock timeout" },
+	{ "status", LOOK_LEAVES " nonblock timeout" },
+	{ "watch", LOOK_LEAVES " nonblock timeout" },
+	{ "doctor", LOOK_LEAVES " nonblock timeout json" },
+	{ "remove", LOOK_LEAVES " json" },
 	{ NULL, NULL }
 };
 
@@ -90,6 +103,7 @@ static struct cli_settings settings;
 static struct work work; /* with a command */
 static struct format format;
 static struct progress progress;
+static struct look look; /* without taking anything */
 
 struct consumer {
 	struct channel *channel;
@@ -172,7 +186,7 @@ static void tell_missed(uint64_t sequence)
 /* A second of a wait for the other side. */
 static void on_waiting(const struct channel *channel)
 {
-	(void)channel;
+	why_waiting(channel);
 	progress_wait(&progress);
 }
 
@@ -198,6 +212,8 @@ static enum cli_exit receive_messages(void)
 				     consumer.count == 0 || left > UINT32_MAX ? UINT32_MAX
 									      : (uint32_t)left,
 				     flags, idle ? consumer.idle_ns : 0, &delivery);
+		if (rc >= 0)
+			why_moved();
 		tell_lost();
 		tell_missed(rc == CHANNEL_DELIVERED ? delivery.sequence : 0);
 		if (rc != CHANNEL_DELIVERED) {
@@ -242,6 +258,7 @@ static int consume(void)
 		return CLI_ANOTHER_THREAD;
 	if (rc < 0)
 		return (int)attach_failed(rc);
+	why_moved();
 	cli_story(&settings, "consumer: connected to shared memory!");
 	cli_check_size(&settings, consumer.channel);
 
@@ -362,6 +379,39 @@ static void peek_check(void)
 	clash_refuse("--peek", clashes);
 }
 
+/* --list, --status, --remove, --doctor */
+static void look_clashes(void)
+{
+	const struct clash clashes[] = {
+		{ consumer.peek, "--peek" },
+		{ consumer.tap, "--tap" },
+		{ work.command != NULL, "a command" },
+		{ settings.channel.group != NULL, "--group" },
+		{ settings.channel.durable, "--durable" },
+		{ consumer.remove_group != NULL, "--remove-group" },
+		{ consumer.from != NULL, "--from" },
+		{ consumer.exit_empty, "--exit-empty" },
+		{ consumer.follow, "--follow" },
+		{ consumer.count != 0, "--count" },
+		{ settings.channel.fresh, "--new" },
+		{ settings.size_given, "--size" },
+		{ settings.channel.mode_given, "--mode" },
+		{ settings.channel.spin_ns != 0, "--spin" },
+		{ work.delimited, "--batch" },
+		{ format.option != NULL, "--format or --json-lines" },
+		{ settings.framing_given, "--framing" },
+		{ progress_given(&progress) != NULL, "--progress or --stats" },
+		{ settings.trace != NULL, "--trace" },
+		{ look.what != LOOK_REMOVE && settings.channel.nonblock, "--nonblock" },
+		{ look.what != LOOK_REMOVE && settings.channel.timeout_ns != 0, "--timeout" },
+		{ (look.what == LOOK_REMOVE || look.what == LOOK_DOCTOR) && settings.json,
+		  "--json" },
+		{ false, NULL }
+	};
+
+	clash_refuse(look.option, clashes);
+}
+
 /* Print without taking. */
 static int watch(void)
 {
@@ -452,13 +502,17 @@ int main(int argc, char **argv)
 		default:
 			if (work_option(&work, key, argument) ||
 			    format_option(&format, key, argument) ||
-			    progress_option(&progress, key, argument))
+			    progress_option(&progress, key, argument) ||
+			    look_option(&look, &settings, key, argument))
 				break;
 			abort(); /* a row of the table without a case */
 		}
 	}
+	look.settings = &settings;
 	work_check(&work, argc, argv);
 	format_check(&format, work.command != NULL, work.delimited);
+	if (look_check(&look))
+		look_clashes();
 	if (consumer.tap)
 		tap_check();
 	if (consumer.peek)
@@ -477,11 +531,21 @@ int main(int argc, char **argv)
 	progress.wanted = consumer.count;
 	work.progress = &progress;
 	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;
+	settings.channel.waiting = why_waiting;
+	/* A command prints to the same terminal, and so does the line of the
+	 * progress. */
+	why_begin(&settings,
+		  work.command != NULL || progress_given(&progress) != NULL ? WHY_KEEP : 0);
 	if (work.command != NULL)
 		run_commands();
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
 		cli_error(&settings, "cannot write standard output: %s", strerror(errno));
 		return CLI_FAILED;
+	}
+	if (look.what != LOOK_NOT) {
+		cli_signals_catch(&settings, NULL);
+		status = output_close(look_run(&look));
+		cli_end(status, look.pipe_closed);
 	}
 	settings.channel.share = work.batch;
 	consumer.channel = channel_new();

@@ -5,6 +5,7 @@
 
 #include "peek.h"
 #include "tap.h"
+#include "why.h"
 
 static struct watch *watch;
 static struct tap *tap;
@@ -76,6 +77,8 @@ static enum cli_exit tap_messages(void)
 		int rc = tap_receive(tap, most_wanted(), flags, idle ? watch->idle_ns : 0,
 				     &delivery);
 
+		if (rc >= 0)
+			why_moved();
 		tell_missed();
 		if (rc != CHANNEL_DELIVERED)
 			return status_without(rc, idle);
@@ -97,6 +100,7 @@ static int tap_attached(void)
 		return CLI_WOULD_BLOCK;
 	if (rc < 0)
 		return (int)cli_channel_error(watch->settings, channel, "attach to", rc);
+	why_moved();
 	cli_story(watch->settings, "consumer: connected to shared memory!");
 	cli_check_size(watch->settings, channel);
 	status = tap_messages();

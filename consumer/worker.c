@@ -10,6 +10,7 @@
 #include "dead_letter.h"
 #include "deadline.h"
 #include "job.h"
+#include "why.h"
 
 #define DELAY_MAX_NS (3600 * NS_PER_SEC)
 
@@ -382,6 +383,8 @@ static void take_messages(struct worker *worker)
 		crew_took(worker->crew, source.most, rc == CHANNEL_DELIVERED ? job.messages : 0);
 		tell_lost(worker);
 		tell_missed(worker, job.sequence);
+		if (rc >= 0)
+			why_moved();
 		if (rc != CHANNEL_DELIVERED) {
 			go_on = go_on_without(worker, &job, rc, idle);
 			continue;
@@ -389,7 +392,10 @@ static void take_messages(struct worker *worker)
 		if (job.attempts > 1)
 			crew_redelivered(worker->crew, job.messages);
 		tell_received(worker, &job);
+		why_busy(1);
 		handle(worker, &job);
+		why_busy(-1);
+		why_moved();
 		job_free(&job);
 		crew_rest(worker->crew);
 	}

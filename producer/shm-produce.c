@@ -11,6 +11,7 @@
 #include "hold.h"
 #include "message.h"
 #include "progress.h"
+#include "why.h"
 
 enum {
 	KEY_END = CLI_KEY_TOOL,
@@ -125,6 +126,7 @@ static void tell_sent(uint32_t messages, size_t bytes)
 		return;
 	producer.sent = true;
 	producer.waits = 0;
+	why_moved();
 	tell_old_dropped();
 	cli_story(&settings, "producer: data ready, notifying consumer");
 }
@@ -132,6 +134,7 @@ static void tell_sent(uint32_t messages, size_t bytes)
 static void tell_dropped(void)
 {
 	producer.dropped = channel_dropped(producer.channel);
+	why_moved();
 	cli_story(&settings, "producer: channel is full, data dropped");
 }
 
@@ -286,6 +289,8 @@ static enum cli_exit wait_consumers(void)
 			  channel_consumers(producer.channel), producer.consumers);
 		return cli_status(rc);
 	}
+	if (rc == 0)
+		why_moved();
 	return rc < 0 ? send_failed(rc) : CLI_DONE;
 }
 
@@ -298,6 +303,8 @@ static int send_all(bool *all_sent)
 	tell_all_dropped();
 	if (status == CLI_DONE && producer.wait_acknowledged) {
 		status = (int)wait_acknowledged();
+		if (status == CLI_DONE)
+			why_moved();
 		*all_sent = status == CLI_TIMED_OUT;
 	}
 	return status;
@@ -315,6 +322,7 @@ static int produce(void)
 		return CLI_ANOTHER_THREAD;
 	if (rc < 0)
 		return (int)cli_channel_error(&settings, producer.channel, "attach to", rc);
+	why_moved();
 	cli_check_size(&settings, producer.channel);
 	channel_key_set(producer.channel, producer.key, strlen(producer.key));
 
@@ -390,12 +398,17 @@ static void groups_take(const char *list)
 	settings.channel.groups = producer.groups;
 }
 
-/* Two seconds without room: says whom we wait for, if there is more than one who could. */
+/*
+ * Two seconds without room: says whom we wait for, if there is more than one who could; to who
+ * looks on, why we wait, whatever it is.
+ */
 static void tell_waiting(const struct channel *channel)
 {
 	char cause[256];
 
-	if (channel_report(channel)->held_by_group && ++producer.waits == 2)
+	if (why_speaks())
+		why_waiting(channel);
+	else if (channel_report(channel)->held_by_group && ++producer.waits == 2)
 		cli_note(&settings, "channel \"%s\": waiting: %s", settings.channel.name,
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
 }
@@ -571,6 +584,11 @@ int main(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	settings.channel.waiting = on_waiting;
+	/* What is typed, printed by a command, or drawn, is on the same terminal. */
+	why_begin(&settings, hold || progress_given(&progress) != NULL ||
+					     (reads_standard_input() && isatty(STDIN_FILENO) != 0)
+				     ? WHY_KEEP
+				     : 0);
 	hold_prepare();
 	cli_signals_catch(&settings, producer.channel);
 	cli_trace_open(&settings);

@@ -30,6 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "census.h"
 #include "channel.h"
 #include "endpoint.h"
 #include "frame.h"
@@ -410,6 +411,28 @@ static void copy_write(struct channel *channel, const struct channel_delivery *d
 	result(frame_write(channel, &output, delivery, &done));
 }
 
+/* From outside: whatever is there has a name, and what is said of it can be printed. */
+static void census_take(void)
+{
+	struct census *census = malloc(sizeof(*census));
+	int rc = census == NULL ? -ENOMEM : census_read(census, name, geteuid());
+
+	if (rc != 0 && rc != -ENOENT)
+		wrong("no census");
+	if (rc == 0 && census->kind != CENSUS_CHANNEL && census->kind != CENSUS_UNFINISHED &&
+	    !written)
+		wrong("a channel that nobody touched is called something else");
+	if (rc == 0 &&
+	    (census->used > census->capacity || census->endpoint_count > CENSUS_ENDPOINTS_MAX ||
+	     census->group_count > CENSUS_GROUPS_MAX || census_state(census)[0] == '\0'))
+		wrong("a census that cannot be");
+	for (unsigned i = 0; rc == 0 && i < census->group_count; i++)
+		if (census->groups[i].name[0] != '\0' && census->groups[i].name[0] != '?' &&
+		    !channel_group_valid(census->groups[i].name))
+			wrong("a group's name that cannot be printed");
+	free(census);
+}
+
 /* Peeks, and looks at all there is as a tap. Nobody else of this thread is attached. */
 static void look_on(struct endpoint *endpoint)
 {
@@ -497,6 +520,7 @@ static void step_do(struct endpoint *endpoint, enum step step, unsigned flags, u
 			channel->looked_ns = 0;
 			result(channel_look_after(channel));
 		}
+		census_take();
 		break;
 	case STEP_DETACH:
 		detach(endpoint, flags >> 2 & (CHANNEL_FAILED | CHANNEL_END));
@@ -708,6 +732,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Newcomers, whatever there is now. */
 	partner_do(&partner, STEP_COUNT, 0, 0);
 	detach(&endpoint, 0);
+	census_take();
 	look_on(&endpoint);
 	if (!written)
 		endpoint.timeout_ns = PATIENT_MS * NS_PER_MS;

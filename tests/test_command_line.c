@@ -435,6 +435,12 @@ Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 3
 					       "--remove-group",
 					       "--format",
 					       "--json-lines",
+					       "--list",
+					       "--status",
+					       "--watch [SEC]",
+					       "--remove",
+					       "--force",
+					       "--doctor",
 					       "shm-consume",
 					       NULL };
 

@@ -719,9 +719,11 @@ static void look_elsewhere(const char *tool, const char *option)
 /* What a file may not say, neither tool takes from one; what it may, both know. */
 static void look_in_file(const char *tool, const char *option)
 {
-	static const char *const once[] = { "config", "show-config", "help",	    "version",
-					    "input",  "message",     "hold",	    "end",
-					    "peek",   "tap",	     "remove-group" };
+	static const char *const once[] = { "config", "show-config", "help",	     "version",
+					    "input",  "message",     "hold",	     "end",
+					    "peek",   "tap",	     "remove-group", "list",
+					    "status", "watch",	     "remove",	     "force",
+					    "doctor" };
 	char text[64];
 	const char *path;
 	bool refused = false;

@@ -1,0 +1,555 @@
+#include "census.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "census_count.h"
+#include "claim.h"
+#include "deadline.h"
+#include "group.h"
+#include "ring.h"
+#include "segment.h"
+#include "stream.h"
+
+enum { COPY_TRIES = 8 };
+
+_Static_assert((int)CENSUS_ENDPOINTS_MAX == 2 * SLOT_COUNT && (int)CENSUS_GROUPS_MAX == GROUP_COUNT,
+	       "a census holds all there can be");
+
+/* ---- endpoints and groups, out of the copy ---- */
+
+static bool bit_of(uint64_t bits, unsigned slot)
+{
+	return (bits >> slot & 1) != 0;
+}
+
+static enum channel_wait producer_wait(const struct producers *producers, unsigned slot)
+{
+	if (bit_of(atomic_load(&producers->waiting_turn), slot))
+		return CHANNEL_WAITS_TURN;
+	if (bit_of(atomic_load(&producers->waiting_ack), slot))
+		return CHANNEL_WAITS_ACKNOWLEDGED;
+	if (bit_of(atomic_load(&producers->waiting_consumers), slot))
+		return CHANNEL_WAITS_CONSUMERS;
+	if (atomic_load(&producers->turn) == slot + 1 &&
+	    (atomic_load(&producers->room_wanted) & 1) != 0)
+		return CHANNEL_WAITS_ROOM;
+	return CHANNEL_WAITS_NOT;
+}
+
+static enum channel_wait consumer_wait(const struct consumers *consumers, unsigned slot)
+{
+	if (bit_of(atomic_load(&consumers->waiting_data), slot))
+		return CHANNEL_WAITS_DATA;
+	return bit_of(atomic_load(&consumers->waiting_piece), slot) ? CHANNEL_WAITS_PIECE
+								    : CHANNEL_WAITS_NOT;
+}
+
+static void endpoint_read(struct census_endpoint *endpoint, const struct slot *slot)
+{
+	struct life_hint hint = { .pid = atomic_load(&slot->pid),
+				  .tid = atomic_load(&slot->tid),
+				  .since = atomic_load(&slot->since),
+				  .pid_namespace = atomic_load(&slot->pid_namespace) };
+	uint64_t now = life_now_ns();
+
+	endpoint->pid = (pid_t)hint.pid;
+	endpoint->tid = (pid_t)hint.tid;
+	endpoint->life = life_of(&hint, life_namespace());
+	endpoint->attached_ns = hint.since < now ? now - hint.since : 0;
+	endpoint->messages = atomic_load(&slot->messages);
+	endpoint->bytes = atomic_load(&slot->bytes);
+	endpoint->dropped = atomic_load(&slot->dropped);
+	endpoint->group = CENSUS_NO_GROUP;
+}
+
+static struct census_endpoint *endpoint_add(struct census *census, enum channel_role role,
+					    unsigned slot, const struct slot *from)
+{
+	struct census_endpoint *endpoint = &census->endpoints[census->endpoint_count++];
+
+	memset(endpoint, 0, sizeof(*endpoint));
+	endpoint_read(endpoint, from);
+	endpoint->role = role;
+	endpoint->slot = slot;
+	return endpoint;
+}
+
+static void producers_read(struct census *census, const struct producers *producers)
+{
+	uint64_t attached = atomic_load(&producers->side.attached);
+
+	for (; attached != 0; attached &= attached - 1) {
+		unsigned slot = (unsigned)__builtin_ctzll(attached);
+		struct census_endpoint *endpoint =
+			endpoint_add(census, CHANNEL_PRODUCER, slot, &producers->side.slots[slot]);
+
+		endpoint->waits = producer_wait(producers, slot);
+		endpoint->has_turn = atomic_load(&producers->turn) == slot + 1;
+		endpoint->is_inside =
+			endpoint->has_turn && (mark_open(&producers->marks[0]) == slot + 1 ||
+					       mark_open(&producers->marks[1]) == slot + 1);
+		census->attached[CHANNEL_PRODUCER]++;
+		census->alive[CHANNEL_PRODUCER] += endpoint->life != LIFE_DEAD;
+	}
+}
+
+static void consumers_read(struct census *census, const struct consumers *consumers,
+			   const struct census_counts *counts, const int *group_at)
+{
+	uint64_t attached = atomic_load(&consumers->side.attached);
+
+	for (; attached != 0; attached &= attached - 1) {
+		unsigned slot = (unsigned)__builtin_ctzll(attached);
+		struct census_endpoint *endpoint =
+			endpoint_add(census, CHANNEL_CONSUMER, slot, &consumers->side.slots[slot]);
+
+		endpoint->waits = consumer_wait(consumers, slot);
+		endpoint->in_hand =
+			counts->endpoint[slot] > 0 ? (uint64_t)counts->endpoint[slot] : 0;
+		endpoint->attempts = counts->attempts[slot];
+		for (unsigned i = 0; i < GROUP_COUNT; i++)
+			if (group_at[i] != CENSUS_NO_GROUP &&
+			    bit_of(atomic_load(&consumers->groups[i].members), slot))
+				endpoint->group = group_at[i];
+		if (endpoint->group == CENSUS_NO_GROUP) {
+			census->observers++;
+			continue;
+		}
+		census->attached[CHANNEL_CONSUMER]++;
+		census->groups[endpoint->group].consumers++;
+		if (endpoint->life != LIFE_DEAD) {
+			census->alive[CHANNEL_CONSUMER]++;
+			census->groups[endpoint->group].alive++;
+		}
+	}
+}
+
+static uint64_t not_negative(int64_t count)
+{
+	return count > 0 ? (uint64_t)count : 0;
+}
+
+/* The name may hold anything: it is shown as far as it is one. */
+static void group_name_read(const struct group *group, char name[CHANNEL_GROUP_MAX + 1])
+{
+	_Static_assert((int)GROUP_NAME_SIZE == (int)CHANNEL_GROUP_MAX + 1, "a name with its NUL");
+	group_name(group, name);
+	if (name[0] != '\0' && !channel_group_valid(name))
+		strcpy(name, "?");
+}
+
+static void group_read(struct census *census, const struct shared_buffer *copy, unsigned index,
+		       const struct census_counts *counts)
+{
+	const struct group *from = &copy->consumers.groups[index];
+	struct census_group *group = &census->groups[census->group_count++];
+
+	memset(group, 0, sizeof(*group));
+	group_name_read(from, group->name);
+	group->durable = group_durable(from);
+	group->open = group_life(from) == GROUP_OPEN;
+	group->slowest = claims_need(from) == counts->needed;
+	group->untold = atomic_load(&from->empty_end) != 0 ||
+			events_differ(atomic_load(&copy->producers.events),
+				      atomic_load(&from->told), EVENTS_DEATHS | EVENTS_ENDS);
+	group->messages = not_negative(counts->messages[index]);
+	group->in_hand = not_negative(counts->in_hand[index]);
+	group->orphans = not_negative(counts->orphans[index]);
+	group->dropped = atomic_load(&from->dropped);
+	group->redelivered = atomic_load(&from->redelivered);
+	if (group->messages > census->messages)
+		census->messages = group->messages;
+}
+
+static void sides_read(struct census *census, const struct census_source *source,
+		       const struct census_counts *counts)
+{
+	const struct shared_buffer *copy = source->copy;
+	const struct producers *producers = &copy->producers;
+	const struct consumers *consumers = &copy->consumers;
+	uint64_t events = atomic_load(&producers->events);
+	uint64_t sequence = census_sequence(source);
+	int group_at[GROUP_COUNT];
+
+	for (unsigned i = 0; i < GROUP_COUNT; i++) {
+		group_at[i] = CENSUS_NO_GROUP;
+		if (group_life(&consumers->groups[i]) == GROUP_FREE)
+			continue;
+		group_at[i] = (int)census->group_count;
+		group_read(census, copy, i, counts);
+	}
+	producers_read(census, producers);
+	consumers_read(census, consumers, counts, group_at);
+	census->bytes = counts->bytes;
+	census->received = atomic_load(&producers->tail);
+	census->freed = counts->needed;
+	census->used = census->received - census->freed;
+	if (census->used > census->capacity) /* it changed while we looked, each time */
+		census->used = census->capacity;
+	census->sent = sequence > 0 ? sequence - 1 : 0;
+	census->deaths = (events & EVENTS_DEATHS) / EVENT_DEATH;
+	census->ends = (events & EVENTS_ENDS) / EVENT_END;
+	census->recovered[CHANNEL_PRODUCER] = atomic_load(&producers->side.recovered);
+	census->recovered[CHANNEL_CONSUMER] = atomic_load(&consumers->side.recovered);
+	census->locked_by[CHANNEL_PRODUCER] = (pid_t)atomic_load(&producers->side.holder);
+	census->locked_by[CHANNEL_CONSUMER] = (pid_t)atomic_load(&consumers->side.holder);
+	census->room_wanted = (atomic_load(&producers->room_wanted) & 1) != 0;
+}
+
+/* ---- the copy ---- */
+
+/*
+ * The consumers first: head is then not beyond tail, unless something is wrong. Without the pages
+ * of the mutexes, but for the space they take: nobody looks into a mutex here.
+ */
+static bool sides_copy(const struct census_source *source)
+{
+	const size_t consumers = offsetof(struct shared_buffer, consumers.head);
+	const size_t producers = offsetof(struct shared_buffer, producers.tail);
+	char *copy = (char *)source->copy;
+
+	return census_pread(source->fd, copy + consumers, sizeof(*source->copy) - consumers,
+			    consumers) &&
+	       census_pread(source->fd, copy + producers,
+			    offsetof(struct shared_buffer, consumers) - producers, producers);
+}
+
+static bool copy_valid(const struct census_source *source)
+{
+	const struct ring ring = { .capacity = source->capacity };
+
+	census_repair(source->copy);
+	return ring_valid(&ring, source->copy);
+}
+
+/* 0, or -CHANNEL_EDAMAGED if it makes no sense although nobody changes it. */
+static int channel_count(struct census *census, const struct census_source *source,
+			 struct census_counts *counts)
+{
+	uint64_t tail = 0, head = 0;
+	bool bad = false;
+
+	for (int tries = 0; tries < COPY_TRIES; tries++) {
+		enum census_count result = CENSUS_BAD;
+		bool still;
+
+		if (!sides_copy(source))
+			return -CHANNEL_EDAMAGED;
+		still = tries > 0 && tail == atomic_load(&source->copy->producers.tail) &&
+			head == atomic_load(&source->copy->consumers.head);
+		tail = atomic_load(&source->copy->producers.tail);
+		head = atomic_load(&source->copy->consumers.head);
+		if (copy_valid(source))
+			result = census_count(source, counts);
+		if (result == CENSUS_COUNTED)
+			return 0;
+		if (result == CENSUS_TOO_MANY)
+			break;
+		bad = result == CENSUS_BAD && still;
+		if (tries > COPY_TRIES / 2) { /* whoever is in the middle of something goes on */
+			struct timespec pause = { .tv_nsec = 1000000 };
+
+			nanosleep(&pause, NULL);
+		}
+	}
+	if (bad)
+		return -CHANNEL_EDAMAGED;
+	census->estimated = true;
+	census_estimate(source, counts);
+	return 0;
+}
+
+static int channel_read(struct census *census, int fd, uint64_t ring_offset)
+{
+	struct census_source source = { .fd = fd,
+					.ring_offset = ring_offset,
+					.capacity = census->capacity };
+	struct census_counts *counts = calloc(1, sizeof(*counts));
+	struct header header;
+	int rc = -ENOMEM;
+
+	/* It is made for the alignment of its members, of a page. */
+	source.copy = aligned_alloc(_Alignof(struct shared_buffer), sizeof(*source.copy));
+	if (source.copy != NULL && counts != NULL) {
+		memset(source.copy, 0, sizeof(*source.copy));
+		rc = census_pread(fd, &header, sizeof(header), 0) ? 0 : -CHANNEL_EDAMAGED;
+	}
+	if (rc == 0)
+		rc = channel_count(census, &source, counts);
+	if (rc == 0) {
+		uint64_t now;
+		struct timespec clock;
+
+		clock_gettime(CLOCK_REALTIME, &clock);
+		now = (uint64_t)clock.tv_sec * NS_PER_SEC + (uint64_t)clock.tv_nsec;
+		census->made_ns = header.epoch;
+		census->age_ns = header.epoch < now ? now - header.epoch : 0;
+		census->keeper = (pid_t)atomic_load(&header.keeper);
+		census->largest = ring_message_max(census->capacity);
+		sides_read(census, &source, counts);
+	}
+	free(source.copy);
+	free(counts);
+	return rc;
+}
+
+/* ---- the object ---- */
+
+static enum census_kind kind_of(int error)
+{
+	switch (-error) {
+	case 0:
+		return CENSUS_CHANNEL;
+	case CHANNEL_EFOREIGN:
+		return CENSUS_FOREIGN;
+	case CHANNEL_EDAMAGED:
+		return CENSUS_DAMAGED;
+	case CHANNEL_EVERSION:
+	case CHANNEL_EABI:
+		return CENSUS_OTHER_BUILD;
+	case CHANNEL_EOWNER:
+		return CENSUS_OTHER_OWNER;
+	default:
+		return CENSUS_UNREADABLE;
+	}
+}
+
+static void census_begin(struct census *census, const char *name)
+{
+	memset(census, 0, offsetof(struct census, endpoints));
+	snprintf(census->name, sizeof(census->name), "%s", name);
+}
+
+static void census_stat(struct census *census, const struct stat *status)
+{
+	census->owner = status->st_uid;
+	census->mode = status->st_mode & 07777;
+	census->object_bytes = (uint64_t)status->st_size;
+	census->device = (uint64_t)status->st_dev;
+	census->inode = (uint64_t)status->st_ino;
+	/* What is no channel has no age of its own. */
+	census->made_ns = (uint64_t)status->st_mtim.tv_sec * NS_PER_SEC;
+}
+
+int census_read_fd(struct census *census, int fd, const char *name, uid_t owner)
+{
+	struct channel_report report = { 0 };
+	uint64_t ring_offset = 0;
+	struct stat status;
+	int rc = 0;
+
+	census_begin(census, name);
+	if (fstat(fd, &status) != 0)
+		return -errno;
+	census_stat(census, &status);
+	if (!S_ISREG(status.st_mode))
+		rc = -CHANNEL_EFOREIGN;
+	else if (status.st_uid != owner)
+		rc = -CHANNEL_EOWNER;
+	else
+		rc = segment_state(fd, &ring_offset, &census->capacity, &report);
+	memcpy(census->theirs, report.theirs, sizeof(census->theirs));
+	memcpy(census->ours, report.ours, sizeof(census->ours));
+	if (rc == SEGMENT_READY)
+		rc = channel_read(census, fd, ring_offset);
+	else if (rc == SEGMENT_UNMADE) {
+		census->kind = CENSUS_UNFINISHED;
+		return 0;
+	}
+	if (rc == -ENOMEM)
+		return rc;
+	census->error = rc;
+	census->kind = kind_of(rc);
+	return 0;
+}
+
+static void object_path(char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX], const char *name,
+			uid_t owner)
+{
+	snprintf(path, sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX,
+		 CENSUS_FOLDER "/shm-channel.%lu.%s", (unsigned long)owner, name);
+}
+
+/* It could not be opened: what can be said all the same. */
+static int census_read_closed(struct census *census, const char *name, uid_t owner, int error)
+{
+	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
+	struct stat status;
+
+	census_begin(census, name);
+	object_path(path, name, owner);
+	census->error = -error;
+	if (lstat(path, &status) == 0) {
+		census_stat(census, &status);
+		if (!S_ISREG(status.st_mode))
+			census->error = -CHANNEL_EFOREIGN;
+		else if (status.st_uid != owner)
+			census->error = -CHANNEL_EOWNER;
+	} else if (errno == ENOENT) {
+		return -ENOENT;
+	}
+	census->kind = kind_of(census->error);
+	return 0;
+}
+
+int census_read(struct census *census, const char *name, uid_t owner)
+{
+	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
+	int fd, rc;
+
+	if (!channel_name_valid(name))
+		return -CHANNEL_ENAME;
+	object_path(path, name, owner);
+	/* The object's name is the file's behind the folder. */
+	fd = shm_open(path + strlen(CENSUS_FOLDER), O_RDONLY | O_NONBLOCK,
+		      0); /* a FIFO would wait */
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : census_read_closed(census, name, owner, errno);
+	rc = census_read_fd(census, fd, name, owner);
+	close(fd);
+	return rc;
+}
+
+const struct census_endpoint *census_endpoint(const struct census *census, enum channel_role role,
+					      unsigned slot)
+{
+	for (unsigned i = 0; i < census->endpoint_count; i++)
+		if (census->endpoints[i].role == role && census->endpoints[i].slot == slot)
+			return &census->endpoints[i];
+	return NULL;
+}
+
+/* ---- in a word ---- */
+
+/* Do all that are alive on this side stand still? */
+static bool side_stopped(const struct census *census, enum channel_role role)
+{
+	bool stopped = false;
+
+	for (unsigned i = 0; i < census->endpoint_count; i++) {
+		const struct census_endpoint *endpoint = &census->endpoints[i];
+
+		if (endpoint->role != role || endpoint->life == LIFE_DEAD ||
+		    (role == CHANNEL_CONSUMER && endpoint->group == CENSUS_NO_GROUP))
+			continue;
+		if (endpoint->life != LIFE_STOPPED)
+			return false;
+		stopped = true;
+	}
+	return stopped;
+}
+
+static const char *channel_state(const struct census *census)
+{
+	bool producers = census->alive[CHANNEL_PRODUCER] > 0;
+	bool consumers = census->alive[CHANNEL_CONSUMER] > 0;
+
+	if (!producers && !consumers)
+		return census->messages > 0 ? "abandoned" : "empty";
+	if (!consumers)
+		return census->room_wanted ? "full" : "no consumers";
+	if (census->messages > 0 && side_stopped(census, CHANNEL_CONSUMER))
+		return "stopped";
+	if (census->room_wanted)
+		return "full";
+	if (!producers)
+		return census->messages > 0 ? "draining" : "no producers";
+	return census->messages > 0 ? "flowing" : "idle";
+}
+
+const char *census_state(const struct census *census)
+{
+	switch (census->kind) {
+	case CENSUS_UNFINISHED:
+		return "unfinished";
+	case CENSUS_FOREIGN:
+		return "no channel";
+	case CENSUS_DAMAGED:
+		return "damaged";
+	case CENSUS_OTHER_BUILD:
+		return census->error == -CHANNEL_EVERSION ? "other version" : "other build";
+	case CENSUS_OTHER_OWNER:
+		return "not yours";
+	case CENSUS_UNREADABLE:
+		return "unreadable";
+	case CENSUS_CHANNEL:
+		break;
+	}
+	return channel_state(census);
+}
+
+/* ---- all of them ---- */
+
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The channel's name, if this is the name of an object of this user's. */
+static const char *name_of(const char *file, uid_t owner)
+{
+	char prefix[64];
+	size_t size =
+		(size_t)snprintf(prefix, sizeof(prefix), "shm-channel.%lu.", (unsigned long)owner);
+
+	return strncmp(file, prefix, size) == 0 && channel_name_valid(file + size) ? file + size
+										   : NULL;
+}
+
+static int name_add(char ***names, size_t *count, const char *name)
+{
+	char **more = realloc(*names, (*count + 1) * sizeof(*more));
+
+	if (more == NULL)
+		return -ENOMEM;
+	*names = more;
+	more[*count] = strdup(name);
+	if (more[*count] == NULL)
+		return -ENOMEM;
+	++*count;
+	return 0;
+}
+
+int census_names(uid_t owner, char ***names, size_t *count)
+{
+	DIR *folder = opendir(CENSUS_FOLDER);
+	const struct dirent *entry;
+	int rc = 0;
+
+	*names = NULL;
+	*count = 0;
+	if (folder == NULL)
+		return -errno;
+	while (rc == 0 && (entry = readdir(folder)) != NULL) {
+		const char *name = name_of(entry->d_name, owner);
+
+		if (name != NULL)
+			rc = name_add(names, count, name);
+	}
+	closedir(folder);
+	if (rc < 0) {
+		census_names_free(*names, *count);
+		*names = NULL;
+		*count = 0;
+		return rc;
+	}
+	if (*count > 0)
+		qsort(*names, *count, sizeof(**names), name_compare);
+	return 0;
+}
+
+void census_names_free(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}

@@ -1,0 +1,152 @@
+#include "removal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "segment.h"
+#include "shared_buffer.h"
+
+enum { ASIDE_TRIES = 100, RENAME_ONLY_NEW = 1 /* RENAME_NOREPLACE, of linux/fs.h */ };
+
+/* A file of our own, of any contents. */
+static int object_open(struct segment *segment, const struct channel_options *options)
+{
+	struct stat status;
+	int rc = 0;
+
+	memset(segment, 0, sizeof(*segment));
+	segment->read_only = true;
+	snprintf(segment->name, sizeof(segment->name), "/shm-channel.%lu.%s",
+		 (unsigned long)options->owner, options->name);
+	segment->fd = shm_open(segment->name, O_RDONLY | O_NONBLOCK, 0);
+	if (segment->fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
+		return -CHANNEL_EFOREIGN;
+	if (segment->fd < 0)
+		return -errno;
+	if (fstat(segment->fd, &status) != 0)
+		rc = -errno;
+	else if (status.st_uid != options->owner || status.st_uid != geteuid())
+		rc = -CHANNEL_EOWNER;
+	else if (!S_ISREG(status.st_mode))
+		rc = -CHANNEL_EFOREIGN;
+	if (rc < 0)
+		close(segment->fd);
+	return rc;
+}
+
+/* What of it stands in the way of removing it, without force? */
+static int refusal(const struct census *census)
+{
+	if (census->kind != CENSUS_CHANNEL && census->kind != CENSUS_UNFINISHED)
+		return census->error;
+	for (unsigned i = 0; i < census->endpoint_count; i++)
+		if (census->endpoints[i].life != LIFE_DEAD)
+			return -CHANNEL_EINUSE;
+	return 0;
+}
+
+static int rename_to_new(const char *from, const char *to)
+{
+#ifdef SYS_renameat2
+	if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_ONLY_NEW) == 0)
+		return 0;
+	if (errno != ENOSYS && errno != EINVAL)
+		return -errno;
+#endif
+	/* A file system that cannot: a second name, which is never anybody else's, then one less.
+	 */
+	if (link(from, to) != 0)
+		return -errno;
+	return unlink(from) != 0 ? -errno : 0;
+}
+
+/*
+ * Between a look at a name and its removal somebody may remove that object by hand, and somebody
+ * else make a new one of that name. So the name is taken away first, which can be undone, and only
+ * then is it seen whose it was.
+ */
+static int object_remove(const struct segment *segment, const struct channel_options *options)
+{
+	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX], aside[sizeof(path)];
+	struct stat ours, named;
+	int rc = -EEXIST;
+
+	snprintf(path, sizeof(path), "%s%s", CENSUS_FOLDER, segment->name);
+	for (int i = 0; rc == -EEXIST && i < ASIDE_TRIES; i++) {
+		/* If we die before it is gone: a name that --list shows and --remove takes. */
+		snprintf(aside, sizeof(aside), CENSUS_FOLDER "/shm-channel.%lu.removing-%ld-%d",
+			 (unsigned long)options->owner, (long)getpid(), i);
+		rc = rename_to_new(path, aside);
+	}
+	if (rc < 0)
+		return rc;
+	if (fstat(segment->fd, &ours) != 0 || lstat(aside, &named) != 0)
+		return -errno;
+	if (ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
+		return unlink(aside) != 0 ? -errno : 0;
+	rc = rename_to_new(aside, path);
+	return rc < 0 ? rc : -EAGAIN;
+}
+
+static bool removed(const struct segment *segment)
+{
+	struct stat status;
+
+	return fstat(segment->fd, &status) == 0 && status.st_nlink == 0;
+}
+
+static pid_t keeper_read(const struct segment *segment)
+{
+	uint32_t keeper = 0;
+
+	if (pread(segment->fd, &keeper, sizeof(keeper), offsetof(struct header, keeper)) !=
+	    sizeof(keeper))
+		return 0;
+	return (pid_t)keeper;
+}
+
+/* Under flock. -EAGAIN: the name is another object's by now. */
+static int remove_locked(const struct segment *segment, const struct channel_options *options,
+			 bool force, struct census *census)
+{
+	int rc;
+
+	if (removed(segment))
+		return -EAGAIN;
+	rc = census_read_fd(census, segment->fd, options->name, options->owner);
+	if (rc < 0)
+		return rc;
+	rc = force ? 0 : refusal(census);
+	return rc < 0 ? rc : object_remove(segment, options);
+}
+
+int channel_remove(const struct channel_options *options, bool force,
+		   const struct deadline *deadline, struct census *census, pid_t *holder)
+{
+	struct segment segment;
+	int rc;
+
+	*holder = 0;
+	do {
+		rc = deadline_passed(deadline);
+		if (rc == 0)
+			rc = object_open(&segment, options);
+		if (rc < 0)
+			return rc;
+		rc = segment_lock(&segment, deadline);
+		if (rc < 0) {
+			*holder = keeper_read(&segment);
+			close(segment.fd);
+			return rc;
+		}
+		rc = remove_locked(&segment, options, force, census);
+		close(segment.fd); /* which drops the flock */
+	} while (rc == -EAGAIN);
+	return rc;
+}

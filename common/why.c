@@ -1,0 +1,357 @@
+#include "why.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "census.h"
+#include "deadline.h"
+
+/* It is called once a second: the second call is the one after two. */
+#define SAY_AFTER_NS (1900 * NS_PER_MS)
+
+enum { LINE = 400, PIDS_SHOWN = 3 };
+
+static const struct cli_settings *settings;
+static bool terminal, speaks, keep;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of what follows */
+static bool waiting;					  /* since: */
+static uint64_t since_ns;
+static unsigned lines_then; /* cli_lines() when it was said */
+static unsigned rows;	    /* of the terminal that it took; 0: it stays */
+static struct census census;
+
+/* Read without the mutex, for each message: has nothing moved since we last looked, or spoke? */
+static atomic_bool moved = true, said;
+static atomic_int busy;
+
+void why_begin(const struct cli_settings *given, unsigned flags)
+{
+	const char *kind = getenv("TERM");
+
+	settings = given;
+	terminal = isatty(STDERR_FILENO) != 0;
+	speaks = !settings->quiet && (terminal || settings->verbose);
+	keep = (flags & WHY_KEEP) != 0 || kind == NULL || strcmp(kind, "dumb") == 0;
+}
+
+bool why_speaks(void)
+{
+	return speaks;
+}
+
+void why_busy(int change)
+{
+	atomic_fetch_add(&busy, change);
+}
+
+/* ---- who is there ---- */
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* `of` a side, those that are not dead; an observer looks on and does not count. */
+static bool counts(const struct census_endpoint *endpoint, enum channel_role role)
+{
+	return endpoint->role == role && endpoint->life != LIFE_DEAD &&
+	       (role == CHANNEL_PRODUCER || endpoint->group != CENSUS_NO_GROUP);
+}
+
+static bool ours(const struct census_endpoint *endpoint)
+{
+	return endpoint->life != LIFE_UNKNOWN && endpoint->pid == getpid();
+}
+
+/* "2 producers (this one, 4711)" */
+static void side_name(enum channel_role role, char text[LINE])
+{
+	const char *word = role == CHANNEL_PRODUCER ? "producer" : "consumer";
+	unsigned count = census.alive[role], shown = 0;
+	size_t used;
+
+	if (count == 0) {
+		snprintf(text, LINE, "no %s", word);
+		return;
+	}
+	used = (size_t)snprintf(text, LINE, "%u %s%s (", count, word, plural(count));
+	for (unsigned i = 0; i < census.endpoint_count && shown < PIDS_SHOWN; i++) {
+		const struct census_endpoint *endpoint = &census.endpoints[i];
+		const char *comma = shown > 0 ? ", " : "";
+
+		if (!counts(endpoint, role))
+			continue;
+		if (ours(endpoint))
+			used += (size_t)snprintf(text + used, LINE - used, "%sthis one", comma);
+		else
+			used += (size_t)snprintf(text + used, LINE - used, "%s%ld%s", comma,
+						 (long)endpoint->pid,
+						 endpoint->life == LIFE_STOPPED ? ", stopped" : "");
+		shown++;
+	}
+	snprintf(text + used, LINE - used, "%s)", shown < count ? ", ..." : "");
+}
+
+/* The first of a side that is not us, and, if `stopped`, that is stopped. */
+static const struct census_endpoint *other_find(enum channel_role role, bool stopped)
+{
+	for (unsigned i = 0; i < census.endpoint_count; i++) {
+		const struct census_endpoint *endpoint = &census.endpoints[i];
+
+		if (counts(endpoint, role) && !ours(endpoint) &&
+		    (!stopped || endpoint->life == LIFE_STOPPED))
+			return endpoint;
+	}
+	return NULL;
+}
+
+/* Who has taken messages and not acknowledged them, the most of all. */
+static const struct census_endpoint *holder_find(void)
+{
+	const struct census_endpoint *most = NULL;
+
+	for (unsigned i = 0; i < census.endpoint_count; i++) {
+		const struct census_endpoint *endpoint = &census.endpoints[i];
+
+		if (counts(endpoint, CHANNEL_CONSUMER) && !ours(endpoint) &&
+		    endpoint->in_hand > 0 && (most == NULL || endpoint->in_hand > most->in_hand))
+			most = endpoint;
+	}
+	return most;
+}
+
+/* ---- why, and what to do ---- */
+
+/* " -C NAME" and what else leads to this channel. */
+static const char *channel_words(char words[LINE])
+{
+	if (settings->channel.owner != geteuid())
+		snprintf(words, LINE, "-C %s --owner %lu", settings->channel.name,
+			 (unsigned long)settings->channel.owner);
+	else
+		snprintf(words, LINE, "-C %s", settings->channel.name);
+	return words;
+}
+
+/* A process that stands in the way, and what it is doing. */
+static void explain_process(pid_t pid, const char *what, char text[LINE])
+{
+	enum life life = life_of_process((uint32_t)pid);
+
+	if (pid <= 0)
+		snprintf(text, LINE, "another process %s", what);
+	else if (life == LIFE_STOPPED)
+		snprintf(text, LINE,
+			 "process %ld %s, and is stopped; to let it go on: kill -CONT %ld",
+			 (long)pid, what, (long)pid);
+	else
+		snprintf(text, LINE, "process %ld %s; to see more: shm-consume --status -C %s",
+			 (long)pid, what, settings->channel.name);
+}
+
+static void explain_place(const struct channel *channel, char text[LINE])
+{
+	char cause[256];
+
+	snprintf(text, LINE, "%s; to see whose: shm-consume --status -C %s",
+		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)),
+		 settings->channel.name);
+}
+
+/* Consumers must do something: there are none, they are stopped, or at work. */
+static void explain_consumers(const struct channel *channel, char text[LINE])
+{
+	const struct census_endpoint *holder = holder_find();
+	const struct census_endpoint *stopped = other_find(CHANNEL_CONSUMER, true);
+	char words[LINE], cause[256];
+
+	if (channel_report(channel)->held_by_group)
+		snprintf(text, LINE, "%s", channel_explain(channel, -ETIMEDOUT, cause, 256));
+	else if (census.alive[CHANNEL_CONSUMER] == 0)
+		snprintf(text, LINE, "nobody takes messages; in another terminal: shm-consume %s",
+			 channel_words(words));
+	else if (stopped != NULL)
+		explain_process(stopped->pid, "takes messages", text);
+	else if (holder != NULL)
+		snprintf(
+			text, LINE,
+			"process %ld has %llu message%s in hand; to see more: shm-consume --status "
+			"-C %s",
+			(long)holder->pid, (unsigned long long)holder->in_hand,
+			plural(holder->in_hand), settings->channel.name);
+	else
+		snprintf(text, LINE, "to see more: shm-consume --status -C %s",
+			 settings->channel.name);
+}
+
+static void explain_more_consumers(char text[LINE])
+{
+	char words[LINE];
+
+	snprintf(text, LINE, "it begins when enough are there; in another terminal: shm-consume %s",
+		 channel_words(words));
+}
+
+/* Producers must do something. */
+static void explain_producers(char text[LINE])
+{
+	const struct census_endpoint *holder = holder_find();
+	const struct census_endpoint *stopped = other_find(CHANNEL_PRODUCER, true);
+	const struct census_endpoint *producer = other_find(CHANNEL_PRODUCER, false);
+	char words[LINE];
+
+	if (stopped != NULL)
+		explain_process(stopped->pid, "is the producer", text);
+	else if (producer != NULL)
+		snprintf(text, LINE, "process %ld has sent nothing new%s", (long)producer->pid,
+			 census.alive[CHANNEL_PRODUCER] > 1 ? ", nor have the others" : "");
+	else if (holder != NULL)
+		explain_process(holder->pid, "has the last messages in hand", text);
+	else
+		snprintf(text, LINE, "nobody sends; in another terminal: shm-produce %s hello",
+			 channel_words(words));
+}
+
+static const char *wait_words(enum channel_wait wait)
+{
+	static const char *const words[] = { [CHANNEL_WAITS_NOT] = "something",
+					     [CHANNEL_WAITS_ROOM] = "room, the ring is full",
+					     [CHANNEL_WAITS_TURN] = "its turn",
+					     [CHANNEL_WAITS_ACKNOWLEDGED] = "acknowledgements",
+					     [CHANNEL_WAITS_CONSUMERS] = "consumers",
+					     [CHANNEL_WAITS_DATA] = "messages",
+					     [CHANNEL_WAITS_PIECE] = "the rest of a message",
+					     [CHANNEL_WAITS_LOCK] = "a lock",
+					     [CHANNEL_WAITS_PLACE] = "a free place" };
+
+	return words[wait];
+}
+
+static void explain(const struct channel *channel, char text[LINE])
+{
+	const struct channel_report *report = channel_report(channel);
+
+	switch (report->waits) {
+	case CHANNEL_WAITS_LOCK:
+		explain_process(report->holder, "has the lock", text);
+		break;
+	case CHANNEL_WAITS_TURN:
+		explain_process(report->holder, "sends first", text);
+		break;
+	case CHANNEL_WAITS_PLACE:
+		explain_place(channel, text);
+		break;
+	case CHANNEL_WAITS_ROOM:
+	case CHANNEL_WAITS_ACKNOWLEDGED:
+		explain_consumers(channel, text);
+		break;
+	case CHANNEL_WAITS_CONSUMERS:
+		explain_more_consumers(text);
+		break;
+	default:
+		explain_producers(text);
+		break;
+	}
+}
+
+/* ---- saying it, and taking it back ---- */
+
+/* Nobody must wait for a terminal that somebody has stopped: there may be a lock in our hands. */
+static bool can_write(void)
+{
+	struct pollfd output = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&output, 1, 0) == 1 && (output.revents & POLLOUT) != 0;
+}
+
+/* How many rows a line takes, as cli_note() prints it. */
+static unsigned rows_of(const char *text)
+{
+	size_t length = strlen(settings->tool->name) + 2 + strlen(text);
+	struct winsize window;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col == 0)
+		window.ws_col = 80;
+	return (unsigned)((length + window.ws_col - 1) / window.ws_col);
+}
+
+/* Only who has the terminal knows where its lines are. */
+static bool in_foreground(void)
+{
+	return tcgetpgrp(STDERR_FILENO) == getpgrp();
+}
+
+static void say(const struct channel *channel)
+{
+	char what[LINE], there[3 * LINE], hint[LINE], producers[LINE], consumers[LINE];
+	const char *lines[] = { what, there, hint };
+	int rc = census_read(&census, settings->channel.name, settings->channel.owner);
+
+	if (rc < 0 || census.kind != CENSUS_CHANNEL)
+		return; /* the wait ends soon, with an error that says more */
+	side_name(CHANNEL_PRODUCER, producers);
+	side_name(CHANNEL_CONSUMER, consumers);
+	snprintf(what, sizeof(what), "channel \"%s\": waiting for %s", settings->channel.name,
+		 wait_words(channel_report(channel)->waits));
+	snprintf(there, sizeof(there), "attached: %s, %s", producers, consumers);
+	explain(channel, hint);
+	rows = 0;
+	for (int i = 0; i < 3; i++) {
+		cli_note(settings, "%s", lines[i]);
+		rows += rows_of(lines[i]);
+	}
+	if (!terminal || keep || !in_foreground())
+		rows = 0;
+	lines_then = cli_lines();
+	atomic_store(&said, true);
+}
+
+void why_waiting(const struct channel *channel)
+{
+	uint64_t now = clock_coarse_ns();
+
+	if (!speaks)
+		return;
+	pthread_mutex_lock(&mutex);
+	if (atomic_exchange(&moved, false) || !waiting) {
+		waiting = true;
+		since_ns = now - NS_PER_SEC;
+	}
+	if (!atomic_load(&said) && atomic_load(&busy) == 0 && now - since_ns >= SAY_AFTER_NS &&
+	    can_write())
+		say(channel);
+	pthread_mutex_unlock(&mutex);
+}
+
+/* Up to where they began, and clears what is below. */
+static void take_back(void)
+{
+	char text[32];
+	int size = snprintf(text, sizeof(text), "\033[%uA\r\033[J", rows);
+
+	if (cli_lines() == lines_then && in_foreground() && can_write() &&
+	    write(STDERR_FILENO, text, (size_t)size) < 0)
+		return; /* they stay */
+}
+
+void why_moved(void)
+{
+	if (!atomic_load_explicit(&moved, memory_order_relaxed))
+		atomic_store(&moved, true);
+	if (!atomic_load_explicit(&said, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&mutex);
+	if (atomic_exchange(&said, false) && rows > 0)
+		take_back();
+	rows = 0;
+	pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,31 @@
+/*
+ * --doctor: what could be wrong on this machine, line by line. Parts: the machine (machine.c) and
+ * the channels (doctor.c).
+ */
+#ifndef DOCTOR_H
+#define DOCTOR_H
+
+#include "look.h"
+
+struct doctor {
+	const struct look *look;
+	struct show show;
+	unsigned troubles;
+};
+
+/* A line about what is as it should be. */
+__attribute__((format(printf, 2, 3))) void doctor_fine(struct doctor *doctor, const char *format,
+						       ...);
+
+/* One about what is not; doctor_advice() follows. */
+__attribute__((format(printf, 2, 3))) void doctor_trouble(struct doctor *doctor, const char *format,
+							  ...);
+
+/* What to do about it. */
+__attribute__((format(printf, 2, 3))) void doctor_advice(struct doctor *doctor, const char *format,
+							 ...);
+
+/* Where shared memory is, how much of it there is, and who may take it away. */
+void doctor_machine(struct doctor *doctor);
+
+#endif

@@ -1,0 +1,184 @@
+/* --list: a line for each channel. */
+#include <string.h>
+
+#include "look.h"
+
+enum show_colour look_state_colour(const char *state)
+{
+	static const char *const good[] = { "flowing", "draining", NULL };
+	static const char *const plain[] = { "idle", "empty", "no producers", NULL };
+	static const char *const bad[] = { "damaged",	  "no channel",	   "unreadable",
+					   "other build", "other version", NULL };
+
+	for (int i = 0; good[i] != NULL; i++)
+		if (strcmp(state, good[i]) == 0)
+			return SHOW_GOOD;
+	for (int i = 0; plain[i] != NULL; i++)
+		if (strcmp(state, plain[i]) == 0)
+			return SHOW_PLAIN;
+	for (int i = 0; bad[i] != NULL; i++)
+		if (strcmp(state, bad[i]) == 0)
+			return SHOW_BAD;
+	return SHOW_CARE;
+}
+
+/* One that is emptied as soon as something comes looks idle each time; its numbers do not. */
+const char *look_state(const struct census *census, const struct look_rates *rates)
+{
+	const char *state = census_state(census);
+
+	if (rates != NULL && rates->known && rates->in > 0 && strcmp(state, "idle") == 0)
+		return "flowing";
+	return state;
+}
+
+/* What is no channel has a name and a size, and nothing else that is known. */
+static bool known(const struct census *census)
+{
+	return census->kind == CENSUS_CHANNEL;
+}
+
+static void messages_put(struct table *table, const struct census *census)
+{
+	char text[SHOW_SIZE];
+
+	if (known(census))
+		table_put(table, SHOW_PLAIN, "%s%s", census->estimated ? "~" : "",
+			  show_count(text, census->messages));
+	else
+		table_put(table, SHOW_PLAIN, "-");
+}
+
+static void bytes_put(struct table *table, const struct census *census)
+{
+	char text[SHOW_SIZE];
+
+	table_put(table, SHOW_PLAIN, "%s", known(census) ? show_bytes(text, census->bytes) : "-");
+}
+
+static void used_put(struct table *table, const struct census *census)
+{
+	char used[SHOW_SIZE], size[SHOW_SIZE];
+
+	if (known(census))
+		table_put(table, SHOW_PLAIN, "%s/%s", show_bytes(used, census->used),
+			  show_bytes(size, census->capacity));
+	else
+		table_put(table, SHOW_PLAIN, "-/%s", show_bytes(size, census->object_bytes));
+}
+
+/* Those that live; and, behind a plus, those that are dead and not cleaned up after. */
+static void side_put(struct table *table, const struct census *census, enum channel_role role)
+{
+	unsigned dead = census->attached[role] - census->alive[role];
+
+	if (!known(census))
+		table_put(table, SHOW_PLAIN, "-");
+	else if (dead > 0)
+		table_put(table, SHOW_BAD, "%u+%u", census->alive[role], dead);
+	else
+		table_put(table, SHOW_PLAIN, "%u", census->alive[role]);
+}
+
+static void age_put(struct table *table, const struct census *census)
+{
+	char text[SHOW_SIZE];
+
+	table_put(table, SHOW_PLAIN, "%s", known(census) ? show_age(text, census->age_ns) : "-");
+}
+
+static void state_put(struct table *table, const struct census *census,
+		      const struct look_rates *rates)
+{
+	const char *state = look_state(census, rates);
+
+	table_put(table, look_state_colour(state), "%s", state);
+}
+
+/* What else there is room for. */
+static void more_put(struct table *table, const struct census *census)
+{
+	char text[SHOW_SIZE];
+
+	if (known(census)) {
+		table_put(table, SHOW_PLAIN, "%u", census->group_count);
+		table_put(table, SHOW_PLAIN, "%u", census->observers);
+		table_put(table, SHOW_PLAIN, "%s", show_count(text, census->sent));
+	} else {
+		table_put(table, SHOW_PLAIN, "-");
+		table_put(table, SHOW_PLAIN, "-");
+		table_put(table, SHOW_PLAIN, "-");
+	}
+	table_put(table, SHOW_PLAIN, "%04o", (unsigned)census->mode);
+}
+
+static void rate_put(struct table *table, const struct look_rates *rates, double rate)
+{
+	char text[SHOW_SIZE];
+
+	if (rates->known)
+		table_put(table, SHOW_PLAIN, "%s", show_count(text, (uint64_t)(rate + 0.5)));
+	else
+		table_put(table, SHOW_PLAIN, "-");
+}
+
+static void bar_put(struct table *table, const struct census *census)
+{
+	char text[SHOW_SIZE];
+
+	if (known(census))
+		table_put(table, SHOW_PLAIN, "%s",
+			  show_bar(text, census->used, census->capacity, 8));
+	else
+		table_put(table, SHOW_PLAIN, "-");
+}
+
+static void row_put(struct table *table, const struct census *census,
+		    const struct look_rates *rates, bool wide)
+{
+	table_put(table, SHOW_PLAIN, "%s", census->name);
+	messages_put(table, census);
+	if (rates != NULL) {
+		rate_put(table, rates, rates->in);
+		rate_put(table, rates, rates->out);
+		bar_put(table, census);
+	}
+	if (rates == NULL || wide) {
+		bytes_put(table, census);
+		used_put(table, census);
+	}
+	side_put(table, census, CHANNEL_PRODUCER);
+	side_put(table, census, CHANNEL_CONSUMER);
+	if (rates == NULL || wide)
+		age_put(table, census);
+	if (wide)
+		more_put(table, census);
+	state_put(table, census, rates);
+}
+
+void list_print(const struct look *look, const struct show *show, const struct census *channels,
+		const struct look_rates *rates, size_t count)
+{
+	static const char *const plain[] = { "<NAME", "MESSAGES", "BYTES",  "USED/SIZE", "PROD",
+					     "CONS",  "AGE",	  "<STATE", NULL };
+	static const char *const plain_wide[] = { "<NAME", "MESSAGES", "BYTES", "USED/SIZE",
+						  "PROD",  "CONS",     "AGE",	"GROUPS",
+						  "TAPS",  "SENT",     "MODE",	"<STATE",
+						  NULL };
+	static const char *const rated[] = { "<NAME", "MESSAGES", "IN/S",   "OUT/S", "<FILL",
+					     "PROD",  "CONS",	  "<STATE", NULL };
+	static const char *const rated_wide[] = { "<NAME", "MESSAGES", "IN/S",	    "OUT/S",
+						  "<FILL", "BYTES",    "USED/SIZE", "PROD",
+						  "CONS",  "AGE",      "GROUPS",    "TAPS",
+						  "SENT",  "MODE",     "<STATE",    NULL };
+	bool wide = show->columns >= SHOW_WIDE;
+	struct table table = table_new(rates != NULL ? (wide ? rated_wide : rated)
+						     : (wide ? plain_wide : plain));
+
+	for (size_t i = 0; i < count; i++)
+		row_put(&table, &channels[i], rates != NULL ? &rates[i] : NULL, wide);
+	if (table.failed)
+		cli_error(look->settings, "out of memory");
+	table_print(&table, show, "");
+	table_free(&table);
+}

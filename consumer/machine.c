@@ -1,0 +1,237 @@
+/* --doctor: the machine. */
+#include <errno.h>
+#include <mntent.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#ifdef WITH_INIH
+#include <dirent.h>
+#include <ini.h>
+#endif
+
+#include "doctor.h"
+
+#define DOCKER_BYTES	(UINT64_C(64) << 20) /* what Docker and its like give by default */
+#define ROOM_BYTES	(UINT64_C(4) << 20)  /* for one channel of the default size, or three */
+#define SYSTEM_USER_MAX 999		     /* logind leaves those alone; see login.defs(5) */
+
+/* ---- where it is ---- */
+
+/* The last one mounted there counts. False: it is a part of another file system. */
+static bool mount_find(char type[64])
+{
+	FILE *table = setmntent("/proc/self/mounts", "re");
+	struct mntent entry;
+	char strings[4096];
+	bool found = false;
+
+	if (table == NULL)
+		return false;
+	while (getmntent_r(table, &entry, strings, sizeof(strings)) != NULL)
+		if (strcmp(entry.mnt_dir, CENSUS_FOLDER) == 0) {
+			snprintf(type, 64, "%s", entry.mnt_type);
+			found = true;
+		}
+	endmntent(table);
+	return found;
+}
+
+static bool in_container(void)
+{
+	return access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0;
+}
+
+static void check_mount(struct doctor *doctor)
+{
+	char type[64];
+
+	if (access(CENSUS_FOLDER, F_OK) != 0) {
+		doctor_trouble(doctor, "there is no " CENSUS_FOLDER ": no channel can be made");
+		doctor_advice(doctor, "mount -t tmpfs tmpfs " CENSUS_FOLDER " (as root)");
+	} else if (!mount_find(type)) {
+		doctor_trouble(doctor,
+			       CENSUS_FOLDER " is no mount of its own: it may be on a disk");
+		doctor_advice(doctor, "mount -t tmpfs tmpfs " CENSUS_FOLDER " (as root)");
+	} else if (strcmp(type, "tmpfs") != 0) {
+		doctor_trouble(doctor, CENSUS_FOLDER " is on %s, not on tmpfs", type);
+		doctor_advice(doctor, "mount -t tmpfs tmpfs " CENSUS_FOLDER " (as root)");
+	} else {
+		doctor_fine(doctor, "shared memory is at " CENSUS_FOLDER ", a tmpfs");
+	}
+	if (access(CENSUS_FOLDER, F_OK) == 0 && access(CENSUS_FOLDER, W_OK | X_OK) != 0) {
+		doctor_trouble(doctor, CENSUS_FOLDER " cannot be written: %s", strerror(errno));
+		doctor_advice(doctor, "chmod 1777 " CENSUS_FOLDER " (as root)");
+	}
+}
+
+/* ---- how much ---- */
+
+static void check_space(struct doctor *doctor)
+{
+	char size[SHOW_SIZE], left[SHOW_SIZE];
+	struct statvfs space;
+	uint64_t all, available;
+
+	if (statvfs(CENSUS_FOLDER, &space) != 0)
+		return; /* has been told */
+	all = (uint64_t)space.f_blocks * space.f_frsize;
+	available = (uint64_t)space.f_bavail * space.f_frsize;
+	if (space.f_blocks == 0) {
+		doctor_fine(doctor, "it has no limit of its own");
+		return;
+	}
+	show_bytes(size, all);
+	show_bytes(left, available);
+	if (available < ROOM_BYTES) {
+		doctor_trouble(doctor, "it has %s, of which only %s are free", size, left);
+		doctor_advice(doctor, "shm-consume --list shows what is there; --remove removes; "
+				      "or a smaller --size");
+	} else {
+		doctor_fine(doctor, "it has %s, of which %s are free", size, left);
+	}
+	if (all == DOCKER_BYTES) {
+		doctor_trouble(doctor, "that is the 64 MiB that containers get if nobody asks%s",
+			       in_container() ? ", and this is one" : "");
+		doctor_advice(doctor,
+			      "docker run --shm-size=1g ... (Compose: shm_size; Kubernetes: "
+			      "an emptyDir of medium Memory at " CENSUS_FOLDER ")");
+	}
+	if (space.f_files > 0 && space.f_favail < 16) {
+		doctor_trouble(doctor, "it has room for %llu more objects only",
+			       (unsigned long long)space.f_favail);
+		doctor_advice(doctor,
+			      "mount -o remount,nr_inodes=100000 " CENSUS_FOLDER " (as root)");
+	}
+}
+
+static void check_limits(struct doctor *doctor)
+{
+	struct rlimit limit;
+	char text[SHOW_SIZE];
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+	    limit.rlim_cur >= ROOM_BYTES)
+		return;
+	doctor_trouble(doctor, "files of this process may have no more than %s, channels too",
+		       show_bytes(text, (uint64_t)limit.rlim_cur));
+	doctor_advice(doctor, "ulimit -f unlimited, or a smaller --size");
+}
+
+/* ---- who takes it away ---- */
+
+/* logind removes what belongs to a user who has logged out, but for system users and lingerers. */
+static bool leaves_us_alone(char why[128])
+{
+	const struct passwd *user = getpwuid(geteuid());
+	char path[320];
+
+	if (access("/run/systemd/seats", F_OK) != 0 && access("/run/systemd/sessions", F_OK) != 0)
+		snprintf(why, 128, "no systemd-logind runs here");
+	else if (geteuid() <= SYSTEM_USER_MAX)
+		snprintf(why, 128, "it leaves system users like this one alone");
+	else {
+		snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s",
+			 user != NULL ? user->pw_name : "");
+		if (user == NULL || access(path, F_OK) != 0)
+			return false;
+		snprintf(why, 128, "this user lingers");
+	}
+	return true;
+}
+
+#ifdef WITH_INIH
+
+/* As logind reads it: "yes" unless a file says otherwise; the last one that says something counts.
+ */
+static int on_setting(void *context, const char *section, const char *name, const char *value)
+{
+	static const char *const no[] = { "no", "false", "off", "0", "n", "f", NULL };
+	bool *remove = context;
+
+	if (strcmp(section, "Login") != 0 || strcmp(name, "RemoveIPC") != 0)
+		return 1;
+	*remove = true;
+	for (int i = 0; no[i] != NULL; i++)
+		if (strcasecmp(value, no[i]) == 0)
+			*remove = false;
+	return 1;
+}
+
+static int is_setting(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return dot != NULL && strcmp(dot, ".conf") == 0;
+}
+
+static bool removes_ipc(void)
+{
+	static const char *const roots[] = { "/usr/lib/systemd", "/run/systemd", "/etc/systemd",
+					     NULL };
+	bool remove = true;
+	char path[640];
+
+	for (int i = 0; roots[i] != NULL; i++) {
+		snprintf(path, sizeof(path), "%s/logind.conf", roots[i]);
+		ini_parse(path, on_setting, &remove);
+	}
+	for (int i = 0; roots[i] != NULL; i++) {
+		struct dirent **entries;
+		int count;
+
+		snprintf(path, sizeof(path), "%s/logind.conf.d", roots[i]);
+		count = scandir(path, &entries, is_setting, alphasort);
+		for (int j = 0; j < count; j++) {
+			snprintf(path, sizeof(path), "%s/logind.conf.d/%s", roots[i],
+				 entries[j]->d_name);
+			ini_parse(path, on_setting, &remove);
+			free(entries[j]);
+		}
+		if (count >= 0)
+			free(entries);
+	}
+	return remove;
+}
+
+#else
+
+/* Without a reader of such files: what it does if none says otherwise. */
+static bool removes_ipc(void)
+{
+	return true;
+}
+
+#endif
+
+static void check_logind(struct doctor *doctor)
+{
+	char why[128];
+
+	if (leaves_us_alone(why)) {
+		doctor_fine(doctor, "nobody removes channels when you log out: %s", why);
+	} else if (!removes_ipc()) {
+		doctor_fine(doctor, "nobody removes channels when you log out (RemoveIPC=no)");
+	} else {
+		doctor_trouble(doctor,
+			       "systemd removes your channels when you log out (RemoveIPC)");
+		doctor_advice(doctor, "loginctl enable-linger, or RemoveIPC=no in "
+				      "/etc/systemd/logind.conf");
+	}
+}
+
+void doctor_machine(struct doctor *doctor)
+{
+	char layout[128];
+
+	check_mount(doctor);
+	check_space(doctor);
+	check_limits(doctor);
+	check_logind(doctor);
+	channel_layout(layout, sizeof(layout));
+	doctor_fine(doctor, "channels made here are of %s", layout);
+}

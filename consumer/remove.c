@@ -1,0 +1,148 @@
+/* --remove: a channel, with what is in it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "look.h"
+#include "removal.h"
+
+static bool stands(const struct census_endpoint *endpoint)
+{
+	return endpoint->life != LIFE_DEAD;
+}
+
+static unsigned count_attached(const struct census *census, enum channel_role role, long *first)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < census->endpoint_count; i++)
+		if (census->endpoints[i].role == role && stands(&census->endpoints[i]) &&
+		    count++ == 0 && *first == 0)
+			*first = (long)census->endpoints[i].pid;
+	return count;
+}
+
+/* "2 producers and 1 consumer are attached (process 7, ...)" */
+static void explain_attached(const struct census *census, char *text, size_t size)
+{
+	long first = 0;
+	unsigned producers = count_attached(census, CHANNEL_PRODUCER, &first);
+	unsigned consumers = count_attached(census, CHANNEL_CONSUMER, &first);
+	bool one = producers + consumers == 1;
+	size_t used = 0;
+
+	if (producers > 0)
+		used = (size_t)snprintf(text, size, "%u producer%s", producers,
+					show_plural(producers));
+	if (producers > 0 && consumers > 0)
+		used += (size_t)snprintf(text + used, size - used, " and ");
+	if (consumers > 0)
+		used += (size_t)snprintf(text + used, size - used, "%u consumer%s", consumers,
+					 show_plural(consumers));
+	snprintf(text + used, size - used,
+		 " %s attached (process %ld%s); --force removes it anyway", one ? "is" : "are",
+		 first, one ? "" : " and others");
+}
+
+static void explain(const struct census *census, int error, pid_t holder, char *text, size_t size)
+{
+	switch (-error) {
+	case CHANNEL_EINUSE:
+		explain_attached(census, text, size);
+		break;
+	case CHANNEL_EOWNER:
+		snprintf(text, size, "it belongs to another user");
+		break;
+	case CHANNEL_EFOREIGN:
+		snprintf(text, size, "the object of that name is not a channel%s",
+			 census->kind == CENSUS_FOREIGN ? " (--force removes it anyway)" : "");
+		break;
+	case CHANNEL_EDAMAGED:
+		snprintf(text, size, "channel is damaged (--force removes it)");
+		break;
+	case CHANNEL_EVERSION:
+	case CHANNEL_EABI:
+		snprintf(text, size,
+			 "it was made by a different build (%s; this is %s); --force removes it",
+			 census->theirs, census->ours);
+		break;
+	case ENOENT:
+		snprintf(text, size, "there is none of that name (--list prints those there are)");
+		break;
+	case ETIMEDOUT:
+	case EWOULDBLOCK:
+		if (holder > 0)
+			snprintf(text, size, "its lock is held by process %ld", (long)holder);
+		else
+			snprintf(text, size, "its lock is held by another process");
+		break;
+	default:
+		snprintf(text, size, "%s", strerror(-error));
+		break;
+	}
+}
+
+static void tell_removed(const struct look *look, const struct census *census)
+{
+	const char *name = look->settings->channel.name;
+
+	if (census->kind == CENSUS_CHANNEL && census->messages > 0)
+		cli_note(look->settings, "removed channel \"%s\": %s%llu message%s went with it",
+			 name, census->estimated ? "about " : "",
+			 (unsigned long long)census->messages, show_plural(census->messages));
+	else
+		cli_note(look->settings, "removed channel \"%s\"%s", name,
+			 census->kind == CENSUS_CHANNEL ? ", which was empty" : "");
+}
+
+/* As for any lock, one that never waits gives others a second. */
+static struct deadline deadline_for(const struct channel_options *options)
+{
+	uint64_t timeout = options->timeout_ns == 0 ? DEADLINE_NEVER : options->timeout_ns;
+
+	return options->nonblock ? deadline_after(NS_PER_SEC, -EWOULDBLOCK, NULL)
+				 : deadline_after(timeout, -ETIMEDOUT, NULL);
+}
+
+/* A signal ends the wait for the lock: nothing else looks at it. */
+static int remove_interruptibly(const struct look *look, const struct deadline *deadline,
+				struct census *census, pid_t *holder)
+{
+	unsigned times;
+	int rc;
+
+	do {
+		struct deadline slice = deadline_after(deadline_slice_ns(deadline, NS_PER_SEC / 4),
+						       -EWOULDBLOCK, NULL);
+
+		rc = channel_remove(&look->settings->channel, look->force, &slice, census, holder);
+		if (cli_signal_caught(&times) != 0)
+			return -EINTR;
+		if (rc == -EWOULDBLOCK && deadline_passed(deadline) < 0)
+			return deadline->expired;
+	} while (rc == -EWOULDBLOCK);
+	return rc;
+}
+
+int look_remove(const struct look *look)
+{
+	const struct cli_settings *settings = look->settings;
+	struct deadline deadline = deadline_for(&settings->channel);
+	static struct census census;
+	char cause[256];
+	pid_t holder;
+	int rc = remove_interruptibly(look, &deadline, &census, &holder);
+
+	if (rc == 0) {
+		tell_removed(look, &census);
+		return CLI_DONE;
+	}
+	if (rc != -EINTR) {
+		explain(&census, rc, holder, cause, sizeof(cause));
+		cli_error(settings, "cannot remove channel \"%s\": %s%s", settings->channel.name,
+			  rc == -ETIMEDOUT ? "timed out: " : "", cause);
+	}
+	return (int)cli_status(rc);
+}

@@ -1,0 +1,319 @@
+/* --watch: the list or the status again and again, on a terminal in its place, as top does it. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "look.h"
+
+/* The alternate screen, without a cursor; and what was there before. */
+#define SCREEN_BEGIN "\033[?1049h\033[?25l\033[H\033[2J"
+#define SCREEN_END   "\033[?25h\033[?1049l"
+
+/* What a channel was like when we last looked. */
+struct sample {
+	char name[CHANNEL_NAME_MAX + 1];
+	uint64_t inode, made_ns;
+	uint64_t sent, messages, received;
+};
+
+struct samples {
+	struct sample *at;
+	size_t count;
+	uint64_t taken_ns;
+};
+
+static volatile sig_atomic_t screen_taken, stop_asked;
+
+/* ---- the terminal, which is given back on every way out ---- */
+
+/* Async-signal-safe. What cannot be written now is lost: nobody must wait for a terminal. */
+static void screen_write(const char *text)
+{
+	size_t size = strlen(text);
+
+	while (size > 0) {
+		ssize_t put = write(STDOUT_FILENO, text, size);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return;
+		text += put;
+		size -= (size_t)put;
+	}
+}
+
+static void screen_take(void)
+{
+	screen_taken = 1;
+	screen_write(SCREEN_BEGIN);
+}
+
+static void screen_give_back(void)
+{
+	if (screen_taken != 0)
+		screen_write(SCREEN_END);
+	screen_taken = 0;
+}
+
+/* Ctrl-\ and what else ends us: the screen first, then as it would be without us. */
+static void on_end(int number)
+{
+	int saved = errno;
+
+	screen_give_back();
+	signal(number, SIG_DFL);
+	raise(number);
+	errno = saved;
+}
+
+/* Ctrl-Z: the main loop does it. */
+static void on_stop(int number)
+{
+	(void)number;
+	stop_asked = 1;
+}
+
+/* The window has another size: it ends the pause, and we draw again. */
+static void on_resize(int number)
+{
+	(void)number;
+}
+
+static void signal_catch(int number, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler }, before;
+
+	sigemptyset(&action.sa_mask);
+	if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+		sigaction(number, &action, NULL);
+}
+
+static void signals_catch(void)
+{
+	static const int ends[] = { SIGQUIT, SIGABRT, SIGSEGV, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU };
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		signal_catch(ends[i], on_end);
+	signal_catch(SIGTSTP, on_stop);
+	signal_catch(SIGWINCH, on_resize);
+}
+
+/* Stops as asked; returns when somebody says "fg". */
+static void stop(void)
+{
+	stop_asked = 0;
+	screen_give_back();
+	signal(SIGTSTP, SIG_DFL);
+	raise(SIGTSTP);
+	signal_catch(SIGTSTP, on_stop);
+	screen_take();
+}
+
+/* ---- rates ---- */
+
+static const struct sample *sample_find(const struct samples *before, const struct census *census)
+{
+	for (size_t i = 0; i < before->count; i++)
+		if (strcmp(before->at[i].name, census->name) == 0 &&
+		    before->at[i].inode == census->inode &&
+		    before->at[i].made_ns == census->made_ns)
+			return &before->at[i];
+	return NULL;
+}
+
+static double positive(uint64_t after, uint64_t before)
+{
+	int64_t change = (int64_t)(after - before);
+
+	return change > 0 ? (double)change : 0;
+}
+
+static struct look_rates rates_of(const struct samples *before, const struct census *census,
+				  double seconds)
+{
+	const struct sample *then = sample_find(before, census);
+	struct look_rates rates = { .known = then != NULL && seconds > 0 &&
+					     census->kind == CENSUS_CHANNEL };
+
+	if (!rates.known)
+		return rates;
+	rates.in = positive(census->sent, then->sent) / seconds;
+	/* What has come and is not there any more. */
+	rates.out =
+		positive(census->sent - census->messages, then->sent - then->messages) / seconds;
+	rates.bytes_in = positive(census->received, then->received) / seconds;
+	return rates;
+}
+
+/* Compares with the look before and becomes it. NULL: out of memory. */
+static struct look_rates *rates_measure(struct samples *samples, const struct census *channels,
+					size_t count)
+{
+	struct look_rates *rates = calloc(count + 1, sizeof(*rates));
+	struct sample *at = calloc(count + 1, sizeof(*at));
+	uint64_t now = clock_now_ns();
+	double seconds = (double)(now - samples->taken_ns) / (double)NS_PER_SEC;
+
+	if (rates == NULL || at == NULL) {
+		free(rates);
+		free(at);
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		rates[i] = rates_of(samples, &channels[i], seconds);
+		memcpy(at[i].name, channels[i].name, sizeof(at[i].name));
+		at[i].inode = channels[i].inode;
+		at[i].made_ns = channels[i].made_ns;
+		at[i].sent = channels[i].sent;
+		at[i].messages = channels[i].messages;
+		at[i].received = channels[i].received;
+	}
+	free(samples->at);
+	*samples = (struct samples){ .at = at, .count = count, .taken_ns = now };
+	return rates;
+}
+
+/* ---- one picture ---- */
+
+static void print_clock(const struct look *look, const struct show *show)
+{
+	char clock[32] = "", interval[SHOW_SIZE];
+	time_t now = time(NULL);
+	struct tm local;
+
+	if (localtime_r(&now, &local) != NULL)
+		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
+	snprintf(interval, sizeof(interval), "%.3g", (double)look->watch_ns / (double)NS_PER_SEC);
+	show_colour(show, SHOW_DIM);
+	fprintf(show->file, "%s, every %s s; Ctrl-C ends\n\n", clock, interval);
+	show_colour(show, SHOW_PLAIN);
+}
+
+static void picture_print(const struct look *look, const struct show *show,
+			  const struct census *channels, const struct look_rates *rates,
+			  size_t count)
+{
+	const struct cli_settings *settings = look->settings;
+	bool status = look->what == LOOK_STATUS;
+
+	if (settings->json) {
+		look_json(look, show->file, channels, rates, count, status, true);
+		return;
+	}
+	if (show->terminal)
+		print_clock(look, show);
+	if (status && count == 0)
+		fprintf(show->file, "there is no channel \"%s\"\n", settings->channel.name);
+	else if (status)
+		status_print(show, &channels[0], &rates[0]);
+	else if (count == 0)
+		fputs("no channels\n", show->file);
+	else
+		list_print(look, show, channels, rates, count);
+	if (!show->terminal)
+		fputc('\n', show->file);
+}
+
+/* Over the picture before: each line's rest is cleared, and what is below. No more than fits. */
+static void picture_put(FILE *file, const struct show *show, const char *text)
+{
+	const char *end;
+
+	fputs("\033[H", file);
+	for (unsigned row = 1; *text != '\0' && row < show->rows; row++, text = end + 1) {
+		end = strchr(text, '\n');
+		if (end == NULL)
+			break;
+		fprintf(file, "%.*s\033[K\n", (int)(end - text), text);
+	}
+	fputs("\033[0m\033[J", file);
+}
+
+static int picture_draw(struct look *look, const struct census *channels,
+			const struct look_rates *rates, size_t count)
+{
+	struct show show = show_output();
+	char *text = NULL;
+	size_t size;
+
+	if (look->settings->json || !show.terminal) {
+		show.terminal = show.colour = false;
+		picture_print(look, &show, channels, rates, count);
+		return look_flush(look, stdout);
+	}
+	show.file = open_memstream(&text, &size);
+	if (show.file == NULL) {
+		cli_error(look->settings, "out of memory");
+		return CLI_FAILED;
+	}
+	picture_print(look, &show, channels, rates, count);
+	if (fclose(show.file) != 0 || text == NULL) {
+		free(text);
+		cli_error(look->settings, "out of memory");
+		return CLI_FAILED;
+	}
+	picture_put(stdout, &show, text);
+	free(text);
+	return look_flush(look, stdout);
+}
+
+static int look_again(struct look *look, struct samples *samples)
+{
+	struct look_rates *rates = NULL;
+	struct census *channels;
+	int status = CLI_FAILED;
+	size_t count;
+
+	channels = look_read(look, &count);
+	if (channels != NULL)
+		rates = rates_measure(samples, channels, count);
+	if (rates != NULL)
+		status = picture_draw(look, channels, rates, count);
+	free(rates);
+	free(channels);
+	return status;
+}
+
+/* ---- again and again ---- */
+
+/* Until the next look. False: nobody reads our output any more, or a signal ends us. */
+static bool pause_for(uint64_t ns)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+	struct timespec pause = { .tv_sec = (time_t)(ns / NS_PER_SEC),
+				  .tv_nsec = (long)(ns % NS_PER_SEC) };
+	unsigned times;
+
+	if (cli_signal_caught(&times) != 0)
+		return false;
+	return ppoll(&reader, 1, &pause, NULL) <= 0 || (reader.revents & (POLLERR | POLLHUP)) == 0;
+}
+
+int screen_watch(struct look *look)
+{
+	bool screen = !look->settings->json && show_output().terminal;
+	struct samples samples = { 0 };
+	unsigned times;
+	int status;
+
+	if (screen) {
+		signals_catch();
+		screen_take();
+	}
+	do {
+		status = look_again(look, &samples);
+		if (status == CLI_DONE && !pause_for(look->watch_ns))
+			break;
+		if (stop_asked != 0)
+			stop();
+	} while (status == CLI_DONE && cli_signal_caught(&times) == 0);
+	screen_give_back();
+	free(samples.at);
+	return status;
+}

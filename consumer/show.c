@@ -1,0 +1,220 @@
+#include "show.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "deadline.h"
+
+struct show show_output(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+	struct show show = { .file = stdout, .terminal = isatty(STDOUT_FILENO) };
+	struct winsize window;
+
+	if (!show.terminal)
+		return show;
+	show.columns = 80;
+	show.rows = 24;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
+		show.columns = window.ws_col;
+		show.rows = window.ws_row > 0 ? window.ws_row : 24;
+	}
+	show.colour = (no_colour == NULL || *no_colour == '\0') && terminal != NULL &&
+		      strcmp(terminal, "dumb") != 0;
+	return show;
+}
+
+/* With one digit behind the point if there is one before it. */
+static const char *scaled(char buffer[SHOW_SIZE], uint64_t number, uint64_t unit,
+			  const char *letters)
+{
+	double value = (double)number;
+	unsigned steps = 0;
+
+	while (value >= (double)unit && letters[steps + 1] != '\0') {
+		value /= (double)unit;
+		steps++;
+	}
+	if (steps == 0)
+		snprintf(buffer, SHOW_SIZE, "%llu", (unsigned long long)number);
+	else
+		snprintf(buffer, SHOW_SIZE, "%.*f%c", value < 9.95 ? 1 : 0, value, letters[steps]);
+	return buffer;
+}
+
+const char *show_bytes(char buffer[SHOW_SIZE], uint64_t bytes)
+{
+	return scaled(buffer, bytes, 1024, " KMGTPE");
+}
+
+const char *show_count(char buffer[SHOW_SIZE], uint64_t count)
+{
+	if (count < 1000000) {
+		snprintf(buffer, SHOW_SIZE, "%llu", (unsigned long long)count);
+		return buffer;
+	}
+	return scaled(buffer, count, 1000, " kMGTPE");
+}
+
+const char *show_age(char buffer[SHOW_SIZE], uint64_t ns)
+{
+	uint64_t seconds = ns / NS_PER_SEC;
+
+	if (seconds < 120)
+		snprintf(buffer, SHOW_SIZE, "%llus", (unsigned long long)seconds);
+	else if (seconds < UINT64_C(120) * 60)
+		snprintf(buffer, SHOW_SIZE, "%llum", (unsigned long long)(seconds / 60));
+	else if (seconds < UINT64_C(48) * 3600)
+		snprintf(buffer, SHOW_SIZE, "%lluh", (unsigned long long)(seconds / 3600));
+	else
+		snprintf(buffer, SHOW_SIZE, "%llud", (unsigned long long)(seconds / 86400));
+	return buffer;
+}
+
+const char *show_bar(char buffer[SHOW_SIZE], uint64_t part, uint64_t whole, unsigned width)
+{
+	/* A little is not nothing. */
+	double share = whole == 0 ? 0 : (double)part / (double)whole;
+	unsigned marks = (unsigned)(share * width + (part > 0 ? 0.999 : 0));
+
+	if (width > SHOW_BAR_MAX)
+		width = SHOW_BAR_MAX;
+	if (marks > width)
+		marks = width;
+	buffer[0] = '[';
+	memset(buffer + 1, '#', marks);
+	memset(buffer + 1 + marks, '.', width - marks);
+	strcpy(buffer + 1 + width, "]");
+	return buffer;
+}
+
+const char *show_plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+void show_colour(const struct show *show, enum show_colour colour)
+{
+	static const char *const codes[] = {
+		[SHOW_PLAIN] = "0", [SHOW_BOLD] = "1",	[SHOW_DIM] = "2",
+		[SHOW_GOOD] = "32", [SHOW_CARE] = "33", [SHOW_BAD] = "31"
+	};
+
+	if (show->colour)
+		fprintf(show->file, "\033[%sm", codes[colour]);
+}
+
+/* ---- tables ---- */
+
+struct table table_new(const char *const *titles)
+{
+	struct table table = { .titles = titles };
+
+	while (titles[table.columns] != NULL)
+		table.columns++;
+	return table;
+}
+
+void table_free(struct table *table)
+{
+	free(table->cells);
+	table->cells = NULL;
+	table->count = table->room = 0;
+}
+
+void table_put(struct table *table, enum show_colour colour, const char *format, ...)
+{
+	struct table_cell *cell;
+	va_list arguments;
+
+	if (table->count == table->room) {
+		size_t room = table->room == 0 ? 64 : 2 * table->room;
+		struct table_cell *cells = realloc(table->cells, room * sizeof(*cells));
+
+		if (cells == NULL) {
+			table->failed = true;
+			return;
+		}
+		table->cells = cells;
+		table->room = room;
+	}
+	cell = &table->cells[table->count++];
+	cell->colour = colour;
+	va_start(arguments, format);
+	vsnprintf(cell->text, sizeof(cell->text), format, arguments);
+	va_end(arguments);
+}
+
+static const char *title_of(const struct table *table, unsigned column)
+{
+	return table->titles[column] + (table->titles[column][0] == '<' ? 1 : 0);
+}
+
+static unsigned longer(unsigned width, const char *text)
+{
+	unsigned length = (unsigned)strlen(text);
+
+	return length > width ? length : width;
+}
+
+/* How wide each column is. The first one gives way if all are too wide. */
+static void widths_measure(const struct table *table, unsigned most, unsigned *widths)
+{
+	unsigned others = 0;
+
+	for (unsigned column = 0; column < table->columns; column++) {
+		widths[column] = longer(0, title_of(table, column));
+		for (size_t i = column; i < table->count; i += table->columns)
+			widths[column] = longer(widths[column], table->cells[i].text);
+		if (column > 0)
+			others += widths[column] + 2;
+	}
+	if (most > 0 && widths[0] + others > most) {
+		unsigned least = longer(8, title_of(table, 0));
+
+		widths[0] = most > others + least ? most - others : least;
+	}
+}
+
+static void cell_print(const struct table *table, const struct show *show, unsigned column,
+		       unsigned width, const char *text, enum show_colour colour)
+{
+	bool left = column == 0 || table->titles[column][0] == '<';
+	bool last = column + 1 == table->columns;
+	unsigned length = (unsigned)strlen(text);
+	int pad = width > length ? (int)(width - length) : 0;
+
+	fprintf(show->file, "%s%*s", column > 0 ? "  " : "", left ? 0 : pad, "");
+	if (colour != SHOW_PLAIN)
+		show_colour(show, colour);
+	fputs(text, show->file);
+	if (colour != SHOW_PLAIN)
+		show_colour(show, SHOW_PLAIN);
+	fprintf(show->file, "%*s", left && !last ? pad : 0, "");
+}
+
+void table_print(const struct table *table, const struct show *show, const char *indent)
+{
+	unsigned widths[TABLE_COLUMNS_MAX] = { 0 }, most = show->columns;
+	unsigned margin = (unsigned)strlen(indent);
+
+	widths_measure(table, most > margin ? most - margin : most, widths);
+	fputs(indent, show->file);
+	for (unsigned column = 0; column < table->columns; column++)
+		cell_print(table, show, column, widths[column], title_of(table, column), SHOW_BOLD);
+	fputc('\n', show->file);
+	for (size_t i = 0; i + table->columns <= table->count; i += table->columns) {
+		fputs(indent, show->file);
+		for (unsigned column = 0; column < table->columns; column++) {
+			const struct table_cell *cell = &table->cells[i + column];
+
+			cell_print(table, show, column, widths[column], cell->text, cell->colour);
+			if (column == 0 && strlen(cell->text) > widths[0])
+				fprintf(show->file, "\n%s%*s", indent, (int)widths[0], "");
+		}
+		fputc('\n', show->file);
+	}
+}

@@ -1,0 +1,341 @@
+/* --status: what is going on in one channel. */
+#include <string.h>
+#include <time.h>
+
+#include "deadline.h"
+#include "look.h"
+
+const char *look_life(enum life life)
+{
+	switch (life) {
+	case LIFE_ALIVE:
+		return "alive";
+	case LIFE_STOPPED:
+		return "stopped";
+	case LIFE_DEAD:
+		return "dead";
+	case LIFE_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+/* Who has the turn that a producer waits for? */
+static const struct census_endpoint *turn_holder(const struct census *census)
+{
+	for (unsigned i = 0; i < census->endpoint_count; i++)
+		if (census->endpoints[i].has_turn)
+			return &census->endpoints[i];
+	return NULL;
+}
+
+static void wait_turn(const struct census *census, char buffer[TABLE_CELL])
+{
+	const struct census_endpoint *holder = turn_holder(census);
+
+	if (holder == NULL)
+		snprintf(buffer, TABLE_CELL, "its turn");
+	else
+		snprintf(buffer, TABLE_CELL, "its turn, after %ld%s", (long)holder->pid,
+			 holder->life == LIFE_STOPPED ? " (stopped)" : "");
+}
+
+const char *look_wait(const struct census *census, const struct census_endpoint *endpoint,
+		      char buffer[TABLE_CELL])
+{
+	buffer[0] = '\0';
+	if (endpoint->life == LIFE_DEAD)
+		return strcpy(buffer, "(dead: the next one cleans up)");
+	switch (endpoint->waits) {
+	case CHANNEL_WAITS_ROOM:
+		return strcpy(buffer, "room: the ring is full");
+	case CHANNEL_WAITS_TURN:
+		wait_turn(census, buffer);
+		return buffer;
+	case CHANNEL_WAITS_ACKNOWLEDGED:
+		return strcpy(buffer, "acknowledgements");
+	case CHANNEL_WAITS_CONSUMERS:
+		return strcpy(buffer, "consumers to come");
+	case CHANNEL_WAITS_DATA:
+		return strcpy(buffer, "messages");
+	case CHANNEL_WAITS_PIECE:
+		return strcpy(buffer, "the rest of a long message");
+	default:
+		break;
+	}
+	if (endpoint->in_hand > 0)
+		snprintf(buffer, TABLE_CELL, "its output, %llu in hand%s",
+			 (unsigned long long)endpoint->in_hand,
+			 endpoint->attempts > 1 ? " (again)" : "");
+	else if (endpoint->is_inside)
+		strcpy(buffer, "input, inside a long message");
+	else
+		strcpy(buffer, "-");
+	return buffer;
+}
+
+/* ---- the parts ---- */
+
+static void line_begin(const struct show *show, const char *title)
+{
+	show_colour(show, SHOW_BOLD);
+	fprintf(show->file, "%-10s", title);
+	show_colour(show, SHOW_PLAIN);
+}
+
+static void print_channel(const struct show *show, const struct census *census,
+			  const struct look_rates *rates)
+{
+	const char *state = look_state(census, rates);
+
+	line_begin(show, "channel");
+	fprintf(show->file, "%s: ", census->name);
+	show_colour(show, look_state_colour(state));
+	fputs(state, show->file);
+	show_colour(show, SHOW_PLAIN);
+	fputc('\n', show->file);
+}
+
+static void print_object(const struct show *show, const struct census *census)
+{
+	time_t made = (time_t)(census->made_ns / NS_PER_SEC);
+	char when[64] = "?", age[SHOW_SIZE], size[SHOW_SIZE];
+	struct tm local;
+
+	if (localtime_r(&made, &local) != NULL)
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
+	line_begin(show, "object");
+	fprintf(show->file, "%s of user %lu, mode %04o, %s", show_bytes(size, census->object_bytes),
+		(unsigned long)census->owner, (unsigned)census->mode,
+		census->kind == CENSUS_CHANNEL ? "made" : "changed");
+	fprintf(show->file, " %s", when);
+	if (census->kind == CENSUS_CHANNEL)
+		fprintf(show->file, " (%s ago)", show_age(age, census->age_ns));
+	fputc('\n', show->file);
+}
+
+static void print_ring(const struct show *show, const struct census *census)
+{
+	char bar[SHOW_SIZE], used[SHOW_SIZE], size[SHOW_SIZE];
+	double share =
+		census->capacity == 0 ? 0 : 100.0 * (double)census->used / (double)census->capacity;
+
+	line_begin(show, "ring");
+	fprintf(show->file, "%s %s of %s used, %.0f%%\n",
+		show_bar(bar, census->used, census->capacity, 20), show_bytes(used, census->used),
+		show_bytes(size, census->capacity), share);
+}
+
+static void print_messages(const struct show *show, const struct census *census)
+{
+	char bytes[SHOW_SIZE];
+
+	line_begin(show, "messages");
+	fprintf(show->file, "%s%llu to be taken, %s; %llu sent since it was made\n",
+		census->estimated ? "about " : "", (unsigned long long)census->messages,
+		show_bytes(bytes, census->bytes), (unsigned long long)census->sent);
+}
+
+static void print_rates(const struct show *show, const struct look_rates *rates)
+{
+	char in[SHOW_SIZE], out[SHOW_SIZE], bytes[SHOW_SIZE];
+
+	line_begin(show, "rate");
+	if (rates->known)
+		fprintf(show->file, "%s/s in, %s/s out; ring %s/s\n",
+			show_count(in, (uint64_t)(rates->in + 0.5)),
+			show_count(out, (uint64_t)(rates->out + 0.5)),
+			show_bytes(bytes, (uint64_t)(rates->bytes_in + 0.5)));
+	else
+		fputs("-\n", show->file);
+}
+
+static void print_past(const struct show *show, const struct census *census)
+{
+	uint64_t recovered =
+		census->recovered[CHANNEL_PRODUCER] + census->recovered[CHANNEL_CONSUMER];
+
+	line_begin(show, "recovered");
+	fprintf(show->file, "from %llu death%s: %llu producer%s, %llu consumer%s\n",
+		(unsigned long long)recovered, show_plural(recovered),
+		(unsigned long long)census->recovered[CHANNEL_PRODUCER],
+		show_plural(census->recovered[CHANNEL_PRODUCER]),
+		(unsigned long long)census->recovered[CHANNEL_CONSUMER],
+		show_plural(census->recovered[CHANNEL_CONSUMER]));
+}
+
+/* Who does not look at a terminal gets all there is. */
+static bool is_wide(const struct show *show)
+{
+	return show->columns >= SHOW_WIDE || show->columns == 0;
+}
+
+static const char *group_kind(const struct census_group *group)
+{
+	if (group->durable)
+		return "durable";
+	return group->alive > 0 ? "open" : "left";
+}
+
+static const char *group_title(const struct census_group *group)
+{
+	return group->name[0] != '\0' ? group->name : "(no name)";
+}
+
+/* Then none of them is. */
+static bool all_slowest(const struct census *census)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < census->group_count; i++)
+		all = all && census->groups[i].slowest;
+	return all;
+}
+
+static void group_put(struct table *table, const struct census *census,
+		      const struct census_group *group, bool wide)
+{
+	char text[SHOW_SIZE];
+
+	table_put(table, SHOW_PLAIN, "%s", group_title(group));
+	table_put(table, SHOW_PLAIN, "%s%s", census->estimated ? "~" : "",
+		  show_count(text, group->messages));
+	table_put(table, SHOW_PLAIN, "%s", show_count(text, group->in_hand));
+	table_put(table, group->orphans > 0 ? SHOW_CARE : SHOW_PLAIN, "%s",
+		  show_count(text, group->orphans));
+	table_put(table, SHOW_PLAIN, "%s", show_count(text, group->redelivered));
+	table_put(table, SHOW_PLAIN, "%s", show_count(text, group->dropped));
+	table_put(table, SHOW_PLAIN, "%u", group->alive);
+	table_put(table, SHOW_PLAIN, "%s%s%s", group_kind(group),
+		  group->slowest && !all_slowest(census) ? ", slowest" : "",
+		  group->untold && wide ? ", end untold" : "");
+}
+
+static bool print_groups(const struct show *show, const struct census *census)
+{
+	static const char *const titles[] = { "<GROUP",	 "MESSAGES", "IN HAND",
+					      "ORPHANS", "REDELIV",  "DROPPED",
+					      "CONS",	 "<KIND",    NULL };
+	struct table table = table_new(titles);
+	bool complete;
+
+	for (unsigned i = 0; i < census->group_count; i++)
+		group_put(&table, census, &census->groups[i], is_wide(show));
+	table_print(&table, show, "");
+	complete = !table.failed;
+	table_free(&table);
+	return complete;
+}
+
+static const char *role_of(const struct census_endpoint *endpoint)
+{
+	if (endpoint->role == CHANNEL_PRODUCER)
+		return "producer";
+	return endpoint->group == CENSUS_NO_GROUP ? "tap" : "consumer";
+}
+
+static enum show_colour life_colour(enum life life)
+{
+	return life == LIFE_DEAD ? SHOW_BAD : life == LIFE_STOPPED ? SHOW_CARE : SHOW_PLAIN;
+}
+
+/* The columns: all of them, or what fits 80, where the group matters if there are several. */
+enum columns { COLUMNS_FEW, COLUMNS_GROUPS, COLUMNS_ALL };
+
+static const char *group_of(const struct census *census, const struct census_endpoint *endpoint)
+{
+	return endpoint->group == CENSUS_NO_GROUP ? "-"
+						  : group_title(&census->groups[endpoint->group]);
+}
+
+static void endpoint_put(struct table *table, const struct census *census,
+			 const struct census_endpoint *endpoint, enum columns columns)
+{
+	char text[SHOW_SIZE], wait[TABLE_CELL];
+
+	table_put(table, SHOW_PLAIN, "%s", role_of(endpoint));
+	table_put(table, SHOW_PLAIN, "%ld", (long)endpoint->pid);
+	table_put(table, life_colour(endpoint->life), "%s", look_life(endpoint->life));
+	table_put(table, SHOW_PLAIN, "%s", show_count(text, endpoint->messages));
+	if (columns == COLUMNS_GROUPS)
+		table_put(table, SHOW_PLAIN, "%.9s", group_of(census, endpoint));
+	else
+		table_put(table, SHOW_PLAIN, "%s", show_bytes(text, endpoint->bytes));
+	if (columns == COLUMNS_ALL) {
+		table_put(table, SHOW_PLAIN, "%s", show_count(text, endpoint->dropped));
+		table_put(table, SHOW_PLAIN, "%s", show_age(text, endpoint->attached_ns));
+		table_put(table, SHOW_PLAIN, "%s", group_of(census, endpoint));
+		table_put(table, SHOW_PLAIN, "%u", endpoint->slot);
+	}
+	table_put(table, SHOW_PLAIN, "%s", look_wait(census, endpoint, wait));
+}
+
+static bool print_endpoints(const struct show *show, const struct census *census)
+{
+	static const char *const few[] = { "<ROLE", "PID",	  "<STATE", "MESSAGES",
+					   "BYTES", "<WAITS FOR", NULL };
+	static const char *const groups[] = { "<ROLE",	"PID",	      "<STATE", "MESSAGES",
+					      "<GROUP", "<WAITS FOR", NULL };
+	static const char *const all[] = { "<ROLE", "PID",	  "<STATE", "MESSAGES",
+					   "BYTES", "DROPPED",	  "SINCE",  "<GROUP",
+					   "SLOT",  "<WAITS FOR", NULL };
+	static const char *const *const titles[] = {
+		[COLUMNS_FEW] = few, [COLUMNS_GROUPS] = groups, [COLUMNS_ALL] = all
+	};
+	enum columns columns = is_wide(show)		 ? COLUMNS_ALL
+			       : census->group_count > 1 ? COLUMNS_GROUPS
+							 : COLUMNS_FEW;
+	struct table table = table_new(titles[columns]);
+	bool complete;
+
+	for (unsigned i = 0; i < census->endpoint_count; i++)
+		endpoint_put(&table, census, &census->endpoints[i], columns);
+	if (census->endpoint_count == 0)
+		fputs("nobody is attached\n", show->file);
+	else
+		table_print(&table, show, "");
+	complete = !table.failed;
+	table_free(&table);
+	return complete;
+}
+
+/* What is no channel of this build: what can be said all the same. */
+static void print_strange(const struct show *show, const struct census *census)
+{
+	if (census->kind == CENSUS_OTHER_BUILD)
+		fprintf(show->file, "It was made by a different build (%s; this is %s).\n",
+			census->theirs, census->ours);
+	else if (census->kind == CENSUS_UNFINISHED)
+		fputs("Nobody has finished making it; the next that attaches does.\n", show->file);
+	else if (census->kind == CENSUS_DAMAGED)
+		fprintf(show->file,
+			"What is in it makes no sense. shm-consume -C %s --remove --force removes "
+			"it.\n",
+			census->name);
+	else if (census->kind == CENSUS_UNREADABLE)
+		fprintf(show->file, "It cannot be read: %s.\n", strerror(-census->error));
+}
+
+void status_print(const struct show *show, const struct census *census,
+		  const struct look_rates *rates)
+{
+	bool complete;
+
+	print_channel(show, census, rates);
+	print_object(show, census);
+	if (census->kind != CENSUS_CHANNEL) {
+		print_strange(show, census);
+		return;
+	}
+	print_ring(show, census);
+	print_messages(show, census);
+	if (rates != NULL)
+		print_rates(show, rates);
+	print_past(show, census);
+	fputc('\n', show->file);
+	complete = print_groups(show, census);
+	fputc('\n', show->file);
+	complete = print_endpoints(show, census) && complete;
+	if (!complete)
+		fputs("(out of memory: this is not all)\n", show->file);
+}

@@ -1,0 +1,199 @@
+/* --list and --status with --json. Sizes are bytes, times seconds. */
+#include "look.h"
+
+#ifdef WITH_JANSSON
+
+#include <jansson.h>
+#include <string.h>
+
+#include "deadline.h"
+
+/* JSON's integers end below those of a counter that somebody has scribbled on. */
+static json_t *number(uint64_t value)
+{
+	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+static json_t *seconds(uint64_t ns)
+{
+	return json_real((double)ns / (double)NS_PER_SEC);
+}
+
+/* Of a channel that is one: what --list has, too. */
+static void put_channel(json_t *object, const struct census *census)
+{
+	json_object_set_new(object, "messages", number(census->messages));
+	json_object_set_new(object, "bytes", number(census->bytes));
+	json_object_set_new(object, "estimated", json_boolean(census->estimated));
+	json_object_set_new(object, "used", number(census->used));
+	json_object_set_new(object, "size", number(census->capacity));
+	json_object_set_new(object, "sent", number(census->sent));
+	json_object_set_new(object, "producers", number(census->alive[CHANNEL_PRODUCER]));
+	json_object_set_new(object, "consumers", number(census->alive[CHANNEL_CONSUMER]));
+	json_object_set_new(
+		object, "dead",
+		number(census->attached[CHANNEL_PRODUCER] - census->alive[CHANNEL_PRODUCER] +
+		       census->attached[CHANNEL_CONSUMER] - census->alive[CHANNEL_CONSUMER]));
+	json_object_set_new(object, "taps", number(census->observers));
+	json_object_set_new(object, "age", seconds(census->age_ns));
+}
+
+static json_t *describe(const struct census *census, const struct look_rates *rates)
+{
+	json_t *object = json_object();
+	char mode[16];
+
+	snprintf(mode, sizeof(mode), "%04o", (unsigned)census->mode);
+	json_object_set_new(object, "name", json_string(census->name));
+	json_object_set_new(object, "state", json_string(look_state(census, rates)));
+	json_object_set_new(object, "owner", number(census->owner));
+	json_object_set_new(object, "mode", json_string(mode));
+	json_object_set_new(object, "object_bytes", number(census->object_bytes));
+	if (census->kind == CENSUS_CHANNEL)
+		put_channel(object, census);
+	else if (census->kind == CENSUS_OTHER_BUILD) {
+		json_object_set_new(object, "made_by", json_string(census->theirs));
+		json_object_set_new(object, "this_is", json_string(census->ours));
+	} else if (census->kind == CENSUS_UNREADABLE)
+		json_object_set_new(object, "error", json_string(strerror(-census->error)));
+	return object;
+}
+
+static void put_rates(json_t *object, const struct look_rates *rates)
+{
+	if (!rates->known)
+		return;
+	json_object_set_new(object, "in_per_second", json_real(rates->in));
+	json_object_set_new(object, "out_per_second", json_real(rates->out));
+	json_object_set_new(object, "ring_bytes_per_second", json_real(rates->bytes_in));
+}
+
+/* ---- what only --status has ---- */
+
+static json_t *describe_group(const struct census_group *group)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", json_string(group->name));
+	json_object_set_new(object, "durable", json_boolean(group->durable));
+	json_object_set_new(object, "open", json_boolean(group->open));
+	json_object_set_new(object, "slowest", json_boolean(group->slowest));
+	json_object_set_new(object, "end_untold", json_boolean(group->untold));
+	json_object_set_new(object, "messages", number(group->messages));
+	json_object_set_new(object, "in_hand", number(group->in_hand));
+	json_object_set_new(object, "orphans", number(group->orphans));
+	json_object_set_new(object, "redelivered", number(group->redelivered));
+	json_object_set_new(object, "dropped", number(group->dropped));
+	json_object_set_new(object, "consumers", number(group->alive));
+	json_object_set_new(object, "dead", number(group->consumers - group->alive));
+	return object;
+}
+
+static const char *wait_word(enum channel_wait wait)
+{
+	static const char *const words[] = { [CHANNEL_WAITS_NOT] = "nothing",
+					     [CHANNEL_WAITS_ROOM] = "room",
+					     [CHANNEL_WAITS_TURN] = "turn",
+					     [CHANNEL_WAITS_ACKNOWLEDGED] = "acknowledgement",
+					     [CHANNEL_WAITS_CONSUMERS] = "consumers",
+					     [CHANNEL_WAITS_DATA] = "messages",
+					     [CHANNEL_WAITS_PIECE] = "piece" };
+
+	return words[wait];
+}
+
+static json_t *describe_endpoint(const struct census *census,
+				 const struct census_endpoint *endpoint)
+{
+	bool producer = endpoint->role == CHANNEL_PRODUCER;
+	bool tap = !producer && endpoint->group == CENSUS_NO_GROUP;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "role",
+			    json_string(producer ? "producer"
+					: tap	 ? "tap"
+						 : "consumer"));
+	json_object_set_new(object, "slot", number(endpoint->slot));
+	json_object_set_new(object, "pid", json_integer(endpoint->pid));
+	json_object_set_new(object, "tid", json_integer(endpoint->tid));
+	json_object_set_new(object, "life", json_string(look_life(endpoint->life)));
+	json_object_set_new(object, "waits_for", json_string(wait_word(endpoint->waits)));
+	json_object_set_new(object, "messages", number(endpoint->messages));
+	json_object_set_new(object, "bytes", number(endpoint->bytes));
+	json_object_set_new(object, "attached", seconds(endpoint->attached_ns));
+	if (producer) {
+		json_object_set_new(object, "dropped", number(endpoint->dropped));
+		json_object_set_new(object, "has_turn", json_boolean(endpoint->has_turn));
+	} else if (!tap) {
+		json_object_set_new(object, "group",
+				    json_string(census->groups[endpoint->group].name));
+		json_object_set_new(object, "in_hand", number(endpoint->in_hand));
+		json_object_set_new(object, "attempts", number(endpoint->attempts));
+	}
+	return object;
+}
+
+static void put_status(json_t *object, const struct census *census)
+{
+	json_t *groups = json_array(), *endpoints = json_array(), *recovered = json_object();
+
+	for (unsigned i = 0; i < census->group_count; i++)
+		json_array_append_new(groups, describe_group(&census->groups[i]));
+	for (unsigned i = 0; i < census->endpoint_count; i++)
+		json_array_append_new(endpoints, describe_endpoint(census, &census->endpoints[i]));
+	json_object_set_new(recovered, "producers", number(census->recovered[CHANNEL_PRODUCER]));
+	json_object_set_new(recovered, "consumers", number(census->recovered[CHANNEL_CONSUMER]));
+	json_object_set_new(object, "recovered", recovered);
+	json_object_set_new(object, "groups", groups);
+	json_object_set_new(object, "endpoints", endpoints);
+}
+
+static int write_file(const char *text, size_t size, void *file)
+{
+	return fwrite(text, 1, size, file) == size ? 0 : -1;
+}
+
+void look_json(const struct look *look, FILE *file, const struct census *channels,
+	       const struct look_rates *rates, size_t count, bool status, bool compact)
+{
+	json_t *all = json_array(), *shown = all;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct look_rates *rate = rates != NULL ? &rates[i] : NULL;
+		json_t *object = describe(&channels[i], rate);
+
+		if (status && channels[i].kind == CENSUS_CHANNEL)
+			put_status(object, &channels[i]);
+		if (rates != NULL)
+			put_rates(object, &rates[i]);
+		json_array_append_new(all, object);
+	}
+	if (status)
+		shown = count > 0 ? json_array_get(all, 0) : NULL;
+	/* null: there is no such channel at the moment. Who calls looks at the file's errors. */
+	if (shown == NULL)
+		fputs("null", file);
+	else if (json_dump_callback(shown, write_file, file,
+				    JSON_REAL_PRECISION(9) |
+					    (compact ? JSON_COMPACT : JSON_INDENT(2))) != 0 &&
+		 ferror(file) == 0)
+		cli_error(look->settings, "out of memory");
+	fputc('\n', file);
+	json_decref(all);
+}
+
+#else
+
+void look_json(const struct look *look, FILE *file, const struct census *channels,
+	       const struct look_rates *rates, size_t count, bool status, bool compact)
+{
+	(void)file;
+	(void)channels;
+	(void)rates;
+	(void)count;
+	(void)status;
+	(void)compact;
+	cli_not_built(look->settings, "--json", "libjansson");
+}
+
+#endif

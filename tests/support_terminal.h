@@ -1,0 +1,26 @@
+/* A tool that has a terminal of its own, and what it shows there. */
+#ifndef SUPPORT_TERMINAL_H
+#define SUPPORT_TERMINAL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct terminal {
+	pid_t pid;
+	int master;
+	char *text; /* all that came so far, NUL-terminated */
+	size_t size;
+};
+
+/* Starts TOOLS/name on a new terminal of that many columns, for all three streams. */
+struct terminal terminal_start(unsigned columns, const char *name, ...) __attribute__((sentinel));
+
+/* Reads what has come; true if all of it holds this text. */
+bool terminal_shows(struct terminal *terminal, const char *text);
+
+/* Waits for its end; status as tool_end(). Reads all that is left. */
+int terminal_end(struct terminal *terminal);
+
+void terminal_free(struct terminal *terminal);
+
+#endif

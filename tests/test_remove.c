@@ -1,0 +1,256 @@
+/* --remove takes a channel away, and never one that was not looked at. */
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Runs it with up to two options more; the errors must contain `part`. */
+static void expect_remove(const char *name, int status, const char *part, const char *a,
+			  const char *b)
+{
+	struct tool tool;
+
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove", a, b), status);
+	expect_errors_contain(&tool, part);
+	expect_output(&tool, "");
+	tool_free(&tool);
+}
+
+static void send(const char *name, const char *message)
+{
+	struct tool tool;
+
+	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", name, "-s", "4096", message), 0);
+	tool_free(&tool);
+}
+
+Test(remove, says_how_many_messages_went_with_it, .timeout = 60)
+{
+	char name[NAME_SIZE];
+
+	send(channel_name(name), "one");
+	expect_remove(name, 0, "1 message went with it", NULL, NULL);
+	cr_assert(!object_exists(name));
+	send(name, "one");
+	send(name, "two");
+	expect_remove(name, 0, "2 messages went with it", NULL, NULL);
+	cr_assert(!object_exists(name));
+	expect_remove(name, 1, "there is none of that name", NULL, NULL);
+	send(name, "one");
+	expect_remove(name, 0, "", "-q", NULL);
+	cr_assert(!object_exists(name));
+}
+
+Test(remove, refuses_while_somebody_is_attached, .timeout = 60)
+{
+	char name[NAME_SIZE], process[64];
+	struct agent producer = agent_start(), consumer = agent_start();
+
+	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
+	snprintf(process, sizeof(process), "1 producer is attached (process %ld)",
+		 (long)producer.tool.pid);
+	expect_remove(name, 1, process, NULL, NULL);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	expect_remove(name, 1, "1 producer and 1 consumer are attached", NULL, NULL);
+	expect_remove(name, 1, "--force removes it anyway", NULL, NULL);
+	kill(producer.tool.pid, SIGSTOP); /* who is stopped is there, too */
+	agent_quit(&consumer);
+	expect_remove(name, 1, "1 producer is attached", NULL, NULL);
+	cr_assert(object_exists(name));
+	kill(producer.tool.pid, SIGCONT);
+	agent_quit(&producer);
+	object_remove(name);
+}
+
+Test(remove, does_not_mind_the_dead, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct agent producer = agent_start(), consumer = agent_start();
+
+	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&producer, "ok", "send one");
+	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive");
+	agent_kill(&producer);
+	agent_kill(&consumer);
+	expect_remove(name, 0, "1 message went with it", NULL, NULL);
+	cr_assert(!object_exists(name));
+}
+
+/* As when the object is unlinked under running tools. */
+Test(remove, by_force_is_noticed_by_those_who_are_attached, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct tool consumer, producer;
+
+	consumer = tool_start("shm-consume", "-C", channel_name(name), NULL);
+	WAIT_FOR(object_look(name).waiting_data != 0);
+	expect_remove(name, 0, "which was empty", "--force", NULL);
+	cr_assert(!object_exists(name));
+	cr_expect_eq(tool_end(&consumer), 1);
+	expect_errors_contain(&consumer, "the channel was removed while in use");
+	tool_free(&consumer);
+	producer = tool_start("shm-produce", "-C", name, "-s", "4096", "-a", "one", NULL);
+	WAIT_FOR(object_look(name).waiting_ack != 0);
+	expect_remove(name, 0, "1 message went with it", "--force", NULL);
+	cr_expect_eq(tool_end(&producer), 1);
+	expect_errors_contain(&producer, "1 message in it cannot be delivered");
+	tool_free(&producer);
+	cr_assert(!object_exists(name));
+}
+
+Test(remove, waits_for_the_lock_as_long_as_it_is_told, .timeout = 60)
+{
+	char name[NAME_SIZE], process[64];
+	struct agent keeper = agent_start();
+	struct tool waiting;
+
+	send(channel_name(name), "one");
+	agent_expect(&keeper, "ok", "attach producer %s", name);
+	agent_expect(&keeper, "ok", "flock");
+	snprintf(process, sizeof(process), "its lock is held by process %ld",
+		 (long)keeper.tool.pid);
+	expect_remove(name, 3, process, "-n", "--force");
+	expect_remove(name, 124, "timed out: its lock is held", "-w0.3", "--force");
+	waiting = tool_start("shm-consume", "-C", name, "--remove", "--force", NULL);
+	cr_expect(!tool_ended(&waiting));
+	cr_assert(object_exists(name));
+	agent_kill(&keeper);
+	cr_expect_eq(tool_end(&waiting), 0);
+	tool_free(&waiting);
+	cr_assert(!object_exists(name));
+}
+
+/* Has it opened the object? It waits for its lock then, or is about to. */
+static bool has_open(const struct tool *tool, const char *name)
+{
+	bool found = false;
+
+	for (int fd = 3; fd < 8 && !found; fd++) {
+		char link[64], target[512] = "";
+
+		snprintf(link, sizeof(link), "/proc/%ld/fd/%d", (long)tool->pid, fd);
+		found = readlink(link, target, sizeof(target) - 1) > 0 &&
+			strstr(target, name) != NULL;
+	}
+	return found;
+}
+
+Test(remove, stops_waiting_at_a_signal, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct agent keeper = agent_start();
+	struct tool waiting;
+
+	send(channel_name(name), "one");
+	agent_expect(&keeper, "ok", "attach producer %s", name);
+	agent_expect(&keeper, "ok", "flock");
+	waiting = tool_start("shm-consume", "-C", name, "--remove", "--force", NULL);
+	WAIT_FOR(has_open(&waiting, name));
+	kill(waiting.pid, SIGINT);
+	cr_expect_eq(tool_end(&waiting), 128 + SIGINT);
+	tool_free(&waiting);
+	cr_assert(object_exists(name));
+	agent_kill(&keeper);
+	object_remove(name);
+}
+
+static void object_make(const char *name, const char *bytes)
+{
+	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
+	close(fd);
+}
+
+Test(remove, takes_what_is_damaged_or_strange_by_force_only, .timeout = 60)
+{
+	const uint64_t nonsense = UINT64_C(0x1234567812345678);
+	const uint32_t version = 77;
+	char name[NAME_SIZE];
+
+	send(channel_name(name), "one");
+	object_write(name, OFFSET(producers.tail), &nonsense, sizeof(nonsense));
+	expect_remove(name, 1, "channel is damaged (--force removes it)", NULL, NULL);
+	cr_assert(object_exists(name));
+	expect_remove(name, 0, "removed", "--force", NULL);
+	cr_assert(!object_exists(name));
+
+	send(name, "one");
+	object_write(name, OFFSET(header.layout_version), &version, sizeof(version));
+	expect_remove(name, 1, "layout 77", NULL, NULL);
+	expect_remove(name, 0, "removed", "--force", NULL);
+	cr_assert(!object_exists(name));
+
+	object_make(name, "not a channel");
+	expect_remove(name, 1, "is not a channel", NULL, NULL);
+	expect_remove(name, 0, "removed", "--force", NULL);
+	cr_assert(!object_exists(name));
+
+	object_make(name, "");
+	expect_remove(name, 0, "removed", NULL, NULL);
+	cr_assert(!object_exists(name));
+}
+
+Test(remove, leaves_alone_what_is_no_file_or_not_ours, .timeout = 60)
+{
+	char name[NAME_SIZE];
+
+	cr_assert_eq(mkfifo(object_path(channel_name(name)), 0600), 0);
+	expect_remove(name, 1, "not a channel", "--force", NULL);
+	cr_assert(object_exists(name));
+	object_remove(name);
+	cr_assert_eq(symlink("/etc/passwd", object_path(name)), 0);
+	expect_remove(name, 1, "not a channel", "--force", NULL);
+	object_remove(name);
+	if (geteuid() != 0) {
+		test_note("not checked: another's object, as this is not root");
+		return;
+	}
+	object_make(name, "x");
+	cr_assert_eq(chown(object_path(name), 12345, (gid_t)-1), 0);
+	expect_remove(name, 1, "belongs to another user", "--force", NULL);
+	expect_remove(name, 1, "there is none", "--owner", "12345");
+	cr_assert(object_exists(name));
+	object_remove(name);
+}
+
+static ino_t inode_of(const char *name)
+{
+	struct stat status;
+
+	cr_assert_eq(stat(object_path(name), &status), 0);
+	return status.st_ino;
+}
+
+/* It waits for the flock of one object; by the time it has it, the name is another one's. */
+Test(remove, never_removes_an_object_that_it_has_not_looked_at, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct agent keeper = agent_start(), producer = agent_start();
+	struct tool waiting;
+	ino_t inode;
+
+	send(channel_name(name), "one");
+	agent_expect(&keeper, "ok", "attach producer %s", name);
+	agent_expect(&keeper, "ok", "flock");
+	waiting = tool_start("shm-consume", "-C", name, "--remove", NULL);
+	WAIT_FOR(has_open(&waiting, name));
+	object_remove(name);
+	agent_expect(&producer, "ok", "attach producer %s", name);
+	inode = inode_of(name);
+	agent_kill(&keeper);
+	cr_expect_eq(tool_end(&waiting), 1);
+	expect_errors_contain(&waiting, "1 producer is attached");
+	tool_free(&waiting);
+	cr_expect_eq(inode_of(name), inode);
+	agent_quit(&producer);
+	object_remove(name);
+}

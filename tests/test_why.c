@@ -1,0 +1,254 @@
+/* A tool that waits says why, once, to who looks on; on a terminal the lines go away again. */
+#include "support.h"
+#include "support_terminal.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TAKEN_BACK "A\r\033[J"
+
+static bool told(const struct tool *tool, const char *part)
+{
+	char *errors = tool_errors(tool);
+	bool has = strstr(errors, part) != NULL;
+
+	free(errors);
+	return has;
+}
+
+static int count_of(const char *text, const char *part)
+{
+	int count = 0;
+
+	for (const char *at = text; (at = strstr(at, part)) != NULL; at++)
+		count++;
+	return count;
+}
+
+Test(why, a_consumer_tells_the_terminal_that_nobody_sends_and_takes_it_back, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct terminal terminal;
+	struct tool producer;
+	const char *after;
+
+	terminal = terminal_start(80, "shm-consume", "-C", channel_name(name), "-f", NULL);
+	WAIT_FOR(terminal_shows(&terminal, "hello\r\n"));
+	cr_expect(terminal_shows(&terminal, "waiting for messages\r\n"));
+	cr_expect(terminal_shows(&terminal, "attached: no producer, 1 consumer (this one)\r\n"));
+	cr_expect(terminal_shows(&terminal, "nobody sends; in another terminal: shm-produce -C "));
+	cr_expect(!terminal_shows(&terminal, TAKEN_BACK));
+	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "the message"), 0);
+	tool_free(&producer);
+	WAIT_FOR(terminal_shows(&terminal, "the message\r\n"));
+	after = strstr(terminal.text, TAKEN_BACK);
+	cr_assert_not_null(after, "%s", terminal.text);
+	cr_expect_str_eq(after, TAKEN_BACK "the message\r\n");
+	/* Once more, but only after another wait. */
+	WAIT_FOR(terminal_shows(&terminal, "") &&
+		 count_of(terminal.text, "waiting for messages") == 2);
+	kill(terminal.pid, SIGINT);
+	cr_expect_eq(terminal_end(&terminal), 128 + SIGINT);
+	terminal_free(&terminal);
+	WAIT_FOR(!object_exists(name));
+}
+
+/* How many rows it goes up is how many it has taken: lines that are too long take two. */
+Test(why, takes_back_all_rows_of_a_narrow_terminal, .timeout = 60)
+{
+	char name[NAME_SIZE], up[32];
+	struct terminal terminal;
+	struct tool producer;
+	unsigned rows = 0;
+	char *lines;
+
+	terminal = terminal_start(40, "shm-consume", "-C", channel_name(name), NULL);
+	WAIT_FOR(terminal_shows(&terminal, " hello\r\n"));
+	lines = strdup(terminal.text);
+	for (char *line = strtok(lines, "\r\n"); line != NULL; line = strtok(NULL, "\r\n"))
+		rows += (unsigned)((strlen(line) + 39) / 40);
+	free(lines);
+	cr_assert_gt(rows, 3u);
+	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "x"), 0);
+	tool_free(&producer);
+	cr_expect_eq(terminal_end(&terminal), 0);
+	snprintf(up, sizeof(up), "\033[%u" TAKEN_BACK, rows);
+	cr_expect(terminal_shows(&terminal, up), "not %u rows: %s", rows, terminal.text);
+	terminal_free(&terminal);
+}
+
+Test(why, a_producer_tells_that_nobody_takes, .timeout = 60)
+{
+	char name[NAME_SIZE], big[4000];
+	struct terminal terminal;
+	struct tool consumer;
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	terminal = terminal_start(80, "shm-produce", "-C", channel_name(name), "-s", "4096", big,
+				  big, NULL);
+	WAIT_FOR(terminal_shows(&terminal, "in another terminal: shm-consume -C "));
+	cr_expect(terminal_shows(&terminal, "waiting for room, the ring is full\r\n"));
+	cr_expect(terminal_shows(&terminal, "attached: 1 producer (this one), no consumer\r\n"));
+	cr_assert_eq(tool_run(&consumer, "shm-consume", "-C", name, "-c", "2"), 0);
+	tool_free(&consumer);
+	cr_expect_eq(terminal_end(&terminal), 0);
+	cr_expect(terminal_shows(&terminal, TAKEN_BACK));
+	terminal_free(&terminal);
+	WAIT_FOR(!object_exists(name) || object_look(name).producers == 0);
+	object_remove(name);
+}
+
+Test(why, names_who_is_stopped_with_the_lock, .timeout = 60)
+{
+	char name[NAME_SIZE], line[128];
+	struct agent holder = agent_start();
+	struct tool tool;
+
+	agent_expect(&holder, "ok", "attach producer %s", channel_name(name));
+	agent_expect(&holder, "ok", "lock producer");
+	kill(holder.tool.pid, SIGSTOP);
+	tool = tool_start("shm-produce", "-v", "-C", name, "x", NULL);
+	snprintf(line, sizeof(line),
+		 "process %ld has the lock, and is stopped; to let it go on: kill -CONT %ld\n",
+		 (long)holder.tool.pid, (long)holder.tool.pid);
+	WAIT_FOR(told(&tool, line));
+	cr_expect(told(&tool, "waiting for a lock\n"));
+	agent_kill(&holder);
+	cr_expect_eq(tool_end(&tool), 0);
+	tool_free(&tool);
+	object_remove(name);
+}
+
+Test(why, names_who_keeps_the_flock, .timeout = 60)
+{
+	char name[NAME_SIZE], line[128];
+	struct agent holder = agent_start();
+	struct tool tool;
+
+	agent_expect(&holder, "ok", "attach producer %s", channel_name(name));
+	agent_expect(&holder, "ok", "flock");
+	tool = tool_start("shm-consume", "-v", "-C", name, NULL);
+	snprintf(line, sizeof(line), "process %ld has the lock; ", (long)holder.tool.pid);
+	WAIT_FOR(told(&tool, line));
+	agent_kill(&holder);
+	cr_expect_eq(tool_end(&tool), 4);
+	tool_free(&tool);
+}
+
+Test(why, names_who_has_the_turn_and_who_has_messages_in_hand, .timeout = 60)
+{
+	char name[NAME_SIZE], line[128];
+	struct agent first = agent_start(), consumer = agent_start();
+	struct tool second, third;
+
+	agent_expect(&first, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&first, "ok", "piece 100 more");
+	second = tool_start("shm-produce", "-v", "-C", name, "x", NULL);
+	snprintf(line, sizeof(line), "process %ld sends first; ", (long)first.tool.pid);
+	WAIT_FOR(told(&second, line));
+	cr_expect(told(&second, "waiting for its turn\n"));
+	agent_expect(&first, "ok", "piece 100 last");
+	agent_ask(&consumer, "receive");
+	cr_expect_eq(tool_end(&second), 0);
+	tool_free(&second);
+	third = tool_start("shm-produce", "-v", "-a", "-C", name, "y", NULL);
+	snprintf(line, sizeof(line), "process %ld has ", (long)consumer.tool.pid);
+	WAIT_FOR(told(&third, line));
+	cr_expect(told(&third, "waiting for acknowledgements\n"));
+	kill(consumer.tool.pid, SIGSTOP);
+	agent_kill(&consumer);
+	agent_kill(&first);
+	tool_kill(&third);
+	tool_free(&third);
+	object_remove(name);
+}
+
+Test(why, names_a_producer_that_is_silent_or_stopped, .timeout = 60)
+{
+	char name[NAME_SIZE], line[128];
+	struct agent producer = agent_start();
+	struct tool tool;
+
+	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
+	tool = tool_start("shm-consume", "-v", "-C", name, NULL);
+	snprintf(line, sizeof(line), "process %ld has sent nothing new\n", (long)producer.tool.pid);
+	WAIT_FOR(told(&tool, line));
+	agent_expect(&producer, "ok", "send x");
+	kill(producer.tool.pid, SIGSTOP);
+	snprintf(line, sizeof(line), "process %ld is the producer, and is stopped; ",
+		 (long)producer.tool.pid);
+	WAIT_FOR(told(&tool, line));
+	agent_kill(&producer);
+	cr_expect_eq(tool_end(&tool), 4);
+	tool_free(&tool);
+}
+
+Test(why, a_producer_that_waits_for_consumers_says_how_to_start_one, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct tool tool = tool_start("shm-produce", "-v", "--wait-consumers", "1", "-C",
+				      channel_name(name), "x", NULL);
+
+	WAIT_FOR(told(&tool, "waiting for consumers\n"));
+	WAIT_FOR(told(&tool, "in another terminal: shm-consume -C "));
+	tool_kill(&tool);
+	tool_free(&tool);
+	object_remove(name);
+}
+
+/* Nobody looks on: three seconds of it, by what another one says that began later. */
+Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct tool silent = tool_start("shm-consume", "-C", channel_name(name), NULL), verbose;
+	struct terminal quiet = terminal_start(80, "shm-consume", "-q", "-C", name, NULL);
+	char *errors;
+
+	WAIT_FOR(object_look(name).consumers == 2);
+	verbose = tool_start("shm-consume", "-v", "-C", name, NULL);
+	WAIT_FOR(told(&verbose, "attached: no producer, 3 consumers ("));
+	errors = tool_errors(&silent);
+	cr_expect_str_empty(errors);
+	free(errors);
+	cr_expect(terminal_shows(&quiet, ""));
+	cr_expect_str_empty(quiet.text);
+	kill(silent.pid, SIGINT);
+	kill(quiet.pid, SIGINT);
+	kill(verbose.pid, SIGINT);
+	tool_end(&silent);
+	tool_end(&verbose);
+	terminal_end(&quiet);
+	errors = tool_errors(&verbose);
+	cr_expect_eq(count_of(errors, "waiting for messages\n"), 1);
+	free(errors);
+	tool_free(&silent);
+	tool_free(&verbose);
+	terminal_free(&quiet);
+	WAIT_FOR(!object_exists(name));
+}
+
+/* A command's output is on the same terminal; and while one runs nobody waits in vain. */
+Test(why, a_worker_keeps_its_lines_and_is_silent_while_a_command_runs, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct terminal terminal;
+	struct tool producer;
+
+	terminal = terminal_start(80, "shm-consume", "-f", "-C", channel_name(name), "--", "cat",
+				  NULL);
+	WAIT_FOR(terminal_shows(&terminal, "nobody sends"));
+	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "the message"), 0);
+	tool_free(&producer);
+	WAIT_FOR(terminal_shows(&terminal, "the message"));
+	cr_expect(!terminal_shows(&terminal, TAKEN_BACK));
+	WAIT_FOR(object_look(name).waiting_data != 0); /* it is acknowledged */
+	kill(terminal.pid, SIGINT);
+	terminal_end(&terminal);
+	terminal_free(&terminal);
+	WAIT_FOR(!object_exists(name));
+}
