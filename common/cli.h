@@ -42,6 +42,11 @@ enum cli_key {
 	CLI_KEY_WORK = 1100	/* work.h */
 };
 
+/*
+ * The completions complete what the argument says: CHANNEL, GROUP, FILE or USER, and words in
+ * small letters with '|' between them, which stand for themselves. The manual pages call it the
+ * same. (tests/test_help.c holds them to it.)
+ */
 struct cli_option {
 	int key; /* its letter, or a cli_key */
 	const char *name;
@@ -49,10 +54,16 @@ struct cli_option {
 	const char *help;     /* '\n' begins a new line */
 };
 
+/* A heading in --help, above the row with this key; none if there is no such row. */
+struct cli_section {
+	int key;
+	const char *heading; /* NULL: the end */
+};
+
 /* The rows of a tool's option table that both have. */
 /* clang-format off */
 #define CLI_COMMON_OPTIONS                                                  \
-	{ 'C', "channel", "NAME",                                           \
+	{ 'C', "channel", "CHANNEL",                                        \
 	  "the channel [$SHM_CHANNEL, else \"default\"]" },                 \
 	{ 's', "size", "SIZE",                                              \
 	  "ring size if this creates the channel: bytes, or\n"              \
@@ -78,13 +89,21 @@ struct cli_option {
 	  "1 to 255 bytes; escapes \\n \\t \\r \\0 \\xNN \\\\; '':\n"       \
 	  "the whole input is one message, and nothing is\n"                \
 	  "written between messages [\\n]" },                               \
-	{ '0', "null", NULL, "the same as -D '\\0'" },                      \
+	{ '0', "null", NULL, "the same as -D '\\0'" }
+
+/* The same, for the table's end. */
+#define CLI_GENERAL_OPTIONS                                                 \
 	{ CLI_KEY_JSON, "json", NULL,                                       \
 	  "what is told about the channel is JSON, not text" },             \
 	{ 'q', "quiet", NULL, "no notes; errors are still printed" },       \
 	{ 'v', "verbose", NULL, "tell what happens on standard error" },    \
 	{ 'h', "help", NULL, "print this help" },                           \
 	{ 'V', "version", NULL, "print the version" }
+
+/* Their headings. */
+#define CLI_COMMON_SECTIONS                                                 \
+	{ 'C', "Channel" }, { 'w', "Waiting" },                             \
+	{ 'D', "Standard input and output" }, { CLI_KEY_JSON, "General" }
 /* clang-format on */
 
 struct cli_tool {
@@ -92,8 +111,9 @@ struct cli_tool {
 	const char *usage;		  /* lines of "[OPTION]..." */
 	const char *about;		  /* one sentence */
 	const struct cli_option *options; /* ends with a zero key */
-	const char *statuses;		  /* exit statuses that only it has, for --help; or NULL */
-	bool operands_last;		  /* what follows the first operand is no option */
+	const struct cli_section *sections;
+	const char *statuses; /* lines: blanks, one or more exit statuses, two blanks, when */
+	bool operands_last;   /* what follows the first operand is no option */
 };
 
 /* What the common options say. */
@@ -114,6 +134,9 @@ struct cli_settings {
  * and --version print and exit. Operands start at optind.
  */
 int cli_next_option(struct cli_settings *settings, int argc, char **argv, const char **argument);
+
+/* --help (cli_help.c). */
+void cli_help_print(const struct cli_tool *tool);
 
 /* Defaults; ignores SIGPIPE and SIGXFSZ, so that write() reports them. */
 void cli_begin(struct cli_settings *settings, const struct cli_tool *tool);

@@ -1,4 +1,4 @@
-/* The option table: help, and reading the command line with it. */
+/* The option table: reading the command line with it. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -8,35 +8,7 @@
 
 #include "cli.h"
 
-enum { OPTIONS_MAX = 128, HELP_COLUMN = 28 };
-
-static void help_print(const struct cli_tool *tool)
-{
-	printf("Usage: %s\n%s\n\n", tool->usage, tool->about);
-	for (const struct cli_option *option = tool->options; option->key != 0; option++) {
-		char left[80] = "    ";
-		int used = 2;
-
-		if (option->key < 256)
-			used = snprintf(left, sizeof(left), "  -%c, ", option->key);
-		else
-			used = snprintf(left, sizeof(left), "      ");
-		snprintf(left + used, sizeof(left) - (size_t)used, "--%s%s%s", option->name,
-			 option->argument != NULL ? " " : "",
-			 option->argument != NULL ? option->argument : "");
-		printf("%-*s", HELP_COLUMN, left);
-		for (const char *c = option->help; *c != '\0'; c++) {
-			putchar(*c);
-			if (*c == '\n')
-				printf("%*s", HELP_COLUMN, "");
-		}
-		putchar('\n');
-	}
-	printf("\nExit status: 0 done; 1 failed; 2 usage; 3 would block, or fewer messages than\n"
-	       "asked for; 4 a producer died or failed, the stream may be incomplete; 124 timed\n"
-	       "out%s. See %s(1).\n",
-	       tool->statuses != NULL ? tool->statuses : "", tool->name);
-}
+enum { OPTIONS_MAX = 128 };
 
 /* --help and --version go to a pipe or a full disk like anything else. */
 static void exit_flushed(const struct cli_settings *settings)
@@ -153,7 +125,7 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 			settings->verbose = true;
 			break;
 		case 'h':
-			help_print(settings->tool);
+			cli_help_print(settings->tool);
 			exit_flushed(settings);
 			break;
 		case 'V':
