@@ -47,8 +47,10 @@ static void option_print(const struct cli_option *option)
 	else
 		used = printf("%6s", "");
 	/* In brackets: it may be missing, and stands behind a "=" if not. */
-	used += printf("--%s%s%s", option->name, *argument != '\0' && *argument != '[' ? " " : "",
-		       argument);
+	if (*argument == '[')
+		used += printf("--%s[=%s", option->name, argument + (argument[1] == '=' ? 2 : 1));
+	else
+		used += printf("--%s%s%s", option->name, *argument != '\0' ? " " : "", argument);
 	if (used + 2 > HELP_COLUMN) {
 		putchar('\n');
 		used = 0;
