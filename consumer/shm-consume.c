@@ -67,17 +67,17 @@ static const struct cli_tool tool = {
 		 "an ARG; the message is acknowledged when it exits with 0.",
 	.options = options,
 	.sections = sections,
-	.statuses = "  0    the stream is complete, or -c, -e or --idle was met\n"
-		    "  1    failed: a line on standard error says why\n"
-		    "  2    usage\n"
-		    "  3    -n and it would have to wait, or fewer messages than -c asked for\n"
-		    "  4    a producer died or failed, or a message longer than the ring was lost: "
-		    "all\n"
-		    "       that is whole was delivered, the stream may be incomplete\n"
-		    "  123, 125  a COMMAND failed for good; 125: it was killed\n"
-		    "  124  timed out (-w)\n"
-		    "  126, 127  COMMAND cannot be run, is not found\n"
-		    "  129, 130, 141, 143  ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM\n",
+	.statuses =
+		"  0    the stream is complete, or -c, -e or --idle was met\n"
+		"  1    failed: a line on standard error says why\n"
+		"  2    usage\n"
+		"  3    -n and it would have to wait, or fewer messages than -c asked for\n"
+		"  4    a producer died or failed, or a message longer than the ring was lost;\n"
+		"       all that is whole was delivered, but the stream may be incomplete\n"
+		"  123, 125  a COMMAND failed for good; 125: it was killed\n"
+		"  124  timed out (-w)\n"
+		"  126, 127  COMMAND cannot be run, is not found\n"
+		"  129, 130, 141, 143  ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM\n",
 	.operands_last = true
 };
 

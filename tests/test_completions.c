@@ -216,28 +216,36 @@ Test(completions, each_shell_offers_the_channels_that_there_are, .timeout = 120)
 	object_remove(first);
 }
 
-/* Anybody may put an object into the folder, and what it is called must not be run. */
-Test(completions, no_shell_offers_an_object_whose_name_is_no_channel, .timeout = 60)
+/*
+ * Anybody may put an object into the folder, and what it is called must not be run, nor be in the
+ * way of the others.
+ */
+Test(completions, no_shell_offers_an_object_whose_name_is_no_channel, .timeout = 120)
 {
-	static const char *const ends[] = { "$(echo)", "`echo`", "a b", "'",	   "\"",
-					    "\\",      ";",	 "*",	"\xc3\xa9" };
-	char name[NAME_SIZE + 16], line[128];
+	static const char *const ends[] = { "$(echo)", "`echo`", "a b",	 "'",	     "\"",
+					    "\\",      ";",	 "*",	 "\xc3\xa9", "\xff\xc3",
+					    "a\nb",    "[",	 "{a,b}" };
+	char base[NAME_SIZE], good[NAME_SIZE + 8], name[NAME_SIZE + 16], line[128];
 
+	channel_name(base);
+	snprintf(good, sizeof(good), "%s.good", base);
+	send_to(good);
+	strcat(good, "\n");
+	snprintf(line, sizeof(line), "shm-consume -C %s", base);
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		char base[NAME_SIZE];
 		int fd;
 
-		channel_name(base);
 		snprintf(name, sizeof(name), "%s%s", base, ends[i]);
 		fd = open(object_path(name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		cr_assert_geq(fd, 0);
 		close(fd);
-		snprintf(line, sizeof(line), "shm-consume -C %s", base);
 		for (int shell = 0; shell < SHELLS; shell++)
 			if (shell_there(shell))
-				expect_offered(shell, line, "");
+				expect_offered(shell, line, good);
 		object_remove(name);
 	}
+	good[strlen(good) - 1] = '\0';
+	object_remove(good);
 }
 
 Test(completions, each_shell_offers_the_groups_of_the_channel, .timeout = 120)

@@ -1,11 +1,13 @@
-# The names of a user's channels: of a valid form, for others may put objects there, too.
+# The names of a user's channels: of a valid form, for others may put objects there, too. Runs in a
+# subshell.
 _@WHAT@_channels() {
 	local object user=$EUID
 	[ -z "$owner" ] || user=$(id -u -- "$owner" 2>/dev/null) || return
-	while IFS= read -r object; do
+	shopt -u failglob
+	for object in "/dev/shm/shm-channel.$user."*; do
 		object=${object#"/dev/shm/shm-channel.$user."}
 		[[ -z $object || $object = *[!a-zA-Z0-9._-]* ]] || printf '%s\n' "$object"
-	done < <(compgen -G "/dev/shm/shm-channel.$user.*")
+	done
 }
 
 # Those of its groups that have a name.

@@ -2,17 +2,22 @@
 function __@WHAT@_option
     set -l words (commandline -opc)
     set -l value
-    for i in (seq 2 (count $words))
-        switch $words[$i]
+    set -l taken no
+    for word in $words[2..-1]
+        if test $taken = yes
+            set value $word
+            set taken no
+            continue
+        end
+        switch $word
             case --
                 break
             case --$argv[2]=\*
-                set value (string replace -- --$argv[2]= '' $words[$i])
+                set value (string replace -- --$argv[2]= '' $word)
             case -$argv[1] --$argv[2]
-                test $i -lt (count $words); and set value $words[(math $i + 1)]
+                set taken yes
             case -$argv[1]\*
-                test $argv[1] = -; and continue
-                set value (string replace -- -$argv[1] '' $words[$i])
+                test $argv[1] = -; or set value (string replace -- -$argv[1] '' $word)
         end
     end
     test -n "$value"; and printf '%s\n' $value
@@ -20,11 +25,16 @@ end
 
 # The names of a user's channels: of a valid form, for others may put objects there, too.
 function __@WHAT@_channel
-    set -l user (id -u)
+    set -l user $EUID
+    test -n "$user"; or set user (id -u)
     set -l owner (__@WHAT@_option - owner)
     test -n "$owner"; and set user (id -u -- $owner 2>/dev/null)
     set -l objects /dev/shm/shm-channel.$user.*
-    string replace -- /dev/shm/shm-channel.$user. '' $objects | string match -r '^[a-zA-Z0-9._-]+$'
+    set -l prefix (string length -- /dev/shm/shm-channel.$user.)
+    for object in $objects
+        # Not "string replace": a newline in the name would make two of it.
+        string match -qr '^[a-zA-Z0-9._/-]+\z' -- $object; and string sub -s (math $prefix + 1) -- $object
+    end
 end
 
 # Those of its groups that have a name.
