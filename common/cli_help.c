@@ -46,11 +46,9 @@ static void option_print(const struct cli_option *option)
 		used = printf("  -%c, ", option->key);
 	else
 		used = printf("%6s", "");
-	/* In brackets: it may be missing, and stands behind a "=" if not. */
-	if (*argument == '[')
-		used += printf("--%s[=%s", option->name, argument + (argument[1] == '=' ? 2 : 1));
-	else
-		used += printf("--%s%s%s", option->name, *argument != '\0' ? " " : "", argument);
+	/* "[SEC]" may be missing, and "[=WHEN]" may, too, but stands behind its "=". */
+	used += printf("--%s%s%s", option->name,
+		       *argument == '\0' || strncmp(argument, "[=", 2) == 0 ? "" : " ", argument);
 	if (used + 2 > HELP_COLUMN) {
 		putchar('\n');
 		used = 0;

@@ -21,8 +21,9 @@ static bool row_take(struct help_row *row, const char *line)
 	cr_assert_not_null(at, "no name: %s", line);
 	snprintf(row->name, sizeof(row->name), "%.*s", (int)strcspn(at, " ["), at);
 	at += strlen(row->name);
+	at += *at == ' ';
 	row->optional = *at == '[';
-	at += row->optional ? 2 : *at == ' ';
+	at += row->optional ? strspn(at, "[=") : 0;
 	snprintf(row->argument, sizeof(row->argument), "%.*s",
 		 (int)strlen(at) - (row->optional ? 1 : 0), at);
 	return true;

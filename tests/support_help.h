@@ -11,7 +11,7 @@ struct help_row {
 	char left[128];	   /* "-C, --channel CHANNEL" */
 	char name[40];	   /* "--channel" */
 	char argument[80]; /* "CHANNEL"; "" if it takes none */
-	bool optional;	   /* "--watch[=SEC]" */
+	bool optional;	   /* "--watch [SEC]", "--progress[=WHEN]" */
 };
 
 struct help {

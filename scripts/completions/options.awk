@@ -30,7 +30,7 @@ function argument_take(i, text, parts, n, j) {
 			words[i] = words[i] (words[i] == "" ? "" : " ") parts[j]
 }
 
-# "--name", "--name ARGUMENT" or "--name[=ARGUMENT]", and perhaps two blanks and help.
+# "--name", "--name ARGUMENT", "--name [ARGUMENT]" or "--name[=ARGUMENT]", and perhaps two blanks and help.
 function option_take(row, at) {
 	count++
 	letter[count] = substr(row, 3, 1) == "-" ? substr(row, 4, 1) : ""
