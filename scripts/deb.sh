@@ -58,6 +58,10 @@ documents=$root/usr/share/doc/$package
 mkdir -p "$documents"
 cp scripts/deb/copyright "$documents/copyright"
 gzip -9nc scripts/deb/changelog >"$documents/changelog.gz"
+if [ -n "$contained" ]; then
+	mkdir -p "$root/usr/share/lintian/overrides"
+	cp scripts/deb/overrides "$root/usr/share/lintian/overrides/$package"
+fi
 find "$root/usr/share/man" -type f -exec gzip -9n {} +
 
 printf 'Source: %s\n\nPackage: %s\nArchitecture: any\n' "$package" "$package" \
