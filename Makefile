@@ -79,9 +79,9 @@ $(library): $(library_objects)
 	@rm -f $@
 	$(call say,$(AR) rcs $@ $^,AR)
 
-# For the shells, from what --help says: another machine's tools must be able to run on this one.
+# For the shells, from what --help says. RUN: what runs another machine's tools on this one.
 $(completions): scripts/completions.sh $(wildcard scripts/completions/*)
-complete = @mkdir -p $(@D); scripts/completions.sh $(1) $< >$@.new && mv $@.new $@
+complete = @mkdir -p $(@D); scripts/completions.sh $(1) $(RUN) $< >$@.new && mv $@.new $@
 $(BUILD)/completions/%.fish: $(BUILD)/%
 	$(call complete,fish)
 $(BUILD)/completions/_%: $(BUILD)/%

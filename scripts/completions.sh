@@ -1,6 +1,7 @@
 #!/bin/sh
-# completions.sh bash|zsh|fish TOOL: prints that shell's completions for the tool. They are made
-# from what TOOL --help says, which is its option table, so that they cannot differ from it.
+# completions.sh bash|zsh|fish TOOL...: prints that shell's completions for the tool. They are made
+# from what TOOL --help says, which is its option table, so that they cannot differ from it. Words
+# before the tool run it.
 set -eu
 
 usage() {
@@ -8,12 +9,14 @@ usage() {
 	exit 2
 }
 
-[ $# -eq 2 ] || usage
-case $1 in
+[ $# -ge 2 ] || usage
+shell=$1
+shift
+case $shell in
 bash | zsh | fish) ;;
 *) usage ;;
 esac
 rooms=$(dirname "$0")/completions
-help=$("$2" --help)
+help=$("$@" --help)
 printf '%s\n' "$help" |
-	LC_ALL=C awk -v rooms="$rooms" -f "$rooms/options.awk" -f "$rooms/$1.awk"
+	LC_ALL=C awk -v rooms="$rooms" -f "$rooms/options.awk" -f "$rooms/$shell.awk"

@@ -14,28 +14,28 @@
 #include <unistd.h>
 
 static const char *const shells[] = { "bash", "zsh", "fish" };
+static const char *const commands[] = { "bash --norc -c", "zsh -f -c", "fish --no-config -c" };
 static const char *const tools[] = { "shm-produce", "shm-consume" };
 enum { SHELLS = 3, TOOLS = 2 };
 
 /*
- * What stands at the end of the line goes into $LINE. bash is asked as readline asks it, with "="
- * as a word of its own.
+ * Says, a word in a line, what is offered at the end of $LINE. bash is asked as readline asks it,
+ * with "=" as a word of its own.
  */
 static const char *const questions[SHELLS] = {
 	"for name in shm-produce shm-consume; do . \"$COMPLETIONS/$name\"; done\n"
 	"read -ra COMP_WORDS <<<\"${LINE//=/ = }\"\n"
-	"[[ $LINE != *' ' && $LINE != *= ]] || COMP_WORDS+=('')\n"
-	"[[ $LINE != *= ]] || unset 'COMP_WORDS[-1]'\n"
+	"[[ $LINE != *' ' ]] || COMP_WORDS+=('')\n"
 	"COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
 	"_${COMP_WORDS[0]//-/_}\n"
 	"[ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\\n' \"${COMPREPLY[@]}\"\n",
 
 	"exec zsh -f tests/completions.zsh \"$COMPLETIONS\" \"$LINE\"\n",
 
-	"exec fish --no-config -c 'for name in shm-produce shm-consume\n"
+	"for name in shm-produce shm-consume\n"
 	"  source $COMPLETIONS/$name.fish\n"
 	"end\n"
-	"complete -C $LINE | string replace -r \"\\t.*\" \"\"; or true'\n"
+	"complete -C $LINE | string replace -r \"\\t.*\" \"\"; or true\n"
 };
 
 /* Is it here? If not, says so. */
@@ -63,14 +63,15 @@ static char *offered(int shell, const char *line)
 	cr_assert_not_null(realpath(getenv("TOOLS"), path));
 	setenv("HOME", "/nonexistent", 1);
 	setenv("TOOLS_PATH", path, 1);
-	setenv("QUESTION", questions[shell], 1);
 	setenv("LINE", line, 1);
-	tool = tool_start("bash", "-c",
-			  "PATH=$TOOLS_PATH:$PATH COMPLETIONS=$TOOLS_PATH/completions\n"
-			  "export PATH COMPLETIONS\n"
-			  "set -o pipefail\n"
-			  "eval \"$QUESTION\" | sed 's/^--[a-z-]*=//' | LC_ALL=C sort -u\n",
-			  NULL);
+	tool = tool_start(
+		"sh", "-c",
+		"PATH=$TOOLS_PATH:$PATH COMPLETIONS=$TOOLS_PATH/completions\n"
+		"export PATH COMPLETIONS\n"
+		"words=$($1 \"$2\") || exit\n"
+		"[ -z \"$words\" ] ||\n"
+		"	printf '%s\\n' \"$words\" | sed 's/^--[a-z-]*=//' | LC_ALL=C sort -u\n",
+		"sh", commands[shell], questions[shell], NULL);
 	cr_expect_eq(tool_end(&tool), 0, "%s, asked for \"%s\"", shells[shell], line);
 	text = tool_errors(&tool);
 	cr_expect_str_empty(text, "%s said: %s", shells[shell], text);
