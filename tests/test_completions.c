@@ -38,17 +38,22 @@ static const char *const questions[SHELLS] = {
 	"complete -C $LINE | string replace -r \"\\t.*\" \"\"; or true\n"
 };
 
-/* Is it here? If not, says so. */
+/* Is it here? If not, says so, once. */
 static bool shell_there(int shell)
 {
+	static enum { UNKNOWN, HERE, MISSING } known[SHELLS];
 	struct tool tool;
-	int status =
-		tool_run(&tool, "sh", "-c", "command -v \"$1\" >/dev/null", "sh", shells[shell]);
 
-	tool_free(&tool);
-	if (status != 0)
-		test_note("there is no %s: its completions are not tested", shells[shell]);
-	return status == 0;
+	if (known[shell] == UNKNOWN) {
+		known[shell] = tool_run(&tool, "sh", "-c", "command -v \"$1\" >/dev/null", "sh",
+					shells[shell]) == 0
+				       ? HERE
+				       : MISSING;
+		tool_free(&tool);
+		if (known[shell] == MISSING)
+			test_note("there is no %s: its completions are not tested", shells[shell]);
+	}
+	return known[shell] == HERE;
 }
 
 /*
@@ -99,11 +104,13 @@ static int compare(const void *left, const void *right)
 /* Sorts the words, which are separated by blanks, into lines. */
 static void sort_words(char *words, char *lines)
 {
-	char *word[128];
+	char *word[128] = { NULL };
 	size_t count = 0;
 
-	for (char *next = strtok(words, " "); next != NULL; next = strtok(NULL, " "))
+	for (char *next = strtok(words, " "); next != NULL; next = strtok(NULL, " ")) {
+		cr_assert_lt(count, sizeof(word) / sizeof(word[0]));
 		word[count++] = next;
+	}
 	qsort(word, count, sizeof(word[0]), compare);
 	*lines = '\0';
 	for (size_t i = 0; i < count; i++)
