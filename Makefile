@@ -32,7 +32,8 @@ VARIANT := $(patsubst -%,%,$(filter-out cc,$(notdir $(firstword $(CC))))$(if $(S
 BUILD ?= $(if $(VARIANT),build/$(VARIANT),build)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
-warnings := -Wall -Wextra -Wconversion -Wshadow -Wvla
+# Rows of the option tables leave out what they do not have.
+warnings := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wno-missing-field-initializers
 required := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -pthread $(warnings) $(SANFLAGS)
 # Linked in where there is an archive of it: two more shared objects would add to each start.
 library_file = $(or $(wildcard $(shell $(CC) -print-file-name=lib$(1).a)),$(if $(shell $(CC) -print-file-name=lib$(1).so | grep /),-l$(1)))

@@ -43,6 +43,8 @@ struct channel *channel_new(void)
 
 void channel_free(struct channel *channel)
 {
+	if (channel != NULL)
+		trace_free(channel->trace);
 	free(channel);
 }
 
@@ -322,6 +324,32 @@ static void channel_begin(struct channel *channel, enum channel_role role,
 	channel->pid = getpid();
 }
 
+/* Begins a trace, if one is asked for. */
+static int channel_trace(struct channel *channel)
+{
+	if (channel->options.trace != NULL && channel->trace == NULL)
+		channel->trace = trace_new(channel->options.trace);
+	if (channel->options.trace != NULL && channel->trace == NULL)
+		return -ENOMEM;
+	if (channel->trace != NULL)
+		trace_endpoint(channel->trace, channel->options.name,
+			       channel->role == CHANNEL_CONSUMER);
+	return 0;
+}
+
+/* All that can be known of it is in the channel now. */
+static void attach_trace(struct channel *channel, int rc)
+{
+	if (channel->trace == NULL)
+		return;
+	if (rc == 0)
+		channel->trace->slot = (uint8_t)channel->slot;
+	trace_event(channel->trace, .kind = TRACE_ATTACH, .phase = TRACE_END,
+		    .size = (uint32_t)(rc < 0 ? -rc : 0));
+	if (rc < 0)
+		trace_flush(channel->trace);
+}
+
 int channel_attach(struct channel *channel, enum channel_role role,
 		   const struct channel_options *options)
 {
@@ -333,6 +361,10 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	if (!channel_name_valid(options->name))
 		return -CHANNEL_ENAME;
 	channel_begin(channel, role, options);
+	rc = channel_trace(channel);
+	if (rc < 0)
+		return rc;
+	trace_begin(channel->trace, TRACE_ATTACH, TRACE_NOTHING);
 	channel->leaving = channel->reserved = channel->inside = channel->sent = false;
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = channel->incomplete = channel->batching = false;
@@ -363,6 +395,7 @@ int channel_attach(struct channel *channel, enum channel_role role,
 		if (role == CHANNEL_CONSUMER)
 			condition_broadcast(condition_consumers(channel));
 	}
+	attach_trace(channel, rc);
 	channel->looked_ns = clock_coarse_ns();
 	channel->report.error = rc;
 	return rc;
@@ -473,6 +506,7 @@ int channel_look_after(struct channel *channel)
 	uint64_t now = clock_coarse_ns();
 	int rc = 0;
 
+	trace_settle(channel->trace);
 	channel->look_pause_next = now != channel->looked_at_ns ? 0
 				   : channel->look_pause_next < LOOK_PAUSE_MAX / 2
 					   ? 2 * channel->look_pause_next + 1
@@ -484,6 +518,7 @@ int channel_look_after(struct channel *channel)
 	if (now - channel->looked_ns < LOOK_AFTER_MS * NS_PER_MS)
 		return 0;
 	channel->looked_ns = now;
+	trace_sleep(channel->trace); /* who waits elsewhere, for input say, is here each second */
 	rc = segment_check(&channel->segment);
 	if (rc == -CHANNEL_EREMOVED)
 		channel->report.messages = messages_count(channel);
@@ -569,14 +604,10 @@ static int endpoint_leave(struct channel *channel, unsigned flags)
 	return 0;
 }
 
-void channel_detach(struct channel *channel, unsigned flags)
+static void endpoint_detach(struct channel *channel, unsigned flags)
 {
-	struct deadline deadline;
+	struct deadline deadline = endpoint_leave_deadline(channel);
 
-	if (!channel->attached || channel->pid != getpid())
-		return;
-	channel->leaving = true;
-	deadline = endpoint_leave_deadline(channel);
 	if (segment_lock(&channel->segment, &deadline) < 0 || endpoint_leave(channel, flags) < 0) {
 		/*
 		 * Our death will say what we cannot. Until then the mapping must stay: the kernel
@@ -591,4 +622,15 @@ void channel_detach(struct channel *channel, unsigned flags)
 		segment_remove(&channel->segment); /* a refusal leaves it, empty, to its owner */
 	segment_close(&channel->segment);
 	channel->leaving = false;
+}
+
+void channel_detach(struct channel *channel, unsigned flags)
+{
+	if (!channel->attached || channel->pid != getpid())
+		return;
+	channel->leaving = true;
+	trace_begin(channel->trace, TRACE_DETACH, TRACE_NOTHING);
+	endpoint_detach(channel, flags);
+	trace_end(channel->trace, TRACE_DETACH, TRACE_NOTHING);
+	trace_sleep(channel->trace);
 }

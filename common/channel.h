@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 struct channel;
+struct trace_sink;
 
 enum channel_role { CHANNEL_PRODUCER, CHANNEL_CONSUMER };
 
@@ -98,7 +99,8 @@ struct channel_options {
 	 * explained if it ended now; NULL: not.
 	 */
 	void (*waiting)(const struct channel *channel);
-	uint64_t first_position; /* tests only: where positions start, a multiple of 8 */
+	const struct trace_sink *trace; /* who gets what happens, see trace.h; NULL: nobody */
+	uint64_t first_position;	/* tests only: where positions start, a multiple of 8 */
 };
 
 /* What an error was about. Fields that do not apply are 0. */

@@ -90,6 +90,8 @@ void cli_usage_error(const struct cli_settings *settings, const char *format, ..
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
+	if (settings->file != NULL)
+		cli_config_error(settings, settings->file, settings->line, "%s", message);
 	cli_error(settings, "%s (try '%s --help')", message, settings->tool->name);
 	exit(CLI_USAGE);
 }

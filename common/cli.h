@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "channel.h"
+#include "cli_config.h"
 #include "frame.h"
 
 #define CLI_VERSION "0.1.0"
@@ -33,7 +34,7 @@ enum cli_key {
 	CLI_KEY_NEW,
 	CLI_KEY_SPIN,
 	CLI_KEY_JSON,
-	CLI_KEY_CONFIG = 300,	/* config.h */
+	CLI_KEY_CONFIG = 300,	/* cli_config.h */
 	CLI_KEY_PROGRESS = 400, /* progress.h */
 	CLI_KEY_TRACE = 500,	/* trace.h */
 	CLI_KEY_FORMAT = 600,	/* format.h, framing */
@@ -52,6 +53,13 @@ struct cli_option {
 	const char *name;
 	const char *argument; /* NULL: it takes none */
 	const char *help;     /* '\n' begins a new line */
+	const char *standard; /* what it is if nobody says; NULL: off, or nothing */
+	bool once;	      /* about one call, or an action: not in a configuration file */
+};
+
+/* With this one on the command line, what files say of those, with a blank between, is left out. */
+struct cli_precedence {
+	const char *given, *leaves;
 };
 
 /* A heading in --help, above the row with this key; none if there is no such row. */
@@ -64,13 +72,15 @@ struct cli_section {
 /* clang-format off */
 #define CLI_COMMON_OPTIONS                                                  \
 	{ 'C', "channel", "CHANNEL",                                        \
-	  "the channel [$SHM_CHANNEL, else \"default\"]" },                 \
+	  "the channel [$SHM_CHANNEL, else \"default\"]",                   \
+	  .standard = "default" },                                          \
 	{ 's', "size", "SIZE",                                              \
 	  "ring size if this creates the channel: bytes, or\n"              \
-	  "with K, M, G; rounded up to a power of two [1M]" },              \
+	  "with K, M, G; rounded up to a power of two [1M]",                \
+	  .standard = "1M" },                                               \
 	{ 'm', "mode", "MODE",                                              \
 	  "permission bits if this creates the channel,\n"                  \
-	  "octal, exact whatever the umask [0600]" },                       \
+	  "octal, exact whatever the umask [0600]", .standard = "0600" },   \
 	{ CLI_KEY_OWNER, "owner", "USER",                                   \
 	  "use the channel that belongs to USER" },                         \
 	{ CLI_KEY_NEW, "new", NULL,                                         \
@@ -83,22 +93,26 @@ struct cli_section {
 	  "never wait: exit 3 when full, or when empty" },                  \
 	{ CLI_KEY_SPIN, "spin", "SEC|auto|off",                             \
 	  "how long to wait awake before sleeping; auto: as\n"              \
-	  "long as that has lately paid [auto]" },                          \
+	  "long as that has lately paid [auto]", .standard = "auto" },      \
 	{ 'D', "delimiter", "STR",                                          \
 	  "what ends a message on standard input or output:\n"              \
 	  "1 to 255 bytes; escapes \\n \\t \\r \\0 \\xNN \\\\; '':\n"       \
 	  "the whole input is one message, and nothing is\n"                \
-	  "written between messages [\\n]" },                               \
+	  "written between messages [\\n]", .standard = "\\n" },            \
 	{ '0', "null", NULL, "the same as -D '\\0'" }
 
 /* The same, for the table's end. */
 #define CLI_GENERAL_OPTIONS                                                 \
 	{ CLI_KEY_JSON, "json", NULL,                                       \
 	  "what is told about the channel is JSON, not text" },             \
+	{ CLI_KEY_TRACE, "trace", "FILE",                                   \
+	  "append what happens, with times, to FILE: a picture\n"           \
+	  "for Perfetto; several processes can share it" },                 \
 	{ 'q', "quiet", NULL, "no notes; errors are still printed" },       \
 	{ 'v', "verbose", NULL, "tell what happens on standard error" },    \
-	{ 'h', "help", NULL, "print this help" },                           \
-	{ 'V', "version", NULL, "print the version" }
+	CONFIG_OPTIONS,                                                     \
+	{ 'h', "help", NULL, "print this help", .once = true },             \
+	{ 'V', "version", NULL, "print the version", .once = true }
 
 /* Their headings. */
 #define CLI_COMMON_SECTIONS                                                 \
@@ -114,6 +128,7 @@ struct cli_tool {
 	const struct cli_section *sections;
 	const char *statuses; /* lines: blanks, one or more exit statuses, two blanks, when */
 	bool operands_last;   /* what follows the first operand is no option */
+	const struct cli_precedence *precedences; /* ends with NULLs; or NULL */
 };
 
 /* What the common options say. */
@@ -124,17 +139,29 @@ struct cli_settings {
 	bool size_given;
 	bool dashes; /* the operands follow "--" */
 	bool json;
+	const char *trace; /* a file; NULL: none */
 	bool quiet;
 	bool verbose;
+	struct cli_config *config; /* NULL: nothing was looked at yet */
+	const char *file;	   /* that the option in hand is from; NULL: none */
+	unsigned line;
 };
 
+enum { CLI_OPTIONS_MAX = 128 };
+
+/* A row of the tool's table; NULL: there is none. By its whole name. */
+const struct cli_option *cli_option_find(const struct cli_tool *tool, const char *name);
+
 /*
- * Reads one option after the other: stores what is common in *settings, returns the others
- * (*argument is optarg), -1 at the end. A usage error prints one line and exits 2; --help
- * and --version print and exit. Operands start at optind.
+ * Reads one option after the other, first those of configuration files: stores what is common
+ * in *settings, returns the others with their *argument, -1 at the end. A usage error prints
+ * one line and exits 2; --help, --version and --show-config print and exit. Operands start at
+ * optind.
  */
 int cli_next_option(struct cli_settings *settings, int argc, char **argv, const char **argument);
 
+/* Ends a tool that has printed what it was asked for, if that could be written. */
+void cli_exit_flushed(const struct cli_settings *settings);
 /* --help (cli_help.c). */
 void cli_help_print(const struct cli_tool *tool);
 
@@ -175,7 +202,7 @@ void cli_note_missed(const struct cli_settings *settings, uint64_t missed);
 __attribute__((format(printf, 2, 3))) void cli_story(const struct cli_settings *settings,
 						     const char *format, ...);
 
-/* Prints one line and a pointer to --help; exits 2. */
+/* Prints one line and a pointer to --help, or the line of the file that is at fault; exits 2. */
 __attribute__((format(printf, 2, 3), noreturn)) void
 cli_usage_error(const struct cli_settings *settings, const char *format, ...);
 
@@ -196,6 +223,15 @@ enum cli_exit cli_channel_error(const struct cli_settings *settings, const struc
 
 /* Prints a note if the channel is not of the size that --size asked for. */
 void cli_check_size(const struct cli_settings *settings, const struct channel *channel);
+
+/* ---- the trace (cli_trace.c) ---- */
+
+/*
+ * Opens the file of --trace, if it was given, and makes the channels that are attached from now on
+ * write to it. Exits 1 if it cannot be opened. A file that cannot be written any more is reported
+ * once, and everything but the trace goes on.
+ */
+void cli_trace_open(struct cli_settings *settings);
 
 /* ---- signals (cli_signal.c) ---- */
 

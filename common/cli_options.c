@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "nearest.h"
+#include "other_tool.h"
 
-enum { OPTIONS_MAX = 128 };
+enum { OPTIONS_MAX = CLI_OPTIONS_MAX };
 
-/* --help and --version go to a pipe or a full disk like anything else. */
-static void exit_flushed(const struct cli_settings *settings)
+/* --help and the like go to a pipe or a full disk like anything else. */
+void cli_exit_flushed(const struct cli_settings *settings)
 {
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		cli_error(settings, "cannot write standard output: %s", strerror(errno));
@@ -51,66 +53,168 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 	return getopt_long(argc, argv, shorts, longs, NULL);
 }
 
+/* ---- what was mistyped ---- */
+
+const struct cli_option *cli_option_find(const struct cli_tool *tool, const char *name)
+{
+	for (const struct cli_option *option = tool->options; option->key != 0; option++)
+		if (strcmp(option->name, name) == 0)
+			return option;
+	return NULL;
+}
+
+static const struct cli_option *option_of_key(const struct cli_tool *tool, int key)
+{
+	for (const struct cli_option *option = tool->options; option->key != 0; option++)
+		if (option->key == key)
+			return option;
+	return NULL;
+}
+
+/* Names all options that begin like this one; false: there are none. */
+static bool candidates_list(const struct cli_tool *tool, const char *name, char *list, size_t size)
+{
+	size_t used = 0;
+
+	for (const struct cli_option *option = tool->options; option->key != 0; option++)
+		if (strncmp(option->name, name, strlen(name)) == 0 && used < size)
+			used += (size_t)snprintf(list + used, size - used, "%s--%s",
+						 used > 0 ? ", " : "", option->name);
+	return used > 0;
+}
+
+/* A word "--name" or "--name=argument" that getopt_long did not take. */
+__attribute__((noreturn)) static void long_option_refuse(const struct cli_settings *settings,
+							 const char *word)
+{
+	const struct cli_tool *tool = settings->tool;
+	const struct other_option *other;
+	struct nearest nearest;
+	char name[128], list[256];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+	if (*name != '\0' && candidates_list(tool, name, list, sizeof(list)))
+		cli_usage_error(settings, "option \"--%s\" is ambiguous: %s", name, list);
+	other = other_tool_option(name);
+	if (other != NULL)
+		cli_usage_error(settings, "unknown option \"--%s\": it belongs to %s", name,
+				other->tool);
+	nearest_begin(&nearest, name);
+	for (const struct cli_option *option = tool->options; option->key != 0; option++)
+		nearest_try(&nearest, option->name);
+	if (nearest.best != NULL)
+		cli_usage_error(settings, "unknown option \"--%s\"; did you mean \"--%s\"?", name,
+				nearest.best);
+	cli_usage_error(settings, "unknown option \"--%s\"", name);
+}
+
 static void option_refuse(const struct cli_settings *settings, int key, int argc, char **argv)
 {
 	const char *word = argv[optind <= argc ? optind - 1 : argc - 1];
+	const struct cli_option *option = option_of_key(settings->tool, optopt);
 
 	if (key == ':') /* it can only be the last word; C libraries differ in where optind is */
 		cli_usage_error(settings, "option \"%s\" needs an argument", argv[argc - 1]);
+	if (optopt > 0 && option != NULL)
+		cli_usage_error(settings, "option \"--%s\" takes no argument: \"%s\"", option->name,
+				word);
 	if (optopt > 0 && optopt < 256)
 		cli_usage_error(settings, "unknown option \"-%c\"", optopt);
-	/* Also one with an argument that takes none, and an ambiguous abbreviation. */
-	cli_usage_error(settings, "unknown or wrongly used option \"%s\"", word);
+	long_option_refuse(settings, word);
 }
 
-int cli_next_option(struct cli_settings *settings, int argc, char **argv, const char **argument)
+/* ---- one after the other ---- */
+
+/*
+ * Files come before the command line; but which ones, and what of them makes sense beside it,
+ * the command line says. So it is looked through once, in a copy, as getopt sorts it. If there
+ * is nothing to be done, or no way to do it, the files do not matter.
+ */
+static void options_begin(struct cli_settings *settings, int argc, char **argv)
+{
+	char **copy = malloc(((size_t)argc + 1) * sizeof(*copy));
+	bool files = true;
+	int key;
+
+	if (copy == NULL) {
+		cli_error(settings, "out of memory");
+		exit(CLI_FAILED);
+	}
+	cli_config_begin(settings);
+	memcpy(copy, argv, ((size_t)argc + 1) * sizeof(*copy));
+	opterr = 0;
+	while (files && (key = next_long_option(settings->tool, argc, copy)) != -1) {
+		files = key != 'h' && key != 'V' && key != '?' && key != ':';
+		if (files)
+			cli_config_expect(settings, option_of_key(settings->tool, key), optarg);
+	}
+	free(copy);
+	optind = 0; /* begin again: both C libraries understand this */
+	if (files)
+		cli_config_load(settings);
+}
+
+/* The next one of a file or of the command line. */
+static int option_next(struct cli_settings *settings, int argc, char **argv, const char **argument)
 {
 	static const char *last_argument; /* which may be a "--", too */
+	int key;
 
-	for (;;) {
-		int key;
-
-		opterr = 0;
+	if (settings->config == NULL)
+		options_begin(settings, argc, argv);
+	key = cli_config_next(settings, argument);
+	if (key == 0) {
 		key = next_long_option(settings->tool, argc, argv);
 		*argument = optarg;
 		if (key == -1)
 			settings->dashes = optind > 1 && argv[optind - 1] != last_argument &&
 					   strcmp(argv[optind - 1], "--") == 0;
 		last_argument = optarg;
+	}
+	if (key != -1 && key != '?' && key != ':')
+		cli_config_took(settings, option_of_key(settings->tool, key), *argument);
+	return key;
+}
+
+int cli_next_option(struct cli_settings *settings, int argc, char **argv, const char **argument)
+{
+	for (;;) {
+		int key = option_next(settings, argc, argv, argument);
+
 		switch (key) {
 		case 'C':
-			if (!channel_name_valid(optarg))
+			if (!channel_name_valid(*argument))
 				cli_usage_error(settings,
 						"bad channel name \"%s\": 1 to %d letters, digits, "
 						"'.', '_' or '-'",
-						optarg, CHANNEL_NAME_MAX);
-			settings->channel.name = optarg;
+						*argument, CHANNEL_NAME_MAX);
+			settings->channel.name = *argument;
 			break;
 		case 's':
-			settings->channel.size = cli_parse_size(settings, optarg);
+			settings->channel.size = cli_parse_size(settings, *argument);
 			settings->size_given = true;
 			break;
 		case 'm':
-			settings->channel.mode = cli_parse_mode(settings, optarg);
+			settings->channel.mode = cli_parse_mode(settings, *argument);
 			settings->channel.mode_given = true;
 			break;
 		case CLI_KEY_OWNER:
-			settings->channel.owner = cli_parse_owner(settings, optarg);
+			settings->channel.owner = cli_parse_owner(settings, *argument);
 			break;
 		case CLI_KEY_NEW:
 			settings->channel.fresh = true;
 			break;
 		case 'w':
-			settings->channel.timeout_ns = cli_seconds(settings, "timeout", optarg);
+			settings->channel.timeout_ns = cli_seconds(settings, "timeout", *argument);
 			break;
 		case CLI_KEY_SPIN:
-			settings->channel.spin_ns = cli_parse_spin(settings, optarg);
+			settings->channel.spin_ns = cli_parse_spin(settings, *argument);
 			break;
 		case 'n':
 			settings->channel.nonblock = true;
 			break;
 		case 'D':
-			cli_parse_delimiter(settings, optarg);
+			cli_parse_delimiter(settings, *argument);
 			break;
 		case '0':
 			cli_parse_delimiter(settings, "\\0");
@@ -118,19 +222,29 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 		case CLI_KEY_JSON:
 			settings->json = true;
 			break;
+		case CLI_KEY_TRACE:
+			if (strcmp(optarg, "-") == 0 || *optarg == '\0')
+				cli_usage_error(settings,
+						"bad trace \"%s\": it goes to a file of its own",
+						optarg);
+			settings->trace = optarg;
+			break;
 		case 'q':
 			settings->quiet = true;
 			break;
 		case 'v':
 			settings->verbose = true;
 			break;
+		case CLI_CONFIG_KEY_FILE: /* they were looked at before */
+		case CLI_CONFIG_KEY_SHOW:
+			break;
 		case 'h':
 			cli_help_print(settings->tool);
-			exit_flushed(settings);
+			cli_exit_flushed(settings);
 			break;
 		case 'V':
 			printf("%s %s\n", settings->tool->name, CLI_VERSION);
-			exit_flushed(settings);
+			cli_exit_flushed(settings);
 			break;
 		case ':':
 		case '?':
@@ -142,6 +256,8 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 						"bad channel name \"%s\" in $SHM_CHANNEL: 1 to %d "
 						"letters, digits, '.', '_' or '-'",
 						settings->channel.name, CHANNEL_NAME_MAX);
+			if (key == -1)
+				cli_config_show(settings);
 			return key;
 		}
 	}

@@ -70,6 +70,12 @@ static inline struct mark *mark_current(struct channel *channel)
 }
 
 /*
+ * send.c: notes that the record whose header is at tail is about to be committed. It needs to be
+ * told nothing, so that who has no trace keeps nothing for it.
+ */
+__attribute__((cold)) void commit_trace(struct channel *channel);
+
+/*
  * Appends a record whose payload is in place (there is room for it): header, idle mark,
  * tail. The store of tail commits all of it. *sequence: the number of its first message.
  */
@@ -89,6 +95,8 @@ static inline int record_commit(struct channel *channel, struct record record, u
 	record.sequence = mark_open(current) != 0 ? current->open_sequence : mark_sequence(current);
 	*sequence = record.sequence;
 	ring_put(&channel->segment.ring, tail, record);
+	if (__builtin_expect(channel->trace != NULL, 0))
+		commit_trace(channel);
 	for (uint64_t ahead = tail; ahead < end && ahead < tail + 256; ahead += 64)
 		__builtin_prefetch(ring_payload(&channel->segment.ring, ahead + WRITE_AHEAD), 1);
 

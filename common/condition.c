@@ -33,6 +33,17 @@ void semaphore_post(_Atomic uint32_t *semaphore)
 	errno = saved;
 }
 
+void slot_wake(struct slot *slots, unsigned slot, struct trace *trace, enum trace_what what)
+{
+	struct trace_event wake = { 0 };
+
+	if (trace != NULL)
+		wake = trace_wake_begin(trace, &slots[slot]);
+	semaphore_post(&slots[slot].wakeup);
+	if (trace != NULL)
+		trace_wake_end(trace, wake, what, slot);
+}
+
 bool semaphore_wait(_Atomic uint32_t *semaphore, struct spin *spin, uint64_t timeout_ns)
 {
 	if (atomic_exchange(semaphore, 0) != 0)
@@ -62,14 +73,20 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 	uint64_t bit = UINT64_C(1) << slot;
 	bool is_ready;
 
+	trace_begin(condition.trace, TRACE_WAIT, condition.what);
 	atomic_fetch_or(condition.waiting, bit);
 	/* Pairs with the fence in condition_signal(): one of us sees the other's store. */
 	barrier_heavy(condition.heavy);
 	is_ready = ready(context);
-	if (!is_ready)
-		semaphore_wait(&condition.slots[slot].wakeup, spin, timeout_ns);
+	if (!is_ready) {
+		trace_sleep(condition.trace);
+		if (semaphore_wait(&condition.slots[slot].wakeup, spin, timeout_ns) &&
+		    condition.trace != NULL)
+			trace_woken(condition.trace, &condition.slots[slot], condition.what);
+	}
 	if ((atomic_fetch_and(condition.waiting, ~bit) & bit) == 0 && is_ready)
 		condition_signal(condition); /* we were chosen, and act on something else */
+	trace_end(condition.trace, TRACE_WAIT, condition.what);
 	return is_ready;
 }
 
@@ -102,7 +119,8 @@ void condition_signal_fenced(struct condition condition)
 
 		/* Taken out by us or not at all: two signals wake two waiters. */
 		if ((atomic_fetch_and(condition.waiting, ~bit) & bit) != 0) {
-			semaphore_post(&condition.slots[__builtin_ctzll(bit)].wakeup);
+			slot_wake(condition.slots, (unsigned)__builtin_ctzll(bit), condition.trace,
+				  condition.what);
 			return;
 		}
 		waiting = atomic_load(condition.waiting) & among;
@@ -118,5 +136,6 @@ void condition_broadcast(struct condition condition)
 		return;
 	waiting = atomic_exchange(condition.waiting, 0);
 	for (; waiting != 0; waiting &= waiting - 1)
-		semaphore_post(&condition.slots[__builtin_ctzll(waiting)].wakeup);
+		slot_wake(condition.slots, (unsigned)__builtin_ctzll(waiting), condition.trace,
+			  condition.what);
 }

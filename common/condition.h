@@ -17,6 +17,7 @@
 
 #include "shared_buffer.h"
 #include "spin.h"
+#include "trace.h"
 
 /* Puts one token in; wakes the owner if it sleeps. Async-signal-safe. */
 void semaphore_post(_Atomic uint32_t *semaphore);
@@ -28,6 +29,12 @@ void semaphore_post(_Atomic uint32_t *semaphore);
  */
 bool semaphore_wait(_Atomic uint32_t *semaphore, struct spin *spin, uint64_t timeout_ns);
 
+/*
+ * Posts the semaphore of slots[slot], whose owner waits for `what`, as far as is known. `trace`
+ * is the caller's, or NULL.
+ */
+void slot_wake(struct slot *slots, unsigned slot, struct trace *trace, enum trace_what what);
+
 /* Takes away a token that was meant for an earlier owner. */
 void semaphore_drain(_Atomic uint32_t *semaphore);
 
@@ -37,6 +44,8 @@ struct condition {
 	struct slot *slots;
 	const _Atomic uint64_t *among; /* a signal chooses one of these only; NULL: of all */
 	bool heavy; /* who publishes may do without a fence, so who waits does more (barrier.h) */
+	struct trace *trace; /* of who calls; NULL: none */
+	enum trace_what what;
 };
 
 /*

@@ -15,6 +15,7 @@
 #include "ring.h"
 #include "segment.h"
 #include "spin.h"
+#include "trace.h"
 
 enum { NO_CLAIM = -1 };
 
@@ -43,6 +44,7 @@ struct channel {
 	unsigned look_pause_next;	    /* ... and how many after that */
 	struct spin spin;		    /* how long to wait awake before sleeping */
 	bool broadcast_due;		    /* after a repair: wake everybody once unlocked */
+	struct trace *trace;		    /* where we note what happens; NULL: nowhere */
 
 	/* producer */
 	bool reserved;		/* between reserve and commit or cancel */
@@ -120,8 +122,12 @@ static inline struct condition condition_turn(struct channel *channel)
 	struct producers *producers = producers_of(channel);
 
 	/* Who still writes alone signals behind a light fence. */
-	return (struct condition){ &producers->waiting_turn, producers->side.slots, NULL,
-				   channel->segment.asymmetric && !channel->settled };
+	return (struct condition){ &producers->waiting_turn,
+				   producers->side.slots,
+				   NULL,
+				   channel->segment.asymmetric && !channel->settled,
+				   channel->trace,
+				   TRACE_TURN };
 }
 
 /* producers: head has moved */
@@ -129,8 +135,10 @@ static inline struct condition condition_ack(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
 
-	return (struct condition){ &producers->waiting_ack, producers->side.slots, NULL,
-				   channel->segment.asymmetric };
+	return (struct condition){
+		&producers->waiting_ack,     producers->side.slots, NULL,
+		channel->segment.asymmetric, channel->trace,	    TRACE_ACKNOWLEDGEMENT
+	};
 }
 
 /* producers: a consumer has attached */
@@ -138,8 +146,12 @@ static inline struct condition condition_consumers(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
 
-	return (struct condition){ &producers->waiting_consumers, producers->side.slots, NULL,
-				   false };
+	return (struct condition){ &producers->waiting_consumers,
+				   producers->side.slots,
+				   NULL,
+				   false,
+				   channel->trace,
+				   TRACE_CONSUMERS };
 }
 
 /* The group that this consumer is in. */
@@ -153,9 +165,12 @@ static inline struct condition condition_data(struct channel *channel, const str
 {
 	struct consumers *consumers = consumers_of(channel);
 
-	return (struct condition){ &consumers->waiting_data, consumers->side.slots,
+	return (struct condition){ &consumers->waiting_data,
+				   consumers->side.slots,
 				   group == NULL ? NULL : &group->members,
-				   channel->segment.asymmetric };
+				   channel->segment.asymmetric,
+				   channel->trace,
+				   TRACE_DATA };
 }
 
 /* Observers: anything at all. Who leaves that wait has taken no wake from anybody. */
@@ -173,7 +188,12 @@ static inline struct condition condition_piece(struct channel *channel)
 {
 	struct consumers *consumers = consumers_of(channel);
 
-	return (struct condition){ &consumers->waiting_piece, consumers->side.slots, NULL, false };
+	return (struct condition){ &consumers->waiting_piece,
+				   consumers->side.slots,
+				   NULL,
+				   false,
+				   channel->trace,
+				   TRACE_PIECE };
 }
 
 /*

@@ -381,6 +381,12 @@ bool head_advance(struct consumers *consumers)
 	return true;
 }
 
+void groups_settle(struct consumers *consumers)
+{
+	groups_tidy(consumers);
+	head_advance(consumers);
+}
+
 bool groups_hold_claims(const struct consumers *consumers)
 {
 	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1)
@@ -411,8 +417,9 @@ int group_slowest(const struct consumers *consumers)
 }
 
 /* Each looks at all that comes, so all of them are woken. */
-static void observers_wake(struct consumers *consumers)
+static void observers_wake(struct channel *channel)
 {
+	struct consumers *consumers = consumers_of(channel);
 	uint64_t waiting = atomic_load(&consumers->waiting_data);
 
 	if (waiting == 0)
@@ -422,7 +429,8 @@ static void observers_wake(struct consumers *consumers)
 		uint64_t bit = waiting & -waiting;
 
 		if ((atomic_fetch_and(&consumers->waiting_data, ~bit) & bit) != 0)
-			semaphore_post(&consumers->side.slots[__builtin_ctzll(bit)].wakeup);
+			slot_wake(consumers->side.slots, (unsigned)__builtin_ctzll(bit),
+				  channel->trace, TRACE_DATA);
 	}
 }
 
@@ -435,5 +443,5 @@ void groups_signal(struct channel *channel)
 	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1)
 		condition_signal_fenced(
 			condition_data(channel, &consumers->groups[__builtin_ctz(used)]));
-	observers_wake(consumers);
+	observers_wake(channel);
 }

@@ -89,6 +89,12 @@ void group_discard(struct channel *channel, struct group *group);
 /* Ends groups that are left, if there are others. */
 void groups_tidy(struct consumers *consumers);
 
+/*
+ * Somebody is not attached any more: ends groups that are over, and moves head over what only they
+ * needed. Perhaps nobody else will: a producer that waits for room looks at claims only.
+ */
+void groups_settle(struct consumers *consumers);
+
 /* After a holder's death: rebuilds groups_used, and each group's claims and `next`. */
 void groups_repair(struct channel *channel);
 

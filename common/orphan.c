@@ -18,7 +18,7 @@ static void lost_report(struct channel *channel, const struct claim_state *state
 	/* The slot may have a new owner, who lost a younger message: that one counts. */
 	if (position_before(atomic_load(&sender->lost), state->sequence))
 		atomic_store(&sender->lost, state->sequence);
-	semaphore_post(&sender->wakeup);
+	slot_wake(producers_of(channel)->side.slots, state->producer, channel->trace, TRACE_ROOM);
 }
 
 /*

@@ -54,6 +54,25 @@ static bool alone(struct channel *channel)
 	return group_members(consumers_of(channel), group_of(channel)) == channel->slot_bit;
 }
 
+/*
+ * For the trace: what lies from where the claim begins up to `end`. Called before the record can be
+ * overwritten; if it is damaged already, others say so.
+ */
+static __attribute__((noinline, cold)) void
+claim_trace(struct channel *channel, enum trace_kind kind, struct cursor end, uint32_t messages)
+{
+	struct claim_state state = claim_read(claim_held(channel));
+	/* Not tail_now(): what we have seen of it must not change here. */
+	uint64_t tail = atomic_load(&producers_of(channel)->tail);
+	uint64_t sequence = state.sequence;
+	struct record record;
+
+	if (ring_get(&channel->segment.ring, state.begin.record, tail, &record))
+		sequence = record.sequence + state.begin.index;
+	trace_event(channel->trace, .kind = (uint8_t)kind, .phase = TRACE_AT,
+		    .numbers = { sequence, end.record }, .messages = messages);
+}
+
 /* ---- one visit: everything below is called with the consumers' mutex held ---- */
 
 /* The claim is used up: was that soon enough to take more at once? */
@@ -87,6 +106,9 @@ static void delivery_done(struct channel *channel)
 	if (channel->claim == NO_CLAIM || channel->piece_acknowledged ||
 	    cursor_equal(channel->delivered_end, claim_read(claim_held(channel)).begin))
 		return;
+	if (channel->trace != NULL)
+		claim_trace(channel, TRACE_ACKNOWLEDGE, channel->delivered_end,
+			    channel->delivered_messages);
 	state = claim_read(claim_held(channel));
 	if ((state.flags & CLAIM_MID) != 0) {
 		state.begin = state.end;
@@ -233,6 +255,8 @@ static int claim_next(struct visit *visit)
 		return -CHANNEL_EDAMAGED; /* one for each slot: there must be a free one */
 	next_write(group, state.end);
 	channel->adopted = false;
+	if (channel->trace != NULL)
+		claim_trace(channel, TRACE_CLAIM, state.end, messages);
 	return CHANNEL_DELIVERED;
 }
 
@@ -358,6 +382,9 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 	    !ring_get(ring, position, channel->batch_end, &record) || !record_whole(&record) ||
 	    record.messages > most || !alone(channel))
 		return false;
+	if (__builtin_expect(channel->trace != NULL, 0))
+		claim_trace(channel, TRACE_ACKNOWLEDGE, channel->delivered_end,
+			    channel->delivered_messages);
 	claim_acknowledge(claim_held(channel), position);
 	channel->delivered_messages = 0; /* nothing is in hand until we have the next */
 	/* Pairs with the fences in room_wait() and condition_wait(): we see the wish, or who has
@@ -423,6 +450,8 @@ static int receive_any(struct visit *visit)
 	}
 	claim_adopt(group, channel->claim, channel->slot);
 	channel->adopted = true;
+	if (channel->trace != NULL)
+		claim_trace(channel, TRACE_ADOPT, claim_read(claim_held(channel)).end, 0);
 	channel->batching = false; /* the attempts are counted with each claim */
 	return CHANNEL_DELIVERED;
 }
@@ -605,6 +634,29 @@ static bool tail_moves(struct channel *channel)
 				next, &channel->interrupted);
 }
 
+/* The same, with a trace, unless it does not spin at all. */
+static bool tail_moves_soon(struct channel *channel)
+{
+	struct trace *trace = channel->spin.limit_ns > 0 ? channel->trace : NULL;
+	bool moves;
+
+	trace_begin(trace, TRACE_WAIT, TRACE_DATA_AWAKE);
+	moves = tail_moves(channel);
+	trace_end(trace, TRACE_WAIT, TRACE_DATA_AWAKE);
+	return moves;
+}
+
+static void gather_sleep(struct channel *channel, uint64_t ns)
+{
+	struct slot *slot = &consumers_of(channel)->side.slots[channel->slot];
+
+	trace_begin(channel->trace, TRACE_WAIT, TRACE_MORE);
+	trace_sleep(channel->trace);
+	if (semaphore_wait(&slot->wakeup, NULL, ns) && channel->trace != NULL)
+		trace_woken(channel->trace, slot, TRACE_MORE);
+	trace_end(channel->trace, TRACE_WAIT, TRACE_MORE);
+}
+
 /*
  * Between two looks whether enough has come together. Nobody could wake us for that: producers
  * do not count, and our bit in waiting_data would take wakes away from consumers that act. It is
@@ -623,8 +675,7 @@ static int gather_pause(struct visit *visit)
 	if (now < visit->gather_until_ns) {
 		uint64_t left = visit->gather_until_ns - now;
 
-		semaphore_wait(&consumers_of(channel)->side.slots[channel->slot].wakeup, NULL,
-			       pause < left ? pause : left);
+		gather_sleep(channel, pause < left ? pause : left);
 	}
 	return atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);
 }
@@ -662,7 +713,7 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 			break;
 		/* Only the one consumer that is woken shall act; a lone one need not be woken. */
 		spun = alone(channel);
-		if (spun && tail_moves(channel)) {
+		if (spun && tail_moves_soon(channel)) {
 			rc = visit(&look);
 			continue;
 		}
@@ -707,6 +758,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 {
 	struct cursor begin = claim_read(claim_held(channel)).begin;
 	struct cursor delivered = channel->delivered_end;
+	uint32_t left = channel->delivered_messages;
 	struct record record;
 
 	channel->batching = false; /* what is left of a part was delivered: not for batch_share() */
@@ -716,10 +768,14 @@ static void hand_over(struct channel *channel, uint32_t done)
 		   ring_get(&channel->segment.ring, begin.record, tail_now(channel), &record) &&
 		   ring_skip(&channel->segment.ring, &record, done, &begin)) {
 		channel->delivered_end = begin;
+		left = channel->delivered_messages - done;
+		channel->delivered_messages = done;
 		delivery_done(channel);
 	}
 	if (channel->claim == NO_CLAIM || (channel->piece_acknowledged && done == ALL_DONE))
 		return;
+	if (channel->trace != NULL)
+		claim_trace(channel, TRACE_GIVE_BACK, claim_read(claim_held(channel)).end, left);
 	claim_forsake(channel, group_of(channel), channel->claim, delivered);
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = false;

@@ -11,6 +11,19 @@ enum { COPY_UNDER_MUTEX_MAX = 16384 };
 
 /* ---- the parts: the producers' mutex is held ---- */
 
+void commit_trace(struct channel *channel)
+{
+	uint64_t tail = tail_own(channel);
+	struct record record;
+
+	/* Another one could write its header anew, were it hostile; then what we say is wrong. */
+	memcpy(&record, ring_payload(&channel->segment.ring, tail) - sizeof(record),
+	       sizeof(record));
+	trace_event(channel->trace, .kind = TRACE_COMMIT, .phase = TRACE_AT,
+		    .numbers = { record.sequence, tail + ring_record_bytes(record.size) },
+		    .messages = record.messages, .size = record.size);
+}
+
 /* Closes the message that `slot` left open, if it did. There is always room for that mark. */
 static int message_abort(struct channel *channel, unsigned slot)
 {
@@ -41,7 +54,7 @@ static void turn_release(struct channel *channel)
 	atomic_store(&producers->room_wanted, 0);
 	if ((atomic_load(&producers->waiting_turn) & bit) != 0) {
 		atomic_store(&producers->turn, heir);
-		semaphore_post(&producers->side.slots[heir - 1].wakeup);
+		slot_wake(producers->side.slots, heir - 1, channel->trace, TRACE_TURN);
 	} else {
 		atomic_store(&producers->turn, 0);
 	}
@@ -121,6 +134,23 @@ static void room_explain(struct channel *channel)
 		channel->options.waiting(channel);
 }
 
+/* Sleeps up to a second, or until the deadline. */
+static void room_sleep(struct channel *channel, const struct deadline *deadline)
+{
+	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
+	bool woken;
+
+	trace_begin(channel->trace, TRACE_WAIT, TRACE_ROOM);
+	trace_sleep(channel->trace);
+	woken = semaphore_wait(&slot->wakeup, &channel->spin,
+			       deadline_slice_ns(deadline, NS_PER_SEC));
+	if (woken && channel->trace != NULL)
+		trace_woken(channel->trace, slot, TRACE_ROOM);
+	trace_end(channel->trace, TRACE_WAIT, TRACE_ROOM);
+	if (!woken)
+		room_explain(channel);
+}
+
 /* Without the mutex, holding the turn: sleeps until head has come to channel->waited_head. */
 static int room_wait(struct channel *channel, const struct deadline *deadline)
 {
@@ -144,9 +174,7 @@ static int room_wait(struct channel *channel, const struct deadline *deadline)
 			rc = channel_look_after(channel);
 		if (rc < 0)
 			break;
-		if (!semaphore_wait(&producers->side.slots[channel->slot].wakeup, &channel->spin,
-				    deadline_slice_ns(deadline, NS_PER_SEC)))
-			room_explain(channel);
+		room_sleep(channel, deadline);
 	}
 	atomic_store(&producers->room_wanted, 0);
 	return rc;
@@ -169,7 +197,8 @@ void producers_wake_for_head(struct channel *channel)
 			uint32_t turn = atomic_load(&producers->turn);
 
 			if (turn >= 1 && turn <= SLOT_COUNT)
-				semaphore_post(&producers->side.slots[turn - 1].wakeup);
+				slot_wake(producers->side.slots, turn - 1, channel->trace,
+					  TRACE_ROOM);
 			break;
 		}
 	}

@@ -7,7 +7,7 @@
  *
  * "Guarded by" names the mutex a writer holds. A field that the other side reads is one
  * atomic word, and there are no others: tail, frontier, head, turn, room_wanted, the bitmaps,
- * events, told, empty_end, lost, and a mark's position and sequence.
+ * events, told, empty_end, lost, waker, and a mark's position and sequence.
  */
 #ifndef SHARED_BUFFER_H
 #define SHARED_BUFFER_H
@@ -64,6 +64,11 @@ struct locks {
 struct slot {
 	/* written by whoever wakes the owner, and by the owner: 0, or 1 for a token */
 	_Alignas(CACHE_LINE) _Atomic uint32_t wakeup;
+	/*
+	 * hint: who put the token in, for the arrow in a trace (trace.h). Written by whoever wakes
+	 * the owner, if that one is traced, and cleared by the owner, if it is.
+	 */
+	_Atomic uint64_t waker;
 	/*
 	 * lost: in a producer's slot, the sequence number of its message longer than the
 	 * ring that a dying consumer lost. Written under the consumers' mutex, read by the

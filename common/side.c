@@ -24,7 +24,7 @@ void endpoint_wake_all(struct channel *channel)
 	condition_broadcast(condition_data(channel, NULL));
 	condition_broadcast(condition_piece(channel));
 	if (turn >= 1 && turn <= SLOT_COUNT)
-		semaphore_post(&producers->side.slots[turn - 1].wakeup);
+		slot_wake(producers->side.slots, turn - 1, channel->trace, TRACE_TURN);
 }
 
 struct side *side_of(struct channel *channel, enum channel_role role)
@@ -52,6 +52,11 @@ static struct locks *locks_of(struct channel *channel, enum channel_role role)
 #define LOCK_CLOCK		 CLOCK_REALTIME
 #define lock_until(mutex, until) pthread_mutex_timedlock(mutex, until)
 #endif
+
+static enum trace_what lock_of(enum channel_role role)
+{
+	return role == CHANNEL_PRODUCER ? TRACE_PRODUCERS_LOCK : TRACE_CONSUMERS_LOCK;
+}
 
 /* Waits for the mutex until `ns` from now, at most. Returns what pthread returns. */
 static int mutex_lock_for(pthread_mutex_t *mutex, uint64_t ns)
@@ -85,10 +90,12 @@ static int side_locked(struct channel *channel, enum channel_role role, int erro
 		return -CHANNEL_EDAMAGED;
 	if (error != 0 && error != EOWNERDEAD)
 		return -error;
+	trace_begin(channel->trace, TRACE_LOCK, lock_of(role));
 	holder_name(side_of(channel, role), (uint32_t)channel->pid);
 	if (error == 0)
 		return 0;
 
+	trace_begin(channel->trace, TRACE_REPAIR, lock_of(role));
 	if (role == CHANNEL_CONSUMER)
 		rc = consumers_repair(channel);
 	else if (!ring_valid_producers(&channel->segment.ring, channel->segment.shared))
@@ -101,6 +108,7 @@ static int side_locked(struct channel *channel, enum channel_role role, int erro
 		rc = side_probe(channel, role);
 	channel->broadcast_due = true;
 	pthread_mutex_consistent(mutex);
+	trace_end(channel->trace, TRACE_REPAIR, lock_of(role));
 	if (rc < 0)
 		side_unlock(channel, role);
 	return rc;
@@ -123,18 +131,23 @@ int side_lock(struct channel *channel, enum channel_role role, const struct dead
 		if (error != EBUSY)
 			return side_locked(channel, role, error);
 	}
+	trace_begin(channel->trace, TRACE_WAIT, lock_of(role));
 	for (;;) {
 		int rc = deadline_passed(deadline);
 
 		if (rc < 0) {
+			trace_end(channel->trace, TRACE_WAIT, lock_of(role));
 			channel->report.lock_taken = rc != -EINTR;
 			channel->report.holder =
 				(pid_t)atomic_load(&side_of(channel, role)->holder);
 			return rc;
 		}
 		error = mutex_lock_for(mutex, deadline_slice_ns(deadline, NS_PER_SEC));
-		if (error != ETIMEDOUT)
+		if (error != ETIMEDOUT) {
+			trace_end(channel->trace, TRACE_WAIT, lock_of(role));
 			return side_locked(channel, role, error);
+		}
+		trace_sleep(channel->trace); /* its holder is stopped: this may take long */
 	}
 }
 
@@ -152,6 +165,7 @@ int side_lock_finish(struct channel *channel, enum channel_role role)
 
 void side_unlock(struct channel *channel, enum channel_role role)
 {
+	trace_end(channel->trace, TRACE_LOCK, lock_of(role));
 	pthread_mutex_unlock(&locks_of(channel, role)->side.mutex);
 	if (channel->broadcast_due) {
 		channel->broadcast_due = false;
@@ -170,6 +184,8 @@ static int slot_bury(struct channel *channel, enum channel_role role, unsigned s
 	int rc;
 
 	channel->broadcast_due = true;
+	trace_event(channel->trace, .kind = TRACE_BURY, .phase = TRACE_AT,
+		    .what = (uint8_t)lock_of(role), .slot = (uint8_t)slot);
 	if (role == CHANNEL_PRODUCER) {
 		rc = producer_bury(channel, slot);
 		if (rc < 0)
@@ -189,6 +205,8 @@ static int slot_bury(struct channel *channel, enum channel_role role, unsigned s
 		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
 	}
 	atomic_fetch_and(&side->attached, ~bit);
+	if (role == CHANNEL_CONSUMER)
+		groups_settle(consumers_of(channel)); /* its group may have been over but for it */
 	return 0;
 }
 
@@ -248,6 +266,7 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->messages, 0);
 		atomic_store(&place->bytes, 0);
 		semaphore_drain(&place->wakeup);
+		atomic_store(&place->waker, 0);
 		channel->slot = slot;
 		channel->slot_bit = bit;
 		if (channel->options.observe)
@@ -291,7 +310,7 @@ void side_leave(struct channel *channel)
 	atomic_store(&side->slots[channel->slot].tid, 0);
 	atomic_fetch_and(&side->attached, ~bit);
 	if (channel->role == CHANNEL_CONSUMER && !channel->options.observe)
-		groups_tidy(consumers_of(channel));
+		groups_settle(consumers_of(channel));
 	pthread_mutex_unlock(&locks_of(channel, channel->role)->alive[channel->slot].mutex);
 	channel->attached = false;
 }

@@ -30,20 +30,24 @@ static const struct cli_option options[] = {
 	  "message, the consumers of one share them" },
 	{ KEY_FROM, "from", "oldest|newest",
 	  "where a new group begins: with the oldest message\n"
-	  "that is still there, or the next one [oldest]" },
+	  "that is still there, or the next one [oldest]",
+	  .standard = "oldest" },
 	{ KEY_DURABLE, "durable", NULL,
 	  "the group stays, and misses nothing, when its last\n"
 	  "consumer has left" },
 	{ KEY_REMOVE_GROUP, "remove-group", "GROUP",
 	  "end a group that has no consumers, with what it\n"
-	  "has not taken, and exit" },
+	  "has not taken, and exit",
+	  .once = true },
 	{ KEY_PEEK, "peek", NULL,
 	  "print what is there, what --group has not taken, and\n"
-	  "leave all as it is; never waits, never creates" },
+	  "leave all as it is; never waits, never creates",
+	  .once = true },
 	{ KEY_TAP, "tap", NULL,
 	  "print a copy of what is sent from now on, or with\n"
 	  "--from oldest of what is there, too, and take\n"
-	  "nothing; says what it missed as it was too slow" },
+	  "nothing; says what it missed as it was too slow",
+	  .once = true },
 	WORK_OPTIONS,
 	CLI_GENERAL_OPTIONS,
 	{ 0 }
@@ -56,6 +60,16 @@ static const struct cli_section sections[] = { CLI_COMMON_SECTIONS,
 					       { CLI_KEY_LOOK, "Looking inside" },
 					       { 'b', "With COMMAND" },
 					       { 0 } };
+
+/* What a file says for the usual case must not be in the way of another one. */
+static const struct cli_precedence precedences[] = {
+	{ "exit-empty", "follow idle" },
+	{ "follow", "exit-empty nonblock" },
+	{ "nonblock", "follow idle" },
+	{ "tap", "group durable exit-empty new batch" },
+	{ "peek", "durable from exit-empty follow idle new size mode nonblock timeout spin batch" },
+	{ NULL, NULL }
+};
 
 static const struct cli_tool tool = {
 	.name = "shm-consume",
@@ -78,7 +92,8 @@ static const struct cli_tool tool = {
 		"  124  timed out (-w)\n"
 		"  126, 127  COMMAND cannot be run, is not found\n"
 		"  129, 130, 141, 143  ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM\n",
-	.operands_last = true
+	.operands_last = true,
+	.precedences = precedences,
 };
 
 static struct cli_settings settings;
@@ -339,6 +354,7 @@ static void peek_check(void)
 					 { settings.channel.nonblock, "--nonblock" },
 					 { settings.channel.timeout_ns != 0, "--timeout" },
 					 { settings.channel.spin_ns != 0, "--spin" },
+					 { settings.trace != NULL, "--trace" },
 					 { work.delimited, "--batch" },
 					 { false, NULL } };
 
@@ -382,6 +398,7 @@ __attribute__((noreturn)) static void run_commands(void)
 	work.exit_empty = consumer.exit_empty;
 	work.follow = consumer.follow;
 	cli_signals_catch(&settings, NULL);
+	cli_trace_open(&settings);
 	cli_story(&settings, "consumer: waiting for shared memory...");
 	status = crew_run(&work);
 	cli_story(&settings, "consumer: finishing process.");
@@ -445,6 +462,8 @@ int main(int argc, char **argv)
 		cli_usage_error(&settings, "--exit-empty stops, --follow does not");
 	if (settings.channel.nonblock && consumer.follow)
 		cli_usage_error(&settings, "--nonblock never waits, --follow does");
+	if (!consumer.follow && !cli_given(&settings, "idle"))
+		consumer.idle_ns = 0; /* a file's is for when it follows */
 	if (consumer.idle_ns != 0 && !consumer.follow)
 		cli_usage_error(&settings, "--idle goes with --follow");
 	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;
@@ -462,6 +481,7 @@ int main(int argc, char **argv)
 	}
 	print_begin(&consumer.print, &settings, consumer.channel);
 	cli_signals_catch(&settings, consumer.channel);
+	cli_trace_open(&settings);
 	if (consumer.remove_group != NULL)
 		cli_end(cli_run(&settings, group_remove), false);
 	if (!consumer.peek)

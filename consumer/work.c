@@ -16,6 +16,13 @@ void work_begin(struct work *work, const struct cli_settings *settings)
 			       .retry_delay_ns = NS_PER_SEC };
 }
 
+/* Without a command this has no use. In a file it may stand for when there is one. */
+static void needs_command(struct work *work, const char *option)
+{
+	if (work->settings->file == NULL)
+		work->given = option;
+}
+
 static void parse_batch(struct work *work, const char *argument)
 {
 	const char *comma = strchr(argument, ',');
@@ -24,7 +31,7 @@ static void parse_batch(struct work *work, const char *argument)
 	if (comma != NULL) {
 		snprintf(number, sizeof(number), "%.*s", (int)(comma - argument), argument);
 		work->gather_ns = cli_seconds(work->settings, "batch time", comma + 1);
-		work->given = "--batch N,SEC";
+		needs_command(work, "--batch N,SEC");
 	}
 	work->batch = (uint32_t)cli_number(work->settings, "batch",
 					   comma != NULL ? number : argument, 1, BATCH_MAX);
@@ -55,23 +62,23 @@ bool work_option(struct work *work, int key, const char *argument)
 		return true;
 	case 'j':
 		work->jobs = (uint32_t)cli_number(settings, "jobs", argument, 0, JOBS_MAX);
-		work->given = "--jobs";
+		needs_command(work, "--jobs");
 		return true;
 	case WORK_KEY_RETRIES:
 		work->retries = (uint32_t)cli_number(settings, "retries", argument, 0, RETRIES_MAX);
-		work->given = "--retries";
+		needs_command(work, "--retries");
 		return true;
 	case WORK_KEY_RETRY_DELAY:
 		work->retry_delay_ns = cli_seconds(settings, "retry delay", argument);
-		work->given = "--retry-delay";
+		needs_command(work, "--retry-delay");
 		return true;
 	case WORK_KEY_MAX_TIME:
 		work->max_time_ns = cli_seconds(settings, "max time", argument);
-		work->given = "--max-time";
+		needs_command(work, "--max-time");
 		return true;
 	case WORK_KEY_ON_FAILURE:
 		parse_on_failure(work, argument);
-		work->given = "--on-failure";
+		needs_command(work, "--on-failure");
 		return true;
 	case WORK_KEY_DEAD_LETTER:
 		if (!channel_name_valid(argument))
@@ -80,7 +87,7 @@ bool work_option(struct work *work, int key, const char *argument)
 					"letters, digits, '.', '_' or '-'",
 					argument, CHANNEL_NAME_MAX);
 		work->dead_letter = argument;
-		work->given = "--dead-letter";
+		needs_command(work, "--dead-letter");
 		return true;
 	default:
 		return false;
@@ -93,10 +100,17 @@ static void check_command(struct work *work)
 
 	for (char *const *word = work->command; *word != NULL; word++)
 		work->placeholder |= strstr(*word, "{}") != NULL;
+	if (work->placeholder && work->delimited && !cli_given(settings, "batch")) {
+		work->batch = 1; /* a file's is for commands that read */
+		work->gather_ns = 0;
+		work->delimited = false;
+	}
 	if (work->placeholder && work->delimited)
 		cli_usage_error(settings, "\"{}\" stands for one message: not with --batch");
 	if (work->on_failure == FAILURE_DEAD && work->dead_letter == NULL)
 		cli_usage_error(settings, "--on-failure dead needs a --dead-letter channel");
+	if (work->on_failure != FAILURE_DEAD && !cli_given(settings, "dead-letter"))
+		work->dead_letter = NULL;
 	if (work->dead_letter != NULL && work->on_failure != FAILURE_DEAD)
 		cli_usage_error(settings, "--dead-letter goes with --on-failure dead");
 	if (work->dead_letter != NULL && strcmp(work->dead_letter, settings->channel.name) == 0)

@@ -54,16 +54,18 @@ enum work_key {
 	  "the delimiter; wait SEC for N to come together.\n"               \
 	  "Without COMMAND: take N at a time beside others" },              \
 	{ 'j', "jobs", "N",                                                 \
-	  "run N commands at once; 0: one per processor [1]" },             \
+	  "run N commands at once; 0: one per processor [1]",               \
+	  .standard = "1" },                                                \
 	{ WORK_KEY_RETRIES, "retries", "N",                                 \
-	  "try a message that failed N times more [3]" },                   \
+	  "try a message that failed N times more [3]", .standard = "3" },  \
 	{ WORK_KEY_RETRY_DELAY, "retry-delay", "SEC",                       \
-	  "wait before that; doubles each time [1]" },                      \
+	  "wait before that; doubles each time [1]", .standard = "1" },     \
 	{ WORK_KEY_MAX_TIME, "max-time", "SEC",                             \
 	  "end a command that takes longer: it has failed" },               \
 	{ WORK_KEY_ON_FAILURE, "on-failure", "stop|skip|dead",              \
 	  "when the last try failed: stop (give the message\n"              \
-	  "back), skip (drop it), dead (move it) [stop]" },                 \
+	  "back), skip (drop it), dead (move it) [stop]",                   \
+	  .standard = "stop" },                                             \
 	{ WORK_KEY_DEAD_LETTER, "dead-letter", "CHANNEL",                   \
 	  "move failed messages to this channel" }
 /* clang-format on */

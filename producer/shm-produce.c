@@ -9,15 +9,28 @@
 
 #include "cli.h"
 #include "hold.h"
+#include "message.h"
 
-enum { KEY_END = CLI_KEY_TOOL, KEY_WHEN_FULL, KEY_HOLD, KEY_WAIT_CONSUMERS, KEY_GROUPS };
+enum {
+	KEY_END = CLI_KEY_TOOL,
+	KEY_WHEN_FULL,
+	KEY_HOLD,
+	KEY_WAIT_CONSUMERS,
+	KEY_GROUPS,
+	KEY_MESSAGE
+};
 enum { CONSUMERS_MAX = 64 };
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
 	{ 'i', "input", "FILE",
 	  "the whole FILE is one message (repeatable, sent\n"
-	  "before any MESSAGE; - is standard input)" },
+	  "before any MESSAGE; - is standard input)",
+	  .once = true },
+	{ KEY_MESSAGE, "message", "NAME",
+	  "send what a configuration file has as [message NAME]\n"
+	  "(repeatable, after any FILE, before any MESSAGE)",
+	  .once = true },
 	{ 'k', "key", "TEXT",
 	  "label every message with TEXT, 1 to 255 bytes; ''\n"
 	  "is no key" },
@@ -25,17 +38,20 @@ static const struct cli_option options[] = {
 	  "when the ring is full: block (wait for room), fail\n"
 	  "(exit 3), drop-new (drop the message, go on, and\n"
 	  "say how many in the end), drop-old (drop the oldest\n"
-	  "that nobody has in hand instead) [block]" },
+	  "that nobody has in hand instead) [block]",
+	  .standard = "block" },
 	{ 'a', "wait-ack", NULL,
 	  "return only when every message sent has been\n"
 	  "acknowledged" },
 	{ KEY_WAIT_CONSUMERS, "wait-consumers", "N", "send nothing before N consumers are there" },
 	{ KEY_HOLD, "hold", NULL,
 	  "send nothing: be a producer while COMMAND runs and\n"
-	  "starts others; exit with its status" },
+	  "starts others; exit with its status",
+	  .once = true },
 	{ KEY_END, "end", NULL,
 	  "after the last message end the stream, also for\n"
-	  "consumers that follow" },
+	  "consumers that follow",
+	  .once = true },
 	{ KEY_GROUPS, "groups", "GROUP,...",
 	  "durable groups of consumers that shall miss\n"
 	  "nothing, even if they come later" },
@@ -47,6 +63,12 @@ static const struct cli_section sections[] = { CLI_COMMON_SECTIONS,
 					       { 'i', "Messages" },
 					       { KEY_WAIT_CONSUMERS, "The stream and its groups" },
 					       { 0 } };
+
+/* What a file says for the usual case must not be in the way of another one. */
+static const struct cli_precedence precedences[] = { { "nonblock", "wait-ack" },
+						     { "wait-ack", "nonblock" },
+						     { "hold", "key wait-ack when-full" },
+						     { NULL, NULL } };
 
 static const struct cli_tool tool = {
 	.name = "shm-produce",
@@ -63,7 +85,8 @@ static const struct cli_tool tool = {
 		"  3    -n and it would have to wait; --when-full fail and the ring is full\n"
 		"  124  timed out (-w)\n"
 		"  126, 127  the COMMAND of --hold cannot be run, is not found; else its status\n"
-		"  129, 130, 143  ended by SIGHUP, SIGINT, SIGTERM\n"
+		"  129, 130, 143  ended by SIGHUP, SIGINT, SIGTERM\n",
+	.precedences = precedences
 };
 
 static struct cli_settings settings;
@@ -74,13 +97,15 @@ struct producer {
 	int message_count;
 	const char **files;
 	int file_count;
-	const char **groups; /* ended by NULL; NULL: none */
-	unsigned waits;	     /* seconds of the wait that we are in */
-	uint64_t dropped;    /* messages, as told with -v */
-	const char *key;     /* "": none */
-	char **command;	     /* --hold; NULL: none */
-	unsigned consumers;  /* how many to wait for */
-	bool blocks;	     /* --when-full says so */
+	struct message_list configured; /* --message */
+	const char **groups;		/* ended by NULL; NULL: none */
+	char *group_names;		/* what they point into */
+	unsigned waits;			/* seconds of the wait that we are in */
+	uint64_t dropped;		/* messages, as told with -v */
+	const char *key;		/* "": none */
+	char **command;			/* --hold; NULL: none */
+	unsigned consumers;		/* how many to wait for */
+	bool blocks;			/* --when-full says so */
 	bool wait_acknowledged;
 	bool end;
 	bool input_read; /* something of an input was taken and cannot be read again */
@@ -171,24 +196,49 @@ static enum cli_exit send_file(const char *path)
 	return status;
 }
 
+static enum cli_exit send_text(const char *text)
+{
+	int rc = channel_send(producer.channel, text, strlen(text), 0);
+
+	if (rc < 0)
+		return send_failed(rc);
+	if (rc == CHANNEL_DROPPED)
+		tell_dropped();
+	else
+		tell_sent();
+	return CLI_DONE;
+}
+
+/* One of --message, with its own key if it has one. */
+static enum cli_exit send_configured(const struct message *message)
+{
+	const char *key = message->key != NULL ? message->key : producer.key;
+	enum cli_exit status;
+
+	channel_key_set(producer.channel, key, strlen(key));
+	status = message->text != NULL ? send_text(message->text) : send_file(message->file);
+	channel_key_set(producer.channel, producer.key, strlen(producer.key));
+	return status;
+}
+
+/* Is standard input what is to be sent? */
+static bool reads_standard_input(void)
+{
+	return producer.file_count == 0 && producer.configured.count == 0 &&
+	       producer.message_count == 0 && producer.command == NULL;
+}
+
 static enum cli_exit send_messages(void)
 {
 	enum cli_exit status = CLI_DONE;
-	int rc;
 
 	for (int i = 0; status == CLI_DONE && i < producer.file_count; i++)
 		status = send_file(producer.files[i]);
-	for (int i = 0; status == CLI_DONE && i < producer.message_count; i++) {
-		rc = channel_send(producer.channel, producer.messages[i],
-				  strlen(producer.messages[i]), 0);
-		if (rc < 0)
-			return send_failed(rc);
-		if (rc == CHANNEL_DROPPED)
-			tell_dropped();
-		else
-			tell_sent();
-	}
-	if (status == CLI_DONE && producer.file_count == 0 && producer.message_count == 0)
+	for (int i = 0; status == CLI_DONE && i < producer.configured.count; i++)
+		status = send_configured(&producer.configured.messages[i]);
+	for (int i = 0; status == CLI_DONE && i < producer.message_count; i++)
+		status = send_text(producer.messages[i]);
+	if (status == CLI_DONE && reads_standard_input())
 		status = send_input(STDIN_FILENO, "standard input", &settings.delimiter);
 	return status;
 }
@@ -290,12 +340,19 @@ static void input_add(const char *path)
 	producer.files[producer.file_count++] = path;
 }
 
-/* Takes the list apart, in place. */
-static void groups_add(char *list)
+/* Takes the list apart. It replaces the one before. */
+static void groups_take(const char *list)
 {
 	size_t count = 0;
 
-	for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
+	free(producer.group_names);
+	producer.group_names = strdup(list);
+	if (producer.group_names == NULL) {
+		cli_error(&settings, "out of memory");
+		exit(CLI_FAILED);
+	}
+	for (char *name = strtok(producer.group_names, ","); name != NULL;
+	     name = strtok(NULL, ",")) {
 		const char **groups = realloc(producer.groups, (count + 2) * sizeof(*groups));
 
 		if (groups == NULL) {
@@ -341,27 +398,35 @@ static enum channel_when_full parse_when_full(const char *text)
 			text);
 }
 
+static void file_check(const char *path)
+{
+	if (access(path, R_OK) == 0)
+		return;
+	cli_error(&settings, "cannot open \"%s\": %s", path, strerror(errno));
+	exit(CLI_FAILED);
+}
+
 /* What can be known before anything is created or sent. */
 static void inputs_check(void)
 {
-	int standard =
-		producer.file_count == 0 && producer.message_count == 0 && producer.command == NULL;
+	int standard = reads_standard_input();
 
 	for (int i = 0; i < producer.file_count; i++) {
 		if (strcmp(producer.files[i], "-") == 0) {
-			if (producer.message_count > 0)
+			if (producer.message_count > 0 || producer.configured.count > 0)
 				cli_usage_error(
 					&settings,
 					"with a MESSAGE standard input is not read: \"-i -\"");
 			if (standard++ > 0)
 				cli_usage_error(&settings,
 						"standard input can be one message only: \"-i -\"");
-		} else if (access(producer.files[i], R_OK) != 0) {
-			cli_error(&settings, "cannot open \"%s\": %s", producer.files[i],
-				  strerror(errno));
-			exit(CLI_FAILED);
+		} else {
+			file_check(producer.files[i]);
 		}
 	}
+	for (int i = 0; i < producer.configured.count; i++)
+		if (producer.configured.messages[i].file != NULL)
+			file_check(producer.configured.messages[i].file);
 	if (standard > 0 && fcntl(STDIN_FILENO, F_GETFD) < 0) {
 		cli_error(&settings, "cannot read standard input: %s", strerror(errno));
 		exit(CLI_FAILED);
@@ -385,10 +450,12 @@ static void command_take(int argc, char **argv, char *const *given)
 {
 	if (words_behind(argc, given, argv[optind - 1]) != argc - optind || argc == optind)
 		cli_usage_error(&settings, "--hold runs a command: --hold -- COMMAND [ARG]...");
-	if (producer.file_count > 0 || producer.wait_acknowledged || *producer.key != '\0' ||
-	    producer.blocks || settings.channel.when_full != CHANNEL_FULL_BLOCK)
-		cli_usage_error(&settings, "--hold sends nothing itself: --input, --key, "
-					   "--wait-ack and --when-full do not go with it");
+	if (producer.file_count > 0 || producer.configured.count > 0 ||
+	    producer.wait_acknowledged || *producer.key != '\0' || producer.blocks ||
+	    settings.channel.when_full != CHANNEL_FULL_BLOCK)
+		cli_usage_error(&settings, "--hold sends nothing itself: --input, --message, "
+					   "--key, --wait-ack and --when-full do not go with "
+					   "it");
 	producer.command = argv + optind;
 	producer.message_count = 0;
 }
@@ -430,12 +497,16 @@ int main(int argc, char **argv)
 		case 'a':
 			producer.wait_acknowledged = true;
 			break;
+		case KEY_MESSAGE:
+			message_name(&settings, &producer.configured, argument);
+			break;
 		case KEY_GROUPS:
-			groups_add(optarg);
+			groups_take(argument);
 			break;
 		case KEY_WHEN_FULL:
 			settings.channel.when_full = parse_when_full(argument);
-			producer.blocks = settings.channel.when_full == CHANNEL_FULL_BLOCK;
+			producer.blocks = settings.channel.when_full == CHANNEL_FULL_BLOCK &&
+					  settings.file == NULL;
 			break;
 		case KEY_HOLD:
 			hold = true;
@@ -454,11 +525,14 @@ int main(int argc, char **argv)
 	producer.message_count = argc - optind;
 	if (producer.wait_acknowledged && settings.channel.nonblock)
 		cli_usage_error(&settings, "--wait-ack waits, --nonblock never does");
+	if (producer.blocks && !cli_given(&settings, "nonblock"))
+		settings.channel.nonblock = false; /* a file's is for the usual case */
 	if (producer.blocks && settings.channel.nonblock)
 		cli_usage_error(&settings, "--when-full block waits, --nonblock never does");
 	if (hold)
 		command_take(argc, argv, given);
 	free(given);
+	message_resolve(&settings, &producer.configured);
 	inputs_check();
 
 	producer.channel = channel_new();
@@ -469,10 +543,13 @@ int main(int argc, char **argv)
 	settings.channel.waiting = tell_waiting;
 	hold_prepare();
 	cli_signals_catch(&settings, producer.channel);
+	cli_trace_open(&settings);
 	cli_story(&settings, "producer: preparing data...");
 	status = cli_run(&settings, produce);
 	cli_story(&settings, "producer: finishing process.");
 	free(producer.files);
 	free(producer.groups);
+	free(producer.group_names);
+	message_free(&producer.configured);
 	cli_end(status, false);
 }

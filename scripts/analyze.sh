@@ -13,8 +13,9 @@ cd "$(dirname "$0")/.."
 
 build=${BUILD:-build}
 # What is found here is not to depend on the environment.
-unset BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS SAN TOOLS V MAKEFLAGS SHM_CHANNEL TSAN_OPTIONS \
-	VALGRIND_OPTS
+unset BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS SAN TOOLS V MAKEFLAGS SHM_CHANNEL SHM_CONFIG \
+	TSAN_OPTIONS VALGRIND_OPTS
+export XDG_CONFIG_HOME=/nonexistent
 jobs=$(nproc)
 messages=300000
 scratch=$(mktemp -d)
@@ -193,7 +194,12 @@ step_memcheck() {
 
 # ---- tidy and cppcheck ----
 
-flags=(-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -pthread)
+# All of the code: as if built with each library that is here.
+features=()
+for feature in ini.h:WITH_INIH jansson.h:WITH_JANSSON; do
+	if [ -e "/usr/include/${feature%:*}" ]; then features+=("-D${feature#*:}"); fi
+done
+flags=(-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -pthread "${features[@]}")
 
 # tidy CHECKS FILE...: with these checks less.
 tidy() {
@@ -224,7 +230,7 @@ step_tidy() {
 step_cppcheck() {
 	local common=(-q -j"$jobs" --std=c11 --language=c --error-exitcode=1
 		--suppressions-list=.cppcheck-suppressions -Icommon -D_GNU_SOURCE -D__linux__
-		-D__GLIBC__=2 --suppress=missingInclude --inline-suppr)
+		-D__GLIBC__=2 "${features[@]}" --suppress=missingInclude --inline-suppr)
 	local status=0
 	need cppcheck || return 1
 	cppcheck "${common[@]}" --enable=warning,style,performance,portability \

@@ -12,7 +12,10 @@ set -eu
 
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
-export BUILD
+# What whoever runs this has configured for the tools is not to matter.
+XDG_CONFIG_HOME=/nonexistent
+export BUILD XDG_CONFIG_HOME
+unset SHM_CONFIG
 
 step() {
 	printf '\n== %s\n' "$*"

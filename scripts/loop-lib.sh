@@ -9,6 +9,9 @@ stuck_ms=15000
 # shellcheck disable=SC2034 # for what is left when the harm is over
 margin_ms=30000
 tools=${BUILD:-build}
+# What whoever runs this has configured for the tools is not to matter.
+export XDG_CONFIG_HOME=/nonexistent
+unset SHM_CONFIG
 scratch=$(mktemp -d)
 declare -A pid_of # name -> pid of those that were started and not reaped
 

@@ -29,6 +29,10 @@ message='Hello from the producer'
 channel=demo.pair.$$
 object=/dev/shm/shm-channel.$(id -u).$channel
 timeout=20
+# What whoever runs this has configured for the tools is not to matter.
+XDG_CONFIG_HOME=/nonexistent
+export XDG_CONFIG_HOME
+unset SHM_CONFIG
 consumer=
 scratch=$(mktemp -d)
 

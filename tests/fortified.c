@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): they are the C library's. */
 int __vsnprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, va_list list);
 int __snprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, ...);
+char *__strncpy_chk(char *to, const char *from, size_t size, size_t room);
 
 int __vsnprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, va_list list)
 {
@@ -25,3 +28,9 @@ int __snprintf_chk(char *to, size_t size, int flag, size_t room, const char *for
 	va_end(list);
 	return length;
 }
+
+char *__strncpy_chk(char *to, const char *from, size_t size, size_t room)
+{
+	return strncpy(to, from, size < room ? size : room);
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

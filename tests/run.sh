@@ -13,6 +13,11 @@ export TOOLS TEST_RUN
 if [ "$TESTS" = "$TOOLS/tests" ]; then FOREIGN_TOOLS=; else FOREIGN_TOOLS=yes; fi
 export FOREIGN_TOOLS
 
+# What whoever runs this has configured for the tools is not to matter.
+XDG_CONFIG_HOME=/nonexistent
+export XDG_CONFIG_HOME
+unset SHM_CONFIG
+
 objects() {
 	find /dev/shm -name "shm-channel.$(id -u).test-$TEST_RUN-*" 2>/dev/null | sort
 }

@@ -403,8 +403,8 @@ static void expect_help(const char *name, const char *const *words)
 
 #define COMMON_WORDS                                                                               \
 	"-C, --channel", "-s, --size", "-m, --mode", "--owner", "--new", "-w, --timeout",          \
-		"-n, --nonblock", "-D, --delimiter", "-0, --null", "-q, --quiet", "-v, --verbose", \
-		"-h, --help", "-V, --version"
+		"-n, --nonblock", "-D, --delimiter", "-0, --null", "--trace", "-q, --quiet",       \
+		"-v, --verbose", "-h, --help", "-V, --version"
 
 Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 30)
 {

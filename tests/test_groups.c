@@ -182,6 +182,56 @@ Test(groups, one_ends_with_its_last_consumer_and_holds_nothing_up, .timeout = 60
 	cr_assert(!object_exists(name));
 }
 
+/*
+ * A durable group that has all, and nobody in it: no consumer will come and move head when the one
+ * that held it is over. `d` is the first group of the channel, `goes` the second.
+ */
+static struct agent producer_held_up(const char *name, struct agent *goes)
+{
+	struct agent producer = producer_of(name, "size=4096");
+	struct agent durable = consumer_in(name, "d", "durable");
+
+	*goes = consumer_in(name, "goes", "");
+	agent_expect(&producer, "ok", "sendn 3000");
+	agent_ask(&durable, "receive");
+	agent_leave(&durable);
+	agent_tell(&producer, "sendn 2000");
+	WAIT_FOR((object_look(name).room_wanted & 1) != 0);
+	return producer;
+}
+
+static void producer_goes_on(const char *name, struct agent *producer)
+{
+	WAIT_FOR(agent_answered(producer));
+	cr_expect_str_eq(agent_hear(producer), "ok");
+	cr_expect_eq(object_look(name).groups, 1);
+	agent_kill(producer);
+	object_remove(name);
+}
+
+Test(groups, one_that_ends_leaves_its_room_though_nobody_else_is_there, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct agent goes, producer = producer_held_up(channel_name(name), &goes);
+
+	cr_expect_eq(object_look(name).groups, 2);
+	agent_quit(&goes);
+	producer_goes_on(name, &producer);
+}
+
+/* Between saying that the group is left and leaving. */
+Test(groups, one_whose_last_consumer_is_killed_while_leaving_ends, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct agent goes, producer = producer_held_up(channel_name(name), &goes);
+	uint32_t left = GROUP_LEFT;
+
+	agent_expect(&goes, "ok", "lock consumer");
+	object_write(name, OFFSET(consumers.groups[1].state), &left, sizeof(left));
+	agent_kill(&goes);
+	producer_goes_on(name, &producer);
+}
+
 /* No group is left then, so nothing is thrown away: the first that comes gets it. */
 Test(groups, what_the_last_one_leaves_is_for_whoever_comes_next, .timeout = 60)
 {

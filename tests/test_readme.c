@@ -93,11 +93,45 @@ Test(readme, dead_letter, .timeout = 60)
 	folder_remove();
 }
 
+Test(readme, configuration, .timeout = 60)
+{
+	static const char *const files[] = { NULL };
+	struct tool shell;
+	int status = tool_run(&shell, "shm-consume", "--show-config");
+
+	if (status != 0)
+		expect_errors_contain(&shell, "--show-config is not in this build");
+	tool_free(&shell);
+	if (status != 0)
+		test_skip("this build has no libinih");
+	shell = example_run("configuration", files);
+	example_end(&shell, "configuration", true);
+	folder_remove();
+}
+
 Test(readme, broadcast, .timeout = 60)
 {
 	static const char *const files[] = { NULL };
 	struct tool shell = example_run("broadcast", files);
 
 	example_end(&shell, "broadcast", true);
+	folder_remove();
+}
+
+Test(readme, peek, .timeout = 60)
+{
+	static const char *const files[] = { NULL };
+	struct tool shell = example_run("peek", files);
+
+	example_end(&shell, "peek", true);
+	folder_remove();
+}
+
+Test(readme, tap, .timeout = 60)
+{
+	static const char *const files[] = { NULL };
+	struct tool shell = example_run("tap", files);
+
+	example_end(&shell, "tap", true);
 	folder_remove();
 }

@@ -26,7 +26,8 @@ while getopts r:m:p: option; do
 done
 
 build=${BUILD:-build}
-unset SHM_CHANNEL
+unset SHM_CHANNEL SHM_CONFIG
+export XDG_CONFIG_HOME=/nonexistent
 channel=bench.$$
 scratch=$(mktemp -d)
 fifo=$scratch/fifo

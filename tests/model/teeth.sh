@@ -41,4 +41,33 @@ fails batch.pml "wish==0" "no catching up before the sleep" -DSLOW -DNO_CATCH_UP
 fails batch.pml "waiting_ack" "who has caught up wakes nobody" -DSLOW -DNO_WAKE
 fails batch.pml "acked" "a claim cut off before next" -DKILLS=1 -DLEAVERS=1 -DRECORDS=2 -DCONSUMERS=2 -DPRODUCERS=0 -DCLAIM_FIRST
 fails batch.pml "acked" "done not looked at by who buries" -DKILLS=1 -DRECORDS=2 -DCONSUMERS=2 -DPRODUCERS=0 -DNO_DONE
+fails groups.pml "(state[0]/8)!=(state[1]/8)" "a removed group's name, then its durability" -DDECLARE -DREMOVE -DCONSUMERS=1 -DRENAME_FIRST
+fails groups.pml "head==tail" "whom a slot belonged to is not forgotten" -DKILLS=0 -DCONSUMERS=3 -DRECORDS=1 -DCAPACITY=1 -DNO_FORGET
+fails groups.pml "(state[0]!=0)||(state[1]!=0)" "the last group ends, too" -DNO_KEEPER
+fails groups.pml "promise[0]" "head does not wait for the slowest group" -DKILLS=0 -DOWN_HEAD
+fails groups.pml "promise[0]" "a new group does not begin at head" -DKILLS=0 -DBEGIN_AT_ZERO
+fails groups.pml "due[mine]" "next of another group not repaired" -DNO_REPAIR
+fails groups.pml "promise[1]" "a durable group ends" -DKILLS=0 -DRECORDS=1 -DCAPACITY=1 -DDECLARE -DALWAYS_ENDS
+fails groups.pml "head==tail" "a group that is over does not end" -DKILLS=0 -DNO_TIDY
+fails groups.pml "head==tail" "... if its last consumer died while leaving" -DRECORDS=1 -DCAPACITY=1 -DDECLARE -DNO_TIDY_ON_BURIAL
+fails groups.pml "next[0]==head" "who leaves does not move head" -DKILLS=0 -DDECLARE -DNO_HEAD_ON_LEAVING
+fails drop_old.pml "head>=wanted" "dropped although somebody has a claim" -DNO_HOLDS
+fails drop_old.pml "head>=wanted" "dropped without the consumers' mutex" -DNO_MUTEX
+fails drop_old.pml "head<=j" "head moves before next" -DKILLS=1 -DHEAD_FIRST
+fails drop_old.pml "counted[g]==vanished[g]" "expected is not lowered to what was given back" -DNO_LOWER
+fails drop_old.pml "counted[g]==vanished[g]" "nobody looks for a gap at the end" -DNO_END
+fails drop_old.pml "dropped[g]<=gone" "a gap counted before expected is stored" -DKILLS=1 -DCOUNT_FIRST
+fails drop_old.pml "acked[g]&vanished[g]" "tail not read again behind the mark" -DNEWEST -DMARK_ONCE
+fails tap.pml "payload==(position+1)" "no frontier: only tail is compared" -DNO_FRONTIER
+fails tap.pml "payload==(position+1)" "no fence between frontier and the bytes" -DNO_FENCE
+fails tap.pml "payload==(position+1)" "tail is stored without release" -DNO_RELEASE
+fails tap.pml "payload==(position+1)" "frontier read before the bytes" -DLOOK_FIRST
+fails tap.pml "payload==(position+1)" "no look behind the payload" -DLOOK_ONCE
+fails tap.pml "delivered+missed" "what is skipped is not counted" -DNO_MISS
+fails attempts.pml "attempts[claim]<=" "the rest inherits the attempts" -DKILLS=0 -DNO_LIMIT
+fails attempts.pml "attempts[claim]<=" "attempts limited after begin has moved" -DLIMIT_LATE
+fails attempts.pml "attempts[claim]>=2" "the rest of an orphan begins with 1" -DKILLS=0 -DTOGETHER -DLIMIT_ONE
+fails attempts.pml "attempts[claim]>=2" "an orphan has no attempts" -DKILLS=0 -DRESET
+fails attempts.pml "attempts[claim]>=2" "an orphan is cut off behind what was delivered" -DKILLS=0 -DTOGETHER -DCUT_AGAIN
+fails attempts.pml "attempts[claim]>=2" "several in one hand are not marked" -DRETRIES=0 -DTOGETHER -DNO_TOGETHER
 exit $failed

@@ -1,0 +1,424 @@
+#include "cli_config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "nearest.h"
+#include "other_tool.h"
+
+enum { PLACES_MAX = 4 };
+
+/* A file that was looked for. */
+struct place {
+	const char *path;
+	const char *by;	   /* who has named it; "": it is a usual one */
+	const char *state; /* why it was passed over; "": it was not */
+};
+
+/* An option that a file says. */
+struct pair {
+	const struct cli_option *option;
+	const struct config_entry *entry;
+};
+
+struct cli_config {
+	struct config read;
+	struct place places[PLACES_MAX];
+	size_t place_count;
+	struct pair *pairs;
+	size_t pair_count, next;
+	struct cli_value values[CLI_OPTIONS_MAX]; /* of the rows of the tool's table */
+	const char *file;			  /* -F */
+	const char *channel;			  /* -C */
+};
+
+/* What a section for a channel may hold: what belongs to the channel, not to a tool's work. */
+static const char *const channel_keys[] = { "size", "mode", "owner", "groups", "when-full", NULL };
+static const char *const message_keys[] = { "text", "file", "key", NULL };
+static const char *const kinds[] = { "channel", "message", NULL };
+
+void cli_config_error(const struct cli_settings *settings, const char *file, unsigned line,
+		      const char *format, ...)
+{
+	char message[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	cli_error(settings, "%.400s:%u: %s (see shm-channel(5))", file, line, message);
+	exit(CLI_USAGE);
+}
+
+static void out_of_memory(const struct cli_settings *settings)
+{
+	cli_error(settings, "out of memory");
+	exit(CLI_FAILED);
+}
+
+void cli_config_begin(struct cli_settings *settings)
+{
+	settings->config = calloc(1, sizeof(*settings->config));
+	if (settings->config == NULL)
+		out_of_memory(settings);
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strcmp(word, *words) == 0)
+			return true;
+	return false;
+}
+
+/* ---- what a line means ---- */
+
+/* "unknown WHAT ...", with the nearest of those that there are. */
+__attribute__((noreturn)) static void unknown(const struct cli_settings *settings, const char *what,
+					      const struct config_entry *entry, unsigned line,
+					      const struct nearest *nearest)
+{
+	if (nearest->best != NULL)
+		cli_config_error(settings, entry->file, line,
+				 "unknown %s \"%.64s\"; did you mean \"%s\"?", what, nearest->word,
+				 nearest->best);
+	cli_config_error(settings, entry->file, line, "unknown %s \"%.64s\"", what, nearest->word);
+}
+
+static void try_all(struct nearest *nearest, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		nearest_try(nearest, *words);
+}
+
+__attribute__((noreturn)) static void key_unknown(const struct cli_settings *settings,
+						  const struct config_entry *entry)
+{
+	struct nearest nearest;
+
+	if (strcmp(entry->key, "command") == 0)
+		cli_config_error(settings, entry->file, entry->line,
+				 "a command is never taken from a file: give it behind \"--\"");
+	nearest_begin(&nearest, entry->key);
+	for (const struct cli_option *row = settings->tool->options; row->key != 0; row++)
+		if (!row->once)
+			nearest_try(&nearest, row->name);
+	for (const struct other_option *row = other_tool_options; row->name != NULL; row++)
+		if (!row->once)
+			nearest_try(&nearest, row->name);
+	unknown(settings, "key", entry, entry->line, &nearest);
+}
+
+/* A key before any section. NULL: only the other tool has it. */
+static const struct cli_option *top_option(const struct cli_settings *settings,
+					   const struct config_entry *entry)
+{
+	const struct cli_option *option = cli_option_find(settings->tool, entry->key);
+	const struct other_option *other = other_tool_option(entry->key);
+
+	if (option == NULL && other == NULL)
+		key_unknown(settings, entry);
+	if (option != NULL ? option->once : other->once)
+		cli_config_error(settings, entry->file, entry->line,
+				 "--%s is for the command line, not for a file", entry->key);
+	return option;
+}
+
+static void section_key_check(const struct cli_settings *settings, const struct config_entry *entry,
+			      const char *const *keys)
+{
+	struct nearest nearest;
+
+	if (*entry->name == '\0')
+		cli_config_error(settings, entry->file, entry->section_line,
+				 "[%s] needs a name: [%s NAME]", entry->kind, entry->kind);
+	if (is_one_of(entry->key, keys))
+		return;
+	if (cli_option_find(settings->tool, entry->key) != NULL ||
+	    other_tool_option(entry->key) != NULL)
+		cli_config_error(settings, entry->file, entry->line,
+				 "\"%s\" does not belong into [%s NAME] but before all sections",
+				 entry->key, entry->kind);
+	nearest_begin(&nearest, entry->key);
+	try_all(&nearest, keys);
+	unknown(settings, "key", entry, entry->line, &nearest);
+}
+
+/* Refuses what has no meaning. NULL: it means something, but is no option of this tool. */
+static const struct cli_option *entry_check(const struct cli_settings *settings,
+					    const struct config_entry *entry)
+{
+	const struct cli_option *option = NULL;
+	struct nearest nearest;
+
+	if (entry->section_line == 0) {
+		option = top_option(settings, entry);
+	} else if (strcmp(entry->kind, "channel") == 0) {
+		section_key_check(settings, entry, channel_keys);
+		if (!channel_name_valid(entry->name))
+			cli_config_error(settings, entry->file, entry->section_line,
+					 "bad channel name \"%s\": letters, digits, '.', '_' or "
+					 "'-'",
+					 entry->name);
+		option = cli_option_find(settings->tool, entry->key);
+	} else if (strcmp(entry->kind, "message") == 0) {
+		section_key_check(settings, entry, message_keys);
+	} else {
+		nearest_begin(&nearest, entry->kind);
+		try_all(&nearest, kinds);
+		unknown(settings, "section", entry, entry->section_line, &nearest);
+	}
+	if (option != NULL && option->argument == NULL && strcmp(entry->value, "yes") != 0 &&
+	    strcmp(entry->value, "no") != 0)
+		cli_config_error(settings, entry->file, entry->line, "bad %s \"%s\": yes or no",
+				 entry->key, entry->value);
+	return option;
+}
+
+/* ---- which of them count ---- */
+
+static bool in_list(const char *word, const char *list)
+{
+	size_t size = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)) != NULL; at += size)
+		if ((at == list || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0'))
+			return true;
+	return false;
+}
+
+/* Does something on the command line leave no sense in what a file says of this option? */
+static bool left_out(const struct cli_settings *settings, const struct cli_option *option)
+{
+	const struct cli_precedence *row = settings->tool->precedences;
+
+	for (; row != NULL && row->given != NULL; row++)
+		if (cli_given(settings, row->given) && in_list(option->name, row->leaves))
+			return true;
+	return option->key == 'C' && cli_value(settings, option)->argument != NULL;
+}
+
+static void pair_add(struct cli_settings *settings, const struct cli_option *option,
+		     const struct config_entry *entry)
+{
+	struct cli_config *config = settings->config;
+
+	if (config->pairs == NULL)
+		config->pairs = calloc(config->read.count, sizeof(*config->pairs));
+	if (config->pairs == NULL)
+		out_of_memory(settings);
+	config->pairs[config->pair_count++] = (struct pair){ option, entry };
+}
+
+/* The keys before all sections, then those for the channel in use. */
+static void pairs_make(struct cli_settings *settings)
+{
+	struct cli_config *config = settings->config;
+	const char *channel = settings->channel.name; /* $SHM_CHANNEL, or as if nobody says */
+
+	for (size_t i = 0; i < config->read.count; i++) {
+		const struct config_entry *entry = &config->read.entries[i];
+		const struct cli_option *option = entry_check(settings, entry);
+
+		if (option == NULL || *entry->kind != '\0' || left_out(settings, option))
+			continue;
+		pair_add(settings, option, entry);
+		if (option->key == 'C')
+			channel = entry->value;
+	}
+	if (config->channel != NULL)
+		channel = config->channel;
+	for (size_t i = 0; i < config->read.count; i++) {
+		const struct config_entry *entry = &config->read.entries[i];
+		const struct cli_option *option = cli_option_find(settings->tool, entry->key);
+
+		if (option != NULL && strcmp(entry->kind, "channel") == 0 &&
+		    strcmp(entry->name, channel) == 0 && !left_out(settings, option))
+			pair_add(settings, option, entry);
+	}
+}
+
+/* A flag cannot be taken back once it was taken, so only what is said of it last counts. */
+static bool pair_counts(const struct cli_config *config, size_t index)
+{
+	const struct pair *pair = &config->pairs[index];
+
+	if (pair->option->argument != NULL)
+		return true;
+	for (size_t i = index + 1; i < config->pair_count; i++)
+		if (config->pairs[i].option == pair->option)
+			return false;
+	return strcmp(pair->entry->value, "yes") == 0;
+}
+
+int cli_config_next(struct cli_settings *settings, const char **argument)
+{
+	struct cli_config *config = settings->config;
+
+	while (config->next < config->pair_count) {
+		const struct pair *pair = &config->pairs[config->next++];
+
+		if (!pair_counts(config, config->next - 1))
+			continue;
+		*argument = pair->option->argument != NULL ? pair->entry->value : NULL;
+		settings->file = pair->entry->file;
+		settings->line = pair->entry->line;
+		return pair->option->key;
+	}
+	settings->file = NULL;
+	settings->line = 0;
+	return 0;
+}
+
+/* ---- where it is from ---- */
+
+const struct cli_value *cli_value(const struct cli_settings *settings,
+				  const struct cli_option *option)
+{
+	return &settings->config->values[option - settings->tool->options];
+}
+
+bool cli_given(const struct cli_settings *settings, const char *name)
+{
+	const struct cli_option *option = cli_option_find(settings->tool, name);
+
+	return option != NULL && cli_value(settings, option)->given;
+}
+
+void cli_config_took(struct cli_settings *settings, const struct cli_option *option,
+		     const char *argument)
+{
+	struct cli_value *value;
+
+	if (option->key == '0') { /* another way to write it */
+		option = cli_option_find(settings->tool, "delimiter");
+		argument = "\\0";
+	}
+	value = &settings->config->values[option - settings->tool->options];
+	value->argument = option->argument != NULL ? argument : "yes";
+	value->file = settings->file;
+	value->line = settings->line;
+}
+
+void cli_config_expect(struct cli_settings *settings, const struct cli_option *option,
+		       const char *argument)
+{
+	struct cli_config *config = settings->config;
+
+	config->values[option - settings->tool->options].given = true;
+	if (option->key == CLI_CONFIG_KEY_FILE)
+		config->file = argument;
+	if (option->key == 'C')
+		config->channel = argument;
+}
+
+/* ---- the files ---- */
+
+const struct config *cli_config_read(const struct cli_settings *settings)
+{
+	return &settings->config->read;
+}
+
+const char *cli_config_places(const struct cli_settings *settings, char *buffer, size_t size)
+{
+	const struct cli_config *config = settings->config;
+	size_t used = 0;
+
+	snprintf(buffer, size, "no file");
+	for (size_t i = 0; i < config->place_count && used < size; i++)
+		used += (size_t)snprintf(buffer + used, size - used, "%s\"%.300s\"%s",
+					 i > 0 ? ", " : "", config->places[i].path,
+					 config->places[i].state);
+	return buffer;
+}
+
+#ifdef WITH_INIH
+static void place_read(struct cli_settings *settings, const char *path, const char *by)
+{
+	struct cli_config *config = settings->config;
+	struct place *place = &config->places[config->place_count++];
+	struct config_fault fault;
+	int rc = config_read(&config->read, path, &fault);
+
+	*place = (struct place){ .path = path, .by = by, .state = "" };
+	if (*by == '\0' && (rc == -ENOENT || rc == -ENOTDIR || rc == -ENAMETOOLONG)) {
+		place->state = " (not there)";
+		return;
+	}
+	if (*by == '\0' && rc == -EACCES) { /* another user's home, as under su(1) */
+		place->state = " (closed to this user)";
+		return;
+	}
+	if (rc == CONFIG_BAD)
+		cli_config_error(settings, path, fault.line, "%s", fault.why);
+	if (rc == CONFIG_READ)
+		return;
+	if (rc == CONFIG_REFUSED)
+		cli_error(settings, "will not use \"%.400s\"%s: %s", path, by, fault.why);
+	else
+		cli_error(settings, "cannot read \"%.400s\"%s: %s", path, by, strerror(-rc));
+	exit(CLI_FAILED);
+}
+
+/* ~/.config/shm-channel/config, or where $XDG_CONFIG_HOME says; it stays. NULL: no home. */
+static const char *user_path(const struct cli_settings *settings)
+{
+	const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char *path;
+	int rc;
+
+	if (folder != NULL && *folder == '/')
+		rc = asprintf(&path, "%s/shm-channel/config", folder);
+	else if (home != NULL && *home == '/')
+		rc = asprintf(&path, "%s/.config/shm-channel/config", home);
+	else
+		return NULL;
+	if (rc < 0)
+		out_of_memory(settings);
+	return path;
+}
+
+static void files_read(struct cli_settings *settings, const char *named)
+{
+	const char *path = user_path(settings);
+
+	place_read(settings, CLI_CONFIG_SYSTEM, "");
+	if (path != NULL)
+		place_read(settings, path, "");
+	if (named != NULL)
+		place_read(settings, named, " ($SHM_CONFIG)");
+	if (settings->config->file != NULL)
+		place_read(settings, settings->config->file, " (--config)");
+}
+#else
+static void files_read(struct cli_settings *settings, const char *named)
+{
+	if (settings->config->file != NULL)
+		cli_not_built(settings, "--config", "libinih");
+	if (named != NULL)
+		cli_not_built(settings, "$SHM_CONFIG", "libinih");
+	if (cli_given(settings, "show-config"))
+		cli_not_built(settings, "--show-config", "libinih");
+}
+#endif
+
+void cli_config_load(struct cli_settings *settings)
+{
+	struct cli_config *config = settings->config;
+	const char *named = getenv("SHM_CONFIG"), *channel = getenv("SHM_CHANNEL");
+
+	if (channel != NULL && *channel != '\0') {
+		const struct cli_option *option = cli_option_find(settings->tool, "channel");
+
+		settings->file = "$SHM_CHANNEL";
+		cli_config_took(settings, option, channel);
+		settings->file = NULL;
+	}
+	if (config->file == NULL || *config->file != '\0')
+		files_read(settings, named != NULL && *named != '\0' ? named : NULL);
+	pairs_make(settings);
+}

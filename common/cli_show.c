@@ -1,0 +1,189 @@
+/* --show-config: what each option is, and where that is from. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#ifdef WITH_JANSSON
+#include <jansson.h>
+#endif
+
+#ifdef WITH_INIH
+/* A line with its comment must fit into what libinih takes; longer ones get it in front. */
+enum { COMMENT_COLUMN = 28, LINE_MAX_SAFE = 190 };
+
+/* What a user reads as the place. */
+static const char *source_of(const struct cli_value *value, char *buffer, size_t size)
+{
+	if (value->argument == NULL)
+		return "default";
+	if (value->file == NULL)
+		return "command line";
+	if (value->line == 0)
+		return value->file;
+	snprintf(buffer, size, "%s:%u", value->file, value->line);
+	return buffer;
+}
+
+/* Would a file give back this text? Not if it would begin a comment, or lose a blank. */
+static bool fits_in_file(const char *name, const char *text)
+{
+	size_t size = strlen(text);
+
+	if (strlen(name) + size > LINE_MAX_SAFE || (size > 0 && strchr(" \t", text[size - 1])) ||
+	    (size > 0 && strchr(" \t;#", *text)))
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f ||
+		    (text[i] == ' ' && (text[i + 1] == ';' || text[i + 1] == '#')))
+			return false;
+	return true;
+}
+
+static bool always(unsigned char byte)
+{
+	return byte <= 0x20 || byte == 0x7f || byte == ';' || byte == '#';
+}
+
+/*
+ * Control bytes, blanks and what begins a comment as \xNN, in which a delimiter may be written;
+ * and, if so asked, what is not ASCII. To be freed.
+ */
+static char *escaped(const char *text, bool ascii)
+{
+	char *copy = malloc(4 * strlen(text) + 1), *to = copy;
+
+	if (copy == NULL)
+		return NULL;
+	for (; *text != '\0'; text++) {
+		unsigned char byte = (unsigned char)*text;
+
+		if (always(byte) || (ascii && byte >= 0x80))
+			to += sprintf(to, "\\x%02x", byte);
+		else
+			*to++ = *text;
+	}
+	*to = '\0';
+	return copy;
+}
+
+/*
+ * One line. What is the default, or could not stand in a file, is itself a comment, so that the
+ * whole, read as a file, says the same again and no more.
+ */
+static void line_print(const struct cli_option *option, const struct cli_value *value)
+{
+	const char *text = value->argument != NULL ? value->argument : option->standard;
+	bool fits = fits_in_file(option->name, text), comment = value->argument == NULL;
+	char place[4200], *copy = NULL;
+	const char *source = source_of(value, place, sizeof(place));
+	int width = COMMENT_COLUMN;
+
+	if (!fits) {
+		copy = escaped(text, false);
+		if (copy == NULL)
+			return;
+		text = copy;
+		comment |= option->key != 'D' || !fits_in_file(option->name, copy);
+	}
+	comment |= option->once;
+	if (strlen(option->name) + strlen(text) + strlen(source) > LINE_MAX_SAFE - 40) {
+		printf("# %s:\n", source);
+		source = "";
+	}
+	width -= printf("%s%s = ", comment ? "# " : "", option->name);
+	if (*source != '\0')
+		printf("%-*s    # %s\n", width > 0 ? width : 0, text, source);
+	else
+		printf("%s\n", text);
+	free(copy);
+}
+
+/* Has it a value? An action is none, and neither is what brought us here. */
+static bool shown(const struct cli_option *option, const struct cli_value *value)
+{
+	return option->key != CLI_CONFIG_KEY_SHOW &&
+	       (value->argument != NULL || option->standard != NULL);
+}
+
+#ifdef WITH_JANSSON
+/* JSON is UTF-8; what a user gave need not be. */
+static json_t *text_json(const char *text)
+{
+	json_t *string = json_string(text);
+	char *copy;
+
+	if (string != NULL)
+		return string;
+	copy = escaped(text, true);
+	string = copy != NULL ? json_string(copy) : NULL;
+	free(copy);
+	return string;
+}
+
+static json_t *value_json(const struct cli_option *option, const struct cli_value *value)
+{
+	const char *text = value->argument != NULL ? value->argument : option->standard;
+	json_t *row = json_object();
+
+	json_object_set_new(row, "option", json_string(option->name));
+	json_object_set_new(row, "value", text_json(text));
+	if (value->argument != NULL && value->line > 0) {
+		json_object_set_new(row, "from", json_string("file"));
+		json_object_set_new(row, "file", text_json(value->file));
+		json_object_set_new(row, "line", json_integer(value->line));
+	} else {
+		json_object_set_new(row, "from", json_string(source_of(value, NULL, 0)));
+	}
+	return row;
+}
+
+static void json_print(const struct cli_settings *settings)
+{
+	json_t *rows = json_array();
+
+	for (const struct cli_option *row = settings->tool->options; row->key != 0; row++)
+		if (shown(row, cli_value(settings, row)))
+			json_array_append_new(rows, value_json(row, cli_value(settings, row)));
+	if (json_dumpf(rows, stdout, JSON_INDENT(2)) != 0 && ferror(stdout) == 0) {
+		cli_error(settings, "out of memory");
+		exit(CLI_FAILED);
+	}
+	putchar('\n');
+	json_decref(rows);
+}
+#else
+static void json_print(const struct cli_settings *settings)
+{
+	cli_not_built(settings, "--json", "libjansson");
+}
+#endif
+
+static void lines_print(const struct cli_settings *settings)
+{
+	char places[2048];
+
+	printf("# looked for %s\n", cli_config_places(settings, places, sizeof(places)));
+	for (const struct cli_option *row = settings->tool->options; row->key != 0; row++)
+		if (shown(row, cli_value(settings, row)))
+			line_print(row, cli_value(settings, row));
+}
+
+void cli_config_show(const struct cli_settings *settings)
+{
+	if (!cli_given(settings, "show-config"))
+		return;
+	if (settings->json)
+		json_print(settings);
+	else
+		lines_print(settings);
+	cli_exit_flushed(settings);
+}
+#else
+void cli_config_show(const struct cli_settings *settings)
+{
+	if (cli_given(settings, "show-config"))
+		cli_not_built(settings, "--show-config", "libinih");
+}
+#endif
