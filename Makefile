@@ -7,6 +7,7 @@
 # make check      format and scripts
 # make bench      how fast, beside others, see tests/bench/bench.mk; make bench-quick
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall
+# make deb        a Debian package in build/deb
 #
 # Without libinih there are no configuration files, without libjansson no JSON; the tools say so.
 # CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
@@ -18,7 +19,11 @@ endif
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
-MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+BASHDIR ?= $(DATADIR)/bash-completion/completions
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
+FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
 INSTALL ?= install
 
 comma := ,
@@ -51,6 +56,7 @@ say = @printf '  %-4s %s\n' $(2) $@; $(1)
 endif
 
 tools := $(BUILD)/shm-produce $(BUILD)/shm-consume
+completions := $(foreach tool,shm-produce shm-consume,$(addprefix $(BUILD)/completions/,$(tool) _$(tool) $(tool).fish))
 library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
@@ -58,8 +64,8 @@ test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_re
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 
-.PHONY: all test tests programs fuzz torture model analyze check format install uninstall clean
-all: $(tools)
+.PHONY: all test tests programs fuzz torture model analyze check format install uninstall deb clean
+all: $(tools) $(completions)
 
 $(BUILD)/shm-produce: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard producer/*.c))) $(library)
 	$(call say,$(link),LD)
@@ -74,11 +80,21 @@ $(library): $(library_objects)
 	@rm -f $@
 	$(call say,$(AR) rcs $@ $^,AR)
 
+# For the shells, from what --help says. RUN: what runs another machine's tools on this one.
+$(completions): scripts/completions.sh $(wildcard scripts/completions/*)
+complete = @mkdir -p $(@D); scripts/completions.sh $(1) $(RUN) $< >$@.new && mv $@.new $@
+$(BUILD)/completions/%.fish: $(BUILD)/%
+	$(call complete,fish)
+$(BUILD)/completions/_%: $(BUILD)/%
+	$(call complete,zsh)
+$(BUILD)/completions/%: $(BUILD)/%
+	$(call complete,bash)
+
 # Tests. TOOLS: the folder of the tools and the agent under test, if not this build's: another
 # C library cannot be linked with Criterion (make CC=musl-gcc all programs comes first).
 TOOLS ?= $(BUILD)
 programs: $(test_programs)
-tests: $(tools) $(BUILD)/tests/run programs
+tests: all $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
 	$(TOOLS)/tests/fuzz_replay tests/corpus
@@ -133,17 +149,26 @@ check:
 format:
 	$(CLANG_FORMAT) -i $(sources)
 
+# Each page goes where its section is. A folder is removed if nothing else is in it.
+pages := $(sort $(wildcard producer/*.1 consumer/*.1 common/*.5 common/*.7))
+names := $(notdir $(tools))
 install: all
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)'
 	$(INSTALL) -m 755 $(tools) '$(DESTDIR)$(BINDIR)'
-	$(INSTALL) -m 644 producer/shm-produce.1 consumer/shm-consume.1 '$(DESTDIR)$(MANDIR)/man1'
-	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man5'
-	$(INSTALL) -m 644 common/shm-channel.5 '$(DESTDIR)$(MANDIR)/man5'
+	set -e; for page in $(pages); do \
+		$(INSTALL) -D -m 644 "$$page" '$(DESTDIR)$(MANDIR)'/"man$${page##*.}/$${page##*/}"; done
+	set -e; for name in $(names); do \
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name" '$(DESTDIR)$(BASHDIR)'/"$$name"; \
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/_$$name" '$(DESTDIR)$(ZSHDIR)'/"_$$name"; \
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name.fish" '$(DESTDIR)$(FISHDIR)'/"$$name.fish"; done
 uninstall:
-	rm -f '$(DESTDIR)$(BINDIR)/shm-produce' '$(DESTDIR)$(BINDIR)/shm-consume'
-	rm -f '$(DESTDIR)$(MANDIR)/man1/shm-produce.1' '$(DESTDIR)$(MANDIR)/man1/shm-consume.1'
-	rm -f '$(DESTDIR)$(MANDIR)/man5/shm-channel.5'
-	-rmdir '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)' \
-		'$(DESTDIR)$(PREFIX)/share' '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(PREFIX)' 2>/dev/null
+	for page in $(notdir $(pages)); do rm -f '$(DESTDIR)$(MANDIR)'/"man$${page##*.}/$$page"; done
+	for name in $(names); do \
+		rm -f '$(DESTDIR)$(BINDIR)'/"$$name" '$(DESTDIR)$(BASHDIR)'/"$$name" \
+			'$(DESTDIR)$(ZSHDIR)'/"_$$name" '$(DESTDIR)$(FISHDIR)'/"$$name.fish"; done
+	cd '$(DESTDIR)/' && rmdir -p './$(BINDIR)' './$(BASHDIR)' './$(ZSHDIR)' './$(FISHDIR)' \
+		$(patsubst .%,'./$(MANDIR)/man%',$(sort $(suffix $(pages)))) 2>/dev/null || :
+deb:
+	scripts/deb.sh '$(BUILD)/deb'
 clean:
 	rm -rf build

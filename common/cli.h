@@ -44,6 +44,11 @@ enum cli_key {
 	CLI_KEY_WORK = 1100	/* work.h */
 };
 
+/*
+ * The completions complete what the argument says: CHANNEL, GROUP, FILE or USER, and words in
+ * small letters with '|' between them, which stand for themselves. The manual pages call it the
+ * same. (tests/test_help.c holds them to it.)
+ */
 struct cli_option {
 	int key; /* its letter, or a cli_key */
 	const char *name;
@@ -62,11 +67,17 @@ struct cli_precedence {
 	const char *given, *leaves;
 };
 
+/* A heading in --help, above the row with this key; none if there is no such row. */
+struct cli_section {
+	int key;
+	const char *heading; /* NULL: the end */
+};
+
 /* The rows of a tool's option table that both have. */
 /* clang-format off */
 #define CLI_COMMON_OPTIONS                                                  \
-	{ 'C', "channel", "NAME",                                           \
-	  "the channel [$SHM_CHANNEL, else \"default\"]",                    \
+	{ 'C', "channel", "CHANNEL",                                        \
+	  "the channel [$SHM_CHANNEL, else \"default\"]",                   \
 	  .standard = "default" },                                          \
 	{ 's', "size", "SIZE",                                              \
 	  "ring size if this creates the channel: bytes, or\n"              \
@@ -92,12 +103,15 @@ struct cli_precedence {
 	  "what ends a message on standard input or output:\n"              \
 	  "1 to 255 bytes; escapes \\n \\t \\r \\0 \\xNN \\\\; '':\n"       \
 	  "the whole input is one message, and nothing is\n"                \
-	  "written between messages [\\n]", .standard = "\\n" },             \
+	  "written between messages [\\n]", .standard = "\\n" },            \
 	{ '0', "null", NULL, "the same as -D '\\0'" },                      \
-	{ CLI_KEY_FRAMING, "framing", "HOW",                                \
+	{ CLI_KEY_FRAMING, "framing", "lines|null|netstring",               \
 	  "how messages lie in standard input or output:\n"                 \
 	  "lines or null, as with -D '\\n' or -0, or netstring,\n"          \
-	  "SIZE:BYTES, each, so that they may hold any bytes" },            \
+	  "SIZE:BYTES, each, so that they may hold any bytes" }
+
+/* The same, for the table's end. */
+#define CLI_GENERAL_OPTIONS                                                 \
 	{ CLI_KEY_JSON, "json", NULL,                                       \
 	  "what is told about the channel is JSON, not text" },             \
 	{ CLI_KEY_TRACE, "trace", "FILE",                                   \
@@ -108,6 +122,12 @@ struct cli_precedence {
 	CONFIG_OPTIONS,                                                     \
 	{ 'h', "help", NULL, "print this help", .once = true },             \
 	{ 'V', "version", NULL, "print the version", .once = true }
+
+/* Their headings. */
+#define CLI_COMMON_SECTIONS                                                 \
+	{ 'C', "Channel" }, { 'w', "Waiting" },                             \
+	{ 'D', "Standard input and output" },                               \
+	{ CLI_KEY_PROGRESS, "Progress" }, { CLI_KEY_JSON, "General" }
 /* clang-format on */
 
 struct cli_tool {
@@ -115,8 +135,9 @@ struct cli_tool {
 	const char *usage;		  /* lines of "[OPTION]..." */
 	const char *about;		  /* one sentence */
 	const struct cli_option *options; /* ends with a zero key */
-	const char *statuses;		  /* exit statuses that only it has, for --help; or NULL */
-	bool operands_last;		  /* what follows the first operand is no option */
+	const struct cli_section *sections;
+	const char *statuses; /* lines: blanks, one or more exit statuses, two blanks, when */
+	bool operands_last;   /* what follows the first operand is no option */
 	const struct cli_precedence *precedences; /* ends with NULLs; or NULL */
 };
 
@@ -157,6 +178,8 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 
 /* Ends a tool that has printed what it was asked for, if that could be written. */
 void cli_exit_flushed(const struct cli_settings *settings);
+/* --help (cli_help.c). */
+void cli_help_print(const struct cli_tool *tool);
 
 /* Defaults; ignores SIGPIPE and SIGXFSZ, so that write() reports them. */
 void cli_begin(struct cli_settings *settings, const struct cli_tool *tool);

@@ -1,4 +1,4 @@
-/* The option table: help, and reading the command line with it. */
+/* The option table: reading the command line with it. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "nearest.h"
 #include "other_tool.h"
 
-enum { OPTIONS_MAX = CLI_OPTIONS_MAX, HELP_COLUMN = 28 };
+enum { OPTIONS_MAX = CLI_OPTIONS_MAX };
 
 bool cli_argument_optional(const struct cli_option *option)
 {
@@ -22,35 +22,6 @@ static int argument_kind(const struct cli_option *option)
 	if (option->argument == NULL)
 		return no_argument;
 	return cli_argument_optional(option) ? optional_argument : required_argument;
-}
-
-static void help_print(const struct cli_tool *tool)
-{
-	printf("Usage: %s\n%s\n\n", tool->usage, tool->about);
-	for (const struct cli_option *option = tool->options; option->key != 0; option++) {
-		char left[80] = "    ";
-		int used = 2;
-
-		if (option->key < 256)
-			used = snprintf(left, sizeof(left), "  -%c, ", option->key);
-		else
-			used = snprintf(left, sizeof(left), "      ");
-		snprintf(left + used, sizeof(left) - (size_t)used, "--%s%s%s", option->name,
-			 option->argument != NULL && strncmp(option->argument, "[=", 2) != 0 ? " "
-											     : "",
-			 option->argument != NULL ? option->argument : "");
-		printf("%-*s", HELP_COLUMN, left);
-		for (const char *c = option->help; *c != '\0'; c++) {
-			putchar(*c);
-			if (*c == '\n')
-				printf("%*s", HELP_COLUMN, "");
-		}
-		putchar('\n');
-	}
-	printf("\nExit status: 0 done; 1 failed; 2 usage; 3 would block, or fewer messages than\n"
-	       "asked for; 4 a producer died or failed, the stream may be incomplete; 124 timed\n"
-	       "out%s. See %s(1).\n",
-	       tool->statuses != NULL ? tool->statuses : "", tool->name);
 }
 
 /* --help and the like go to a pipe or a full disk like anything else. */
@@ -298,7 +269,7 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 		case CLI_CONFIG_KEY_SHOW:
 			break;
 		case 'h':
-			help_print(settings->tool);
+			cli_help_print(settings->tool);
 			cli_exit_flushed(settings);
 			break;
 		case 'V':

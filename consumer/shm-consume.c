@@ -21,7 +21,6 @@ enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_PEE
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
-	PROGRESS_OPTIONS,
 	FORMAT_OPTIONS,
 	{ 'c', "count", "N", "stop after N messages" },
 	{ 'e', "exit-empty", NULL,
@@ -31,7 +30,7 @@ static const struct cli_option options[] = {
 	{ KEY_IDLE, "idle", "SEC",
 	  "with -f: stop, exit 0, when nothing has come for\n"
 	  "this long" },
-	{ 'g', "group", "NAME",
+	{ 'g', "group", "GROUP",
 	  "belong to this group: each group sees every\n"
 	  "message, the consumers of one share them" },
 	{ KEY_FROM, "from", "oldest|newest",
@@ -41,7 +40,7 @@ static const struct cli_option options[] = {
 	{ KEY_DURABLE, "durable", NULL,
 	  "the group stays, and misses nothing, when its last\n"
 	  "consumer has left" },
-	{ KEY_REMOVE_GROUP, "remove-group", "NAME",
+	{ KEY_REMOVE_GROUP, "remove-group", "GROUP",
 	  "end a group that has no consumers, with what it\n"
 	  "has not taken, and exit",
 	  .once = true },
@@ -56,15 +55,25 @@ static const struct cli_option options[] = {
 	  .once = true },
 	WORK_OPTIONS,
 	LOOK_OPTIONS,
+	PROGRESS_OPTIONS,
+	CLI_GENERAL_OPTIONS,
 	{ 0 }
 };
 
-/* What a file says for the usual case must not be in the way of another one. */
+static const struct cli_section sections[] = { CLI_COMMON_SECTIONS,
+					       { 'c', "When to stop" },
+					       { 'g', "Groups" },
+					       { KEY_PEEK, "Without taking anything" },
+					       { CLI_KEY_LOOK, "Looking inside" },
+					       { 'b', "With COMMAND" },
+					       { 0 } };
+
 /* What files may say of taking messages means nothing to who takes none. */
 #define LOOK_LEAVES                                                                                \
 	"group durable from exit-empty follow idle count new size mode spin batch format "         \
 	"json-lines framing progress stats trace"
 
+/* What a file says for the usual case must not be in the way of another one. */
 static const struct cli_precedence precedences[] = {
 	{ "exit-empty", "follow idle" },
 	{ "follow", "exit-empty nonblock" },
@@ -93,10 +102,20 @@ static const struct cli_tool tool = {
 		 "in\n"
 		 "an ARG; the message is acknowledged when it exits with 0.",
 	.options = options,
-	.statuses = "; of a COMMAND: 123 one failed for good, 125 was killed, 126 cannot be run,\n"
-		    "127 is not found",
+	.sections = sections,
+	.statuses =
+		"  0    the stream is complete, or -c, -e or --idle was met\n"
+		"  1    failed: a line on standard error says why\n"
+		"  2    usage\n"
+		"  3    -n and it would have to wait, or fewer messages than -c asked for\n"
+		"  4    a producer died or failed, or a message longer than the ring was lost;\n"
+		"       all that is whole was delivered, but the stream may be incomplete\n"
+		"  123, 125  a COMMAND failed for good; 125: it was killed\n"
+		"  124  timed out (-w)\n"
+		"  126, 127  COMMAND cannot be run, is not found\n"
+		"  129, 130, 141, 143  ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM\n",
 	.operands_last = true,
-	.precedences = precedences
+	.precedences = precedences,
 };
 
 static struct cli_settings settings;

@@ -64,11 +64,11 @@ enum work_key {
 	  "wait before that; doubles each time [1]", .standard = "1" },     \
 	{ WORK_KEY_MAX_TIME, "max-time", "SEC",                             \
 	  "end a command that takes longer: it has failed" },               \
-	{ WORK_KEY_ON_FAILURE, "on-failure", "WHAT",                        \
+	{ WORK_KEY_ON_FAILURE, "on-failure", "stop|skip|dead",              \
 	  "when the last try failed: stop (give the message\n"              \
 	  "back), skip (drop it), dead (move it) [stop]",                   \
 	  .standard = "stop" },                                             \
-	{ WORK_KEY_DEAD_LETTER, "dead-letter", "NAME",                      \
+	{ WORK_KEY_DEAD_LETTER, "dead-letter", "CHANNEL",                   \
 	  "move failed messages to this channel" }
 /* clang-format on */
 

@@ -25,7 +25,6 @@ enum { CONSUMERS_MAX = 64 };
 
 static const struct cli_option options[] = {
 	CLI_COMMON_OPTIONS,
-	PROGRESS_OPTIONS,
 	{ 'i', "input", "FILE",
 	  "the whole FILE is one message (repeatable, sent\n"
 	  "before any MESSAGE; - is standard input)",
@@ -37,11 +36,11 @@ static const struct cli_option options[] = {
 	{ 'k', "key", "TEXT",
 	  "label every message with TEXT, 1 to 255 bytes; ''\n"
 	  "is no key" },
-	{ KEY_WHEN_FULL, "when-full", "WHAT",
-	  "block: wait for room; fail: exit 3; drop-new: drop\n"
-	  "the message, go on, and say how many in the end;\n"
-	  "drop-old: drop the oldest that nobody has in hand\n"
-	  "instead [block]",
+	{ KEY_WHEN_FULL, "when-full", "block|fail|drop-new|drop-old",
+	  "when the ring is full: block (wait for room), fail\n"
+	  "(exit 3), drop-new (drop the message, go on, and\n"
+	  "say how many in the end), drop-old (drop the oldest\n"
+	  "that nobody has in hand instead) [block]",
 	  .standard = "block" },
 	{ 'a', "wait-ack", NULL,
 	  "return only when every message sent has been\n"
@@ -55,11 +54,18 @@ static const struct cli_option options[] = {
 	  "after the last message end the stream, also for\n"
 	  "consumers that follow",
 	  .once = true },
-	{ KEY_GROUPS, "groups", "NAME,...",
+	{ KEY_GROUPS, "groups", "GROUP,...",
 	  "durable groups of consumers that shall miss\n"
 	  "nothing, even if they come later" },
+	PROGRESS_OPTIONS,
+	CLI_GENERAL_OPTIONS,
 	{ 0 }
 };
+
+static const struct cli_section sections[] = { CLI_COMMON_SECTIONS,
+					       { 'i', "Messages" },
+					       { KEY_WAIT_CONSUMERS, "The stream and its groups" },
+					       { 0 } };
 
 /* What a file says for the usual case must not be in the way of another one. */
 static const struct cli_precedence precedences[] = { { "nonblock", "wait-ack" },
@@ -78,6 +84,15 @@ static const struct cli_tool tool = {
 	.about = "Put messages into a channel in shared memory: each MESSAGE, or, without one,\n"
 		 "each line of standard input. shm-consume takes them out; either may be first.",
 	.options = options,
+	.sections = sections,
+	.statuses =
+		"  0    every message is in the channel, or was dropped, as --when-full says\n"
+		"  1    failed: a line on standard error says why\n"
+		"  2    usage\n"
+		"  3    -n and it would have to wait; --when-full fail and the ring is full\n"
+		"  124  timed out (-w)\n"
+		"  126, 127  the COMMAND of --hold cannot be run, is not found; else its status\n"
+		"  129, 130, 143  ended by SIGHUP, SIGINT, SIGTERM\n",
 	.precedences = precedences
 };
 

@@ -16,7 +16,11 @@ case "$#:${1-}" in
 1:test) needs='compiler make inih jansson criterion' ;;
 1:ci)
 	needs='compiler make inih jansson criterion sanitizers clang clang-sanitizers musl clang-format shellcheck mandoc'
-	needs="$needs clang-fuzzer valgrind clang-tidy cppcheck pkill spin"
+	needs="$needs clang-fuzzer valgrind clang-tidy cppcheck pkill spin zsh fish man"
+	# Packages are made where they are used.
+	if command -v dpkg >/dev/null; then
+		needs="$needs dpkg-shlibdeps lintian"
+	fi
 	;;
 1:bench)
 	# Whom to compare with, and what draws and computes. The benchmark leaves out what is not there.
@@ -129,6 +133,8 @@ packages_of() {
 	dnf:boost) echo boost-devel ;;
 	apk:boost) echo boost-dev ;;
 	dnf:iceoryx | dnf:iox-roudi | apk:iceoryx | apk:iox-roudi) ;; # there is none
+	*:man) echo man-db ;;
+	apt-get:dpkg-shlibdeps) echo dpkg-dev ;;
 	dnf:pkill) echo procps-ng ;;
 	apt-get:pkill | apk:pkill) echo procps ;;
 	dnf:shellcheck) echo ShellCheck ;;

@@ -1,0 +1,33 @@
+# The names of a user's channels: of a valid form, for others may put objects there, too.
+_@WHAT@_channel() {
+	local user=$EUID owner=${opt_args[--owner]}
+	local -a names
+	if [[ -n $owner ]]; then user=$(id -u -- $owner 2>/dev/null) || return; fi
+	names=(/dev/shm/shm-channel.$user.*(N))
+	names=(${names#/dev/shm/shm-channel.$user.})
+	compadd "$@" -- ${(M)names:#[a-zA-Z0-9._-]##}
+}
+
+# Those of its groups that have a name.
+_@WHAT@_group() {
+	local channel=${opt_args[-C]:-${opt_args[--channel]}} owner=${opt_args[--owner]}
+	local -a names
+	names=($(shm-consume --status ${channel:+-C} $channel ${owner:+--owner} $owner 2>/dev/null </dev/null |
+		sed -n '/^GROUP .*MESSAGES/,/^$/s/^\([a-zA-Z0-9._-]\{1,\}\)  *[0-9].*/\1/p'))
+	compadd "$@" -- $names
+}
+
+_@WHAT@_groups() {
+	compset -P '*,'
+	_@WHAT@_group "$@" -q -S ,
+}
+
+# A command stands behind "--" (there may be one among the operands, too).
+_@WHAT@_operand() {
+	local before=${(j: :)${(@Q)_@WHAT@_line}}
+	[[ " $before " = *' -- '* ]] || return 1
+	[[ @COMMAND@ = -- || " $before " = *' --hold '* ]] || return 1
+	_normal
+}
+
+local -a _@WHAT@_line=("${(@)words[1,CURRENT-1]}")
