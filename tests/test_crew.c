@@ -496,7 +496,7 @@ Test(crew, second_signal_kills_the_command, .timeout = 60)
 			      NULL);
 	WAIT_FOR(file_exists("began"));
 	kill(consumer.pid, SIGINT);
-	WAIT_FOR(file_exists("traps"));
+	WAIT_FOR(file_lines("traps") == 1);
 	cr_expect_not(tool_ended(&consumer));
 	kill(consumer.pid, SIGINT);
 	cr_expect_eq(tool_end(&consumer), 130);

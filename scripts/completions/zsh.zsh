@@ -8,12 +8,22 @@ _@WHAT@_channel() {
 	compadd "$@" -- ${(M)names:#[a-zA-Z0-9._-]##}
 }
 
-# Those of its groups that have a name.
+# Those of its groups that have a name. One command and no pipeline: a shell that has to wait for
+# two of them here may miss the end of one, and hangs (zsh 5.9).
 _@WHAT@_group() {
 	local channel=${opt_args[-C]:-${opt_args[--channel]}} owner=${opt_args[--owner]}
+	local status_text line groups_begun=
 	local -a names
-	names=($(shm-consume --status ${channel:+-C} $channel ${owner:+--owner} $owner 2>/dev/null </dev/null |
-		sed -n '/^GROUP .*MESSAGES/,/^$/s/^\([a-zA-Z0-9._-]\{1,\}\)  *[0-9].*/\1/p'))
+	status_text=$(shm-consume --status ${channel:+-C} $channel ${owner:+--owner} $owner 2>/dev/null </dev/null)
+	for line in "${(@f)status_text}"; do
+		if [[ $line = 'GROUP '*MESSAGES* ]]; then
+			groups_begun=yes
+		elif [[ -z $line ]]; then
+			groups_begun=
+		elif [[ -n $groups_begun && $line = [a-zA-Z0-9._-]##' '##[0-9~]* ]]; then
+			names+=(${line%% *})
+		fi
+	done
 	compadd "$@" -- $names
 }
 
