@@ -58,12 +58,12 @@ static void endpoint_read(struct census_endpoint *endpoint, const struct slot *s
 	struct life_hint hint = { .pid = atomic_load(&slot->pid),
 				  .tid = atomic_load(&slot->tid),
 				  .since = atomic_load(&slot->since),
-				  .pid_namespace = atomic_load(&slot->pid_namespace) };
+				  .namespaces = atomic_load(&slot->namespaces) };
 	uint64_t now = life_now_ns();
 
 	endpoint->pid = (pid_t)hint.pid;
 	endpoint->tid = (pid_t)hint.tid;
-	endpoint->life = life_of(&hint, life_namespace());
+	endpoint->life = life_of(&hint, life_namespaces());
 	endpoint->attached_ns = hint.since < now ? now - hint.since : 0;
 	endpoint->messages = atomic_load(&slot->messages);
 	endpoint->bytes = atomic_load(&slot->bytes);

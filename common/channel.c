@@ -373,7 +373,7 @@ static void channel_begin(struct channel *channel, enum channel_role role,
 		channel->options.mode = 0600;
 	channel->pid = getpid();
 	channel->since = life_now_ns();
-	channel->pid_namespace = life_namespace();
+	channel->namespaces = life_namespaces();
 }
 
 /* Begins a trace, if one is asked for. */

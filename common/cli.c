@@ -9,6 +9,13 @@
 
 /* ---- messages ---- */
 
+static void (*before_printing)(void);
+
+void cli_before_printing(void (*prepare)(void))
+{
+	before_printing = prepare;
+}
+
 static atomic_uint lines_printed;
 
 unsigned cli_lines(void)
@@ -35,6 +42,8 @@ static void print_line(const char *name, const char *format, va_list arguments)
 	}
 	*to = '\0';
 	atomic_fetch_add(&lines_printed, 1);
+	if (before_printing != NULL)
+		before_printing();
 	flockfile(stderr);
 	cli_line_erase();
 	fprintf(stderr, "%s\n", line); /* stderr may be shared: one write for one line */

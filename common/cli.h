@@ -207,6 +207,9 @@ uint64_t cli_number(const struct cli_settings *settings, const char *option, con
 __attribute__((format(printf, 2, 3))) void cli_error(const struct cli_settings *settings,
 						     const char *format, ...);
 
+/* Called before each such line, of whatever kind: who has the whole screen gives it back. */
+void cli_before_printing(void (*prepare)(void));
+
 /* The same, unless --quiet. */
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli_settings *settings,
 						    const char *format, ...);
@@ -237,6 +240,12 @@ void cli_line_draw(const char *text);
 void cli_line_erase(void);
 void cli_line_keep(void);
 bool cli_line_drawn(void); /* async-signal-safe */
+
+/*
+ * Can a line be written on standard error without waiting for who reads it? Whoever holds
+ * something that others want, a turn or a lock, looks at this first.
+ */
+bool cli_can_write(void);
 
 /* Prints one line and a pointer to --help, or the line of the file that is at fault; exits 2. */
 __attribute__((format(printf, 2, 3), noreturn)) void

@@ -1,4 +1,5 @@
 /* The line that is drawn over and over again on standard error. */
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -45,4 +46,12 @@ void cli_line_keep(void)
 bool cli_line_drawn(void)
 {
 	return open_line != 0;
+}
+
+/* A terminal that somebody has stopped cannot be written, nor can a pipe that is full. */
+bool cli_can_write(void)
+{
+	struct pollfd output = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&output, 1, 0) == 1 && (output.revents & POLLOUT) != 0;
 }

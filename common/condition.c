@@ -74,12 +74,12 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 	bool is_ready;
 
 	trace_begin(condition.trace, TRACE_WAIT, condition.what);
+	trace_sleep(condition.trace); /* before we can be chosen: a file may be slow */
 	atomic_fetch_or(condition.waiting, bit);
 	/* Pairs with the fence in condition_signal(): one of us sees the other's store. */
 	barrier_heavy(condition.heavy);
 	is_ready = ready(context);
 	if (!is_ready) {
-		trace_sleep(condition.trace);
 		if (semaphore_wait(&condition.slots[slot].wakeup, spin, timeout_ns) &&
 		    condition.trace != NULL)
 			trace_woken(condition.trace, &condition.slots[slot], condition.what);

@@ -32,9 +32,9 @@ struct channel {
 	struct channel_report report;
 	enum channel_role role;
 	bool attached;
-	bool leaving;		       /* from here on nothing can interrupt a wait */
-	pid_t pid;		       /* who attached: a forked child keeps its hands off */
-	uint64_t since, pid_namespace; /* for the slot: see there */
+	bool leaving;		    /* from here on nothing can interrupt a wait */
+	pid_t pid;		    /* who attached: a forked child keeps its hands off */
+	uint64_t since, namespaces; /* for the slot: see there */
 	unsigned slot;
 	uint64_t slot_bit;
 	atomic_int interrupted;

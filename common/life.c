@@ -13,11 +13,16 @@
 
 #include "deadline.h"
 
-uint64_t life_namespace(void)
+/* The inodes of namespaces are of 32 bits. Without a namespace of time there is one time. */
+uint64_t life_namespaces(void)
 {
-	struct stat status;
+	struct stat pid, time;
 
-	return stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
+	if (stat("/proc/self/ns/pid", &pid) != 0)
+		return 0;
+	if (stat("/proc/self/ns/time", &time) != 0)
+		return (uint64_t)pid.st_ino;
+	return (uint64_t)time.st_ino << 32 | (uint64_t)pid.st_ino;
 }
 
 uint64_t life_now_ns(void)
@@ -28,16 +33,21 @@ uint64_t life_now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-/* The state and the start, in ns since boot, of a thread. False: there is nothing to read. */
-static bool stat_read(const char *path, char *state, uint64_t *started)
+/*
+ * The state and the start, in ns since boot, of a thread. False: there is nothing to read, with
+ * *missing, since there is no such thread.
+ */
+static bool stat_read(const char *path, char *state, uint64_t *started, bool *missing)
 {
 	char text[1024], *at;
 	ssize_t got;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	*missing = fd < 0 && (errno == ENOENT || errno == ESRCH);
 	if (fd < 0)
 		return false;
 	got = read(fd, text, sizeof(text) - 1);
+	*missing = got < 0 && errno == ESRCH; /* it has ended since */
 	close(fd);
 	if (got <= 0)
 		return false;
@@ -75,35 +85,38 @@ enum life life_of(const struct life_hint *hint, uint64_t own)
 {
 	char path[64], state;
 	uint64_t started;
-	bool gone;
+	bool gone, missing;
 
 	if (hint->pid == 0 || hint->pid > INT_MAX || hint->tid == 0 || hint->tid > INT_MAX ||
-	    own == 0 || hint->pid_namespace != own)
+	    own == 0 || hint->namespaces != own)
 		return LIFE_UNKNOWN;
 	gone = kill((pid_t)hint->pid, 0) != 0 && errno == ESRCH;
 	if (gone)
 		return LIFE_DEAD;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", hint->pid, hint->tid);
-	if (stat_read(path, &state, &started)) {
+	if (stat_read(path, &state, &started, &missing)) {
 		/* Its id belongs to somebody younger now. A tick is ten milliseconds, mostly. */
 		if (started > hint->since + NS_PER_SEC / 10)
 			return LIFE_DEAD;
 		return life_of_state(state);
 	}
 	/* The process is there and its thread is not; or /proc shows nothing of others. */
+	if (!missing)
+		return LIFE_UNKNOWN;
 	snprintf(path, sizeof(path), "/proc/%u/stat", hint->pid);
-	return stat_read(path, &state, &started) ? LIFE_DEAD : LIFE_ALIVE;
+	return stat_read(path, &state, &started, &missing) ? LIFE_DEAD : LIFE_ALIVE;
 }
 
 enum life life_of_process(uint32_t pid)
 {
 	char path[64], state;
 	uint64_t started;
+	bool missing;
 
 	if (pid == 0 || pid > INT_MAX)
 		return LIFE_UNKNOWN;
 	if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
 		return LIFE_DEAD;
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	return stat_read(path, &state, &started) ? life_of_state(state) : LIFE_ALIVE;
+	return stat_read(path, &state, &started, &missing) ? life_of_state(state) : LIFE_ALIVE;
 }

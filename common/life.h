@@ -15,20 +15,20 @@ enum life {
 	LIFE_DEAD
 };
 
-/* Who attached: a thread of a process, when, and in which pid namespace (struct slot). */
+/* Who attached: a thread of a process, when, and in which namespaces (struct slot). */
 struct life_hint {
 	uint32_t pid, tid;
 	uint64_t since;
-	uint64_t pid_namespace;
+	uint64_t namespaces;
 };
 
-/* The inode number of the own pid namespace; 0: not known. */
-uint64_t life_namespace(void);
+/* The inode numbers of the own pid and time namespaces; 0: not known. */
+uint64_t life_namespaces(void);
 
 /* Time since boot, in ns. */
 uint64_t life_now_ns(void);
 
-/* The hints come from shared memory and may be anything. `own`: life_namespace(). */
+/* The hints come from shared memory and may be anything. `own`: life_namespaces(). */
 enum life life_of(const struct life_hint *hint, uint64_t own);
 
 /* The same of a process of our own namespace, by its id alone; 0 is nobody. */

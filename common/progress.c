@@ -229,7 +229,9 @@ static void draw(struct progress *progress, uint64_t now, const struct progress_
 	line_end(progress, line, sizeof(line), columns);
 	if (columns < sizeof(line))
 		line[columns] = '\0';
-	cli_line_draw(line);
+	/* We may be inside a message longer than the ring, or wait for room: others wait for us. */
+	if (cli_can_write())
+		cli_line_draw(line);
 }
 
 static void draw_now(struct progress *progress, uint64_t now)

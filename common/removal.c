@@ -6,13 +6,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "segment.h"
 #include "shared_buffer.h"
-
-enum { ASIDE_TRIES = 100, RENAME_ONLY_NEW = 1 /* RENAME_NOREPLACE, of linux/fs.h */ };
 
 /* A file of our own, of any contents. */
 static int object_open(struct segment *segment, const struct channel_options *options)
@@ -51,47 +48,25 @@ static int refusal(const struct census *census)
 	return 0;
 }
 
-static int rename_to_new(const char *from, const char *to)
-{
-#ifdef SYS_renameat2
-	if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_ONLY_NEW) == 0)
-		return 0;
-	if (errno != ENOSYS && errno != EINVAL)
-		return -errno;
-#endif
-	/* A file system that cannot: a second name, which is never anybody else's, then one less.
-	 */
-	if (link(from, to) != 0)
-		return -errno;
-	return unlink(from) != 0 ? -errno : 0;
-}
-
 /*
- * Between a look at a name and its removal somebody may remove that object by hand, and somebody
- * else make a new one of that name. So the name is taken away first, which can be undone, and only
- * then is it seen whose it was.
+ * The name may be another object's by now: somebody removed ours by hand. As in segment_remove(),
+ * nobody makes a new one of a name that is there, and who removes one has its flock, so what is
+ * ours now stays ours until the name is gone. It goes in one step, for who dies here must not
+ * leave an object that some can reach and others cannot.
  */
-static int object_remove(const struct segment *segment, const struct channel_options *options)
+static int object_remove(const struct segment *segment)
 {
-	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX], aside[sizeof(path)];
 	struct stat ours, named;
-	int rc = -EEXIST;
+	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
 
 	snprintf(path, sizeof(path), "%s%s", CENSUS_FOLDER, segment->name);
-	for (int i = 0; rc == -EEXIST && i < ASIDE_TRIES; i++) {
-		/* If we die before it is gone: a name that --list shows and --remove takes. */
-		snprintf(aside, sizeof(aside), CENSUS_FOLDER "/shm-channel.%lu.removing-%ld-%d",
-			 (unsigned long)options->owner, (long)getpid(), i);
-		rc = rename_to_new(path, aside);
-	}
-	if (rc < 0)
-		return rc;
-	if (fstat(segment->fd, &ours) != 0 || lstat(aside, &named) != 0)
+	if (fstat(segment->fd, &ours) != 0)
 		return -errno;
-	if (ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
-		return unlink(aside) != 0 ? -errno : 0;
-	rc = rename_to_new(aside, path);
-	return rc < 0 ? rc : -EAGAIN;
+	if (lstat(path, &named) != 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
+		return -EAGAIN;
+	return unlink(path) != 0 ? -errno : 0;
 }
 
 static bool removed(const struct segment *segment)
@@ -123,7 +98,7 @@ static int remove_locked(const struct segment *segment, const struct channel_opt
 	if (rc < 0)
 		return rc;
 	rc = force ? 0 : refusal(census);
-	return rc < 0 ? rc : object_remove(segment, options);
+	return rc < 0 ? rc : object_remove(segment);
 }
 
 int channel_remove(const struct channel_options *options, bool force,

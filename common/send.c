@@ -140,7 +140,7 @@ static void room_sleep(struct channel *channel, const struct deadline *deadline)
 	bool woken;
 
 	trace_begin(channel->trace, TRACE_WAIT, TRACE_ROOM);
-	trace_sleep(channel->trace);
+	trace_sleep(channel->trace); /* with the turn: a slow file holds other producers up */
 	woken = semaphore_wait(&slot->wakeup, &channel->spin,
 			       deadline_slice_ns(deadline, NS_PER_SEC));
 	if (woken && channel->trace != NULL)

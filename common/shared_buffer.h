@@ -88,11 +88,11 @@ struct slot {
 	_Atomic uint64_t dropped; /* the same, of a producer: when there was no room */
 	/*
 	 * For those who ask whether the owner lives without touching a mutex (life.h). Written by
-	 * the owner when it attaches: the time since boot, in ns, and the inode number of its pid
-	 * namespace, 0 if it does not know.
+	 * the owner when it attaches: the time since boot, in ns, and in which namespaces that and
+	 * its ids mean something, 0 if it does not know.
 	 */
 	_Atomic uint64_t since;
-	_Atomic uint64_t pid_namespace;
+	_Atomic uint64_t namespaces;
 };
 
 /*

@@ -271,7 +271,7 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->bytes, 0);
 		atomic_store(&place->dropped, 0);
 		atomic_store(&place->since, channel->since);
-		atomic_store(&place->pid_namespace, channel->pid_namespace);
+		atomic_store(&place->namespaces, channel->namespaces);
 		semaphore_drain(&place->wakeup);
 		atomic_store(&place->waker, 0);
 		channel->slot = slot;

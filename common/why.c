@@ -1,7 +1,6 @@
 #include "why.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -265,14 +264,6 @@ static void explain(const struct channel *channel, char text[LINE])
 
 /* ---- saying it, and taking it back ---- */
 
-/* Nobody must wait for a terminal that somebody has stopped: there may be a lock in our hands. */
-static bool can_write(void)
-{
-	struct pollfd output = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	return poll(&output, 1, 0) == 1 && (output.revents & POLLOUT) != 0;
-}
-
 /* How many rows a line takes, as cli_note() prints it. */
 static unsigned rows_of(const char *text)
 {
@@ -326,8 +317,9 @@ void why_waiting(const struct channel *channel)
 		waiting = true;
 		since_ns = now - NS_PER_SEC;
 	}
+	/* There may be a lock in our hands. */
 	if (!atomic_load(&said) && atomic_load(&busy) == 0 && now - since_ns >= SAY_AFTER_NS &&
-	    can_write())
+	    cli_can_write())
 		say(channel);
 	pthread_mutex_unlock(&mutex);
 }
@@ -338,7 +330,7 @@ static void take_back(void)
 	char text[32];
 	int size = snprintf(text, sizeof(text), "\033[%uA\r\033[J", rows);
 
-	if (cli_lines() == lines_then && in_foreground() && can_write() &&
+	if (cli_lines() == lines_then && in_foreground() && cli_can_write() &&
 	    write(STDERR_FILENO, text, (size_t)size) < 0)
 		return; /* they stay */
 }

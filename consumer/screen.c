@@ -48,8 +48,18 @@ static void screen_write(const char *text)
 	}
 }
 
+static bool in_background(void)
+{
+	pid_t foreground = tcgetpgrp(STDOUT_FILENO);
+
+	return foreground >= 0 && foreground != getpgrp();
+}
+
+/* A job in the background stops until it is in front: the screen is the shell's meanwhile. */
 static void screen_take(void)
 {
+	while (in_background())
+		raise(SIGSTOP);
 	screen_taken = 1;
 	screen_write(SCREEN_BEGIN);
 }
@@ -85,9 +95,10 @@ static void on_resize(int number)
 	(void)number;
 }
 
+/* A write that a signal interrupts goes on; a pause never does. */
 static void signal_catch(int number, void (*handler)(int))
 {
-	struct sigaction action = { .sa_handler = handler }, before;
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART }, before;
 
 	sigemptyset(&action.sa_mask);
 	if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
@@ -303,6 +314,7 @@ int screen_watch(struct look *look)
 	int status;
 
 	if (screen) {
+		cli_before_printing(screen_give_back); /* what is printed shall stay to be read */
 		signals_catch();
 		screen_take();
 	}

@@ -202,10 +202,22 @@ static void tell_missed(uint64_t sequence)
 	cli_tell_missed(&settings, missed, sequence);
 }
 
+/* Do messages leave the terminal inside a line, which a note would begin in? */
+static bool output_leaves_line(void)
+{
+	const struct delimiter *delimiter = &settings.delimiter;
+
+	return isatty(STDOUT_FILENO) != 0 &&
+	       (format.option != NULL || settings.netstrings || delimiter->size == 0 ||
+		delimiter->bytes[delimiter->size - 1] != '\n');
+}
+
 /* A second of a wait for the other side. */
 static void on_waiting(const struct channel *channel)
 {
-	why_waiting(channel);
+	/* Not in the middle of a message that is on the same terminal. */
+	if (!consumer.print.inside || isatty(STDOUT_FILENO) == 0)
+		why_waiting(channel);
 	progress_wait(&progress);
 }
 
@@ -554,7 +566,9 @@ int main(int argc, char **argv)
 	/* A command prints to the same terminal, and so does the line of the
 	 * progress. */
 	why_begin(&settings,
-		  work.command != NULL || progress_given(&progress) != NULL ? WHY_KEEP : 0);
+		  work.command != NULL || progress_given(&progress) != NULL || output_leaves_line()
+			  ? WHY_KEEP
+			  : 0);
 	if (work.command != NULL)
 		run_commands();
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {

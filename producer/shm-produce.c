@@ -423,7 +423,7 @@ static void tell_waiting(const struct channel *channel)
 
 	if (why_speaks())
 		why_waiting(channel);
-	else if (channel_report(channel)->held_by_group && ++producer.waits == 2)
+	else if (channel_report(channel)->held_by_group && cli_can_write() && ++producer.waits == 2)
 		cli_note(&settings, "channel \"%s\": waiting: %s", settings.channel.name,
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
 }
