@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* ---- a terminal ---- */
@@ -171,6 +172,53 @@ Test(progress, shows_how_much_of_a_file_is_done_while_it_waits, .timeout = 60)
 	cr_expect_eq(shown[strlen(shown) - 1], '\n', "the line is left open: %s", shown);
 	free(shown);
 	tool_free(&tool);
+	close(terminal.master);
+	close(input);
+	free(zeros);
+	object_remove(name);
+}
+
+static long times_slept(pid_t pid)
+{
+	char path[64], line[128];
+	long times = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "r");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "voluntary_ctxt_switches: %ld", &times) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	return times;
+}
+
+/* It holds the turn meanwhile: others would wait for whoever stopped the terminal. */
+Test(progress, waits_for_room_and_not_for_a_stopped_terminal, .timeout = 60)
+{
+	enum { SIZE = 1 << 20 };
+	char name[NAME_SIZE], command[256], *zeros = calloc(1, SIZE);
+	int input = bytes_file(zeros, SIZE), line;
+	struct terminal terminal;
+	struct tool tool;
+	long slept;
+
+	terminal_open(&terminal, 100);
+	line = open(terminal.path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	snprintf(command, sizeof(command), "shm-produce -C %s -s 64K --progress -0",
+		 channel_name(name));
+	tool = start_on(&terminal, input, command);
+	WAIT_FOR(terminal_has(&terminal, "%  ["));
+	cr_assert_eq(tcflow(line, TCOOFF), 0);
+	/* Each second it looks after the channel, and would draw. */
+	slept = times_slept(tool.pid);
+	WAIT_FOR(times_slept(tool.pid) >= slept + 3);
+	cr_assert_eq(tcflow(line, TCOON), 0);
+	kill(tool.pid, SIGTERM);
+	cr_expect_eq(tool_end(&tool), 128 + SIGTERM);
+	tool_free(&tool);
+	close(line);
 	close(terminal.master);
 	close(input);
 	free(zeros);
