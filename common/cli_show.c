@@ -41,16 +41,24 @@ static bool fits_in_file(const char *name, const char *text)
 	return true;
 }
 
-static bool always(unsigned char byte)
+/* Would these do harm in a comment, in a value, in JSON? */
+static bool harms_comment(unsigned char byte)
 {
-	return byte <= 0x20 || byte == 0x7f || byte == ';' || byte == '#';
+	return byte < 0x20 || byte == 0x7f;
 }
 
-/*
- * Control bytes, blanks and what begins a comment as \xNN, in which a delimiter may be written;
- * and, if so asked, what is not ASCII. To be freed.
- */
-static char *escaped(const char *text, bool ascii)
+static bool harms_value(unsigned char byte)
+{
+	return harms_comment(byte) || byte == ' ' || byte == ';' || byte == '#';
+}
+
+static bool harms_json(unsigned char byte)
+{
+	return harms_value(byte) || byte >= 0x80;
+}
+
+/* Such bytes as \xNN, in which a delimiter may be written. To be freed. */
+static char *escaped(const char *text, bool (*harms)(unsigned char byte))
 {
 	char *copy = malloc(4 * strlen(text) + 1), *to = copy;
 
@@ -59,7 +67,7 @@ static char *escaped(const char *text, bool ascii)
 	for (; *text != '\0'; text++) {
 		unsigned char byte = (unsigned char)*text;
 
-		if (always(byte) || (ascii && byte >= 0x80))
+		if (harms(byte))
 			to += sprintf(to, "\\x%02x", byte);
 		else
 			*to++ = *text;
@@ -77,13 +85,16 @@ static void line_print(const struct cli_option *option, const struct cli_value *
 	const char *text = value->argument != NULL ? value->argument : option->standard;
 	bool fits = fits_in_file(option->name, text), comment = value->argument == NULL;
 	char place[4200], *copy = NULL;
-	const char *source = source_of(value, place, sizeof(place));
+	char *comment_text = escaped(source_of(value, place, sizeof(place)), harms_comment);
+	const char *source = comment_text != NULL ? comment_text : "";
 	int width = COMMENT_COLUMN;
 
 	if (!fits) {
-		copy = escaped(text, false);
-		if (copy == NULL)
+		copy = escaped(text, harms_value);
+		if (copy == NULL) {
+			free(comment_text);
 			return;
+		}
 		text = copy;
 		comment |= option->key != 'D' || !fits_in_file(option->name, copy);
 	}
@@ -98,6 +109,7 @@ static void line_print(const struct cli_option *option, const struct cli_value *
 	else
 		printf("%s\n", text);
 	free(copy);
+	free(comment_text);
 }
 
 /* Has it a value? An action is none, and neither is what brought us here. */
@@ -116,7 +128,7 @@ static json_t *text_json(const char *text)
 
 	if (string != NULL)
 		return string;
-	copy = escaped(text, true);
+	copy = escaped(text, harms_json);
 	string = copy != NULL ? json_string(copy) : NULL;
 	free(copy);
 	return string;
@@ -163,8 +175,11 @@ static void json_print(const struct cli_settings *settings)
 static void lines_print(const struct cli_settings *settings)
 {
 	char places[2048];
+	char *shown_places =
+		escaped(cli_config_places(settings, places, sizeof(places)), harms_comment);
 
-	printf("# looked for %s\n", cli_config_places(settings, places, sizeof(places)));
+	printf("# looked for %s\n", shown_places != NULL ? shown_places : "");
+	free(shown_places);
 	for (const struct cli_option *row = settings->tool->options; row->key != 0; row++)
 		if (shown(row, cli_value(settings, row)))
 			line_print(row, cli_value(settings, row));

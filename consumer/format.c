@@ -139,10 +139,14 @@ bool format_option(struct format *format, int key, const char *argument)
 	}
 }
 
-void format_check(const struct format *format, bool command, bool batch)
+void format_check(struct format *format, bool command, bool batch)
 {
 	const struct cli_settings *settings = format->settings;
 
+	if (command && !cli_given(settings, "format") && !cli_given(settings, "json-lines")) {
+		format->option = NULL; /* a file's is for messages that are printed */
+		format->json = format->whole = false;
+	}
 	if (format->option != NULL && command)
 		cli_usage_error(settings, "%s prints messages: it does not go with a command",
 				format->option);
@@ -151,7 +155,8 @@ void format_check(const struct format *format, bool command, bool batch)
 				"%s says all that is printed: --delimiter, --null and --framing do "
 				"not go with it",
 				format->option);
-	if (settings->netstrings && command && !batch)
+	/* A file's framing is for messages that are printed, or several for one command. */
+	if (settings->netstrings && command && !batch && cli_given(settings, "framing"))
 		cli_usage_error(settings, "a command gets one message, just as it is: --framing "
 					  "netstring goes with --batch");
 }
@@ -230,7 +235,7 @@ static int gathered_reserve(struct format *format, size_t size)
 	unsigned char *bytes;
 
 	if (size > FORMAT_WHOLE_MAX)
-		return -EFBIG;
+		return -FORMAT_ELONG;
 	if (format->gathered != NULL && size <= format->allocated)
 		return 0;
 	while (allocate < size)

@@ -14,6 +14,9 @@
 /* A message that has to be known to its end before it can be written may not be longer. */
 #define FORMAT_WHOLE_MAX (UINT64_C(1) << 30)
 
+/* The error that says so, negative: apart from those of errno.h and enum channel_error. */
+enum { FORMAT_ELONG = 6000 };
+
 enum part_kind {
 	PART_TEXT, /* of the format itself */
 	PART_MESSAGE,
@@ -75,9 +78,11 @@ void format_init(struct format *format, const struct cli_settings *settings);
  */
 bool format_option(struct format *format, int key, const char *argument);
 
-/* After all options: refuses what does not go together; `batch`: the command gets several messages.
+/*
+ * After all options: refuses what does not go together, and drops what files say of printing if
+ * there is a command. `batch`: it gets several messages.
  */
-void format_check(const struct format *format, bool command, bool batch);
+void format_check(struct format *format, bool command, bool batch);
 
 /* Gets ready to write to fd what was asked for, --framing netstring among it, if anything was. */
 void format_begin(struct format *format, int fd);
@@ -91,7 +96,7 @@ static inline bool format_begun(const struct format *format)
 /*
  * Writes a delivery in this form, and does not keep any of it back. *done: as frame_write(). Of a
  * message in pieces nothing is written before the last one if it has to be known first. Errors:
- * those of frame_write(), ENOMEM, and EFBIG: longer than FORMAT_WHOLE_MAX.
+ * those of frame_write(), ENOMEM, and FORMAT_ELONG: longer than FORMAT_WHOLE_MAX.
  */
 int format_write(struct format *format, struct channel *channel,
 		 const struct channel_delivery *delivery, uint32_t *done);

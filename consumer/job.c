@@ -99,6 +99,8 @@ static int job_add(struct job *job, struct channel *channel, struct frame_output
 		rc = frame_write(channel, output, delivery, &done);
 	if (rc == -EBADMSG)
 		return -CHANNEL_EDAMAGED;
+	if (rc == -FORMAT_ELONG)
+		return job_failed(job, EFBIG);
 	if (rc < 0 && rc > -CHANNEL_EFOREIGN && rc != -EINTR && rc != -EIO)
 		return job_failed(job, -rc);
 	if (rc < 0)

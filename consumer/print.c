@@ -75,7 +75,7 @@ int print_delivery(struct print *print, const struct channel_delivery *delivery,
 enum cli_exit print_failed(struct print *print, int error)
 {
 	print->pipe_closed = error == -EPIPE;
-	if (error == -EFBIG && print->format != NULL) {
+	if (error == -FORMAT_ELONG) {
 		cli_error(print->settings,
 			  "cannot print a message of more than %llu bytes: %s needs it whole",
 			  (unsigned long long)FORMAT_WHOLE_MAX, print->format->option);

@@ -78,8 +78,10 @@ static const struct cli_precedence precedences[] = {
 	{ "exit-empty", "follow idle" },
 	{ "follow", "exit-empty nonblock" },
 	{ "nonblock", "follow idle" },
+	{ "timeout", "nonblock" },
 	{ "tap", "group durable exit-empty new batch" },
-	{ "peek", "durable from exit-empty follow idle new size mode nonblock timeout spin batch" },
+	{ "peek",
+	  "durable from exit-empty follow idle new size mode nonblock timeout spin batch trace" },
 	{ "framing", "delimiter null format json-lines" },
 	{ "delimiter", "null framing format json-lines" },
 	{ "null", "delimiter framing format json-lines" },
@@ -90,6 +92,7 @@ static const struct cli_precedence precedences[] = {
 	{ "watch", LOOK_LEAVES " nonblock timeout" },
 	{ "doctor", LOOK_LEAVES " nonblock timeout json" },
 	{ "remove", LOOK_LEAVES " json" },
+	{ "remove-group", LOOK_LEAVES " delimiter null" },
 	{ NULL, NULL }
 };
 
@@ -410,6 +413,32 @@ static void peek_check(void)
 	clash_refuse("--peek", clashes);
 }
 
+/* No message is taken, and nothing is printed. */
+static void remove_group_check(void)
+{
+	const struct clash clashes[] = { { work.command != NULL, "a command" },
+					 { settings.channel.group != NULL, "--group" },
+					 { settings.channel.durable, "--durable" },
+					 { consumer.from != NULL, "--from" },
+					 { consumer.exit_empty, "--exit-empty" },
+					 { consumer.follow, "--follow" },
+					 { consumer.count != 0, "--count" },
+					 { settings.channel.fresh, "--new" },
+					 { settings.size_given, "--size" },
+					 { settings.channel.mode_given, "--mode" },
+					 { settings.channel.spin_ns != 0, "--spin" },
+					 { work.delimited, "--batch" },
+					 { format.option != NULL, "--format or --json-lines" },
+					 { settings.framing_given, "--framing" },
+					 { settings.delimiter_given, "--delimiter or --null" },
+					 { progress_given(&progress) != NULL,
+					   "--progress or --stats" },
+					 { settings.trace != NULL, "--trace" },
+					 { false, NULL } };
+
+	clash_refuse("--remove-group", clashes);
+}
+
 /* --list, --status, --remove, --doctor */
 static void look_clashes(void)
 {
@@ -441,6 +470,14 @@ static void look_clashes(void)
 	};
 
 	clash_refuse(look.option, clashes);
+}
+
+/* A file's may stand for when something is told. */
+static void json_check(void)
+{
+	if (cli_given(&settings, "json") && look.what == LOOK_NOT && !progress.stats)
+		cli_usage_error(&settings, "--json goes with --list, --status, --watch, --stats or "
+					   "--show-config; messages as JSON: --json-lines");
 }
 
 /* Print without taking. */
@@ -482,7 +519,8 @@ __attribute__((noreturn)) static void run_commands(void)
 	cli_signals_catch(&settings, NULL);
 	cli_trace_open(&settings);
 	cli_story(&settings, "consumer: waiting for shared memory...");
-	progress_begin(&progress, false);
+	/* What it prints is not known here; where both are one terminal, it would run into that. */
+	progress_begin(&progress, isatty(STDOUT_FILENO) != 0);
 	status = crew_run(&work);
 	progress_end(&progress, status);
 	cli_story(&settings, "consumer: finishing process.");
@@ -548,6 +586,9 @@ int main(int argc, char **argv)
 		tap_check();
 	if (consumer.peek)
 		peek_check();
+	if (consumer.remove_group != NULL)
+		remove_group_check();
+	json_check();
 	if (consumer.from == NULL)
 		consumer.from = consumer.tap ? "newest" : "oldest";
 	settings.channel.newest = strcmp(consumer.from, "newest") == 0;

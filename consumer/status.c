@@ -128,12 +128,13 @@ static void print_ring(const struct show *show, const struct census *census)
 
 static void print_messages(const struct show *show, const struct census *census)
 {
+	const char *unit = census->bytes >= 1024 ? "" : census->bytes == 1 ? " byte" : " bytes";
 	char bytes[SHOW_SIZE];
 
 	line_begin(show, "messages");
-	fprintf(show->file, "%s%llu to be taken, %s; %llu sent since it was made\n",
+	fprintf(show->file, "%s%llu to be taken (%s%s); %llu sent since it was made\n",
 		census->estimated ? "about " : "", (unsigned long long)census->messages,
-		show_bytes(bytes, census->bytes), (unsigned long long)census->sent);
+		show_bytes(bytes, census->bytes), unit, (unsigned long long)census->sent);
 }
 
 static void print_rates(const struct show *show, const struct look_rates *rates)

@@ -107,6 +107,12 @@ static void check_command(struct work *work)
 	}
 	if (work->placeholder && work->delimited)
 		cli_usage_error(settings, "\"{}\" stands for one message: not with --batch");
+	if (work->on_failure == FAILURE_DEAD && work->dead_letter != NULL &&
+	    strcmp(work->dead_letter, settings->channel.name) == 0 &&
+	    !cli_given(settings, "dead-letter") && !cli_given(settings, "on-failure")) {
+		work->dead_letter = NULL; /* a file's is for all the other channels */
+		work->on_failure = FAILURE_STOP;
+	}
 	if (work->on_failure == FAILURE_DEAD && work->dead_letter == NULL)
 		cli_usage_error(settings, "--on-failure dead needs a --dead-letter channel");
 	if (work->on_failure != FAILURE_DEAD && !cli_given(settings, "dead-letter"))
@@ -116,6 +122,35 @@ static void check_command(struct work *work)
 	if (work->dead_letter != NULL && strcmp(work->dead_letter, settings->channel.name) == 0)
 		cli_usage_error(settings, "--dead-letter \"%s\" is the channel itself",
 				work->dead_letter);
+}
+
+/* A word that no option takes: what may have been meant. */
+__attribute__((noreturn)) static void operand_refuse(const struct cli_settings *settings,
+						     const char *word)
+{
+	bool about_channel = cli_given(settings, "status") || cli_given(settings, "remove") ||
+			     cli_given(settings, "watch") || cli_given(settings, "remove-group");
+	bool prints = cli_given(settings, "peek") || cli_given(settings, "tap");
+
+	if (cli_given(settings, "list") || cli_given(settings, "doctor"))
+		cli_usage_error(settings, "unexpected operand \"%s\"", word);
+	if (!about_channel && strspn(word, "0123456789") == strlen(word))
+		cli_usage_error(
+			settings,
+			"unexpected operand \"%s\"; to stop after a number of messages: -c %s",
+			word, word);
+	if (!channel_name_valid(word) && !about_channel && !prints)
+		cli_usage_error(
+			settings,
+			"unexpected operand \"%s\"; to run a command for each message: -- %s", word,
+			word);
+	if (about_channel || prints)
+		cli_usage_error(settings, "unexpected operand \"%s\"; a channel: -C %s", word,
+				word);
+	cli_usage_error(settings,
+			"unexpected operand \"%s\"; a channel: -C %s; a command for each message: "
+			"-- %s",
+			word, word, word);
 }
 
 void work_check(struct work *work, int argc, char **argv)
@@ -129,16 +164,8 @@ void work_check(struct work *work, int argc, char **argv)
 		check_command(work);
 		return;
 	}
-	if (optind < argc && strspn(argv[optind], "0123456789") == strlen(argv[optind]))
-		cli_usage_error(
-			settings,
-			"unexpected operand \"%s\"; to stop after a number of messages: -c %s",
-			argv[optind], argv[optind]);
 	if (optind < argc)
-		cli_usage_error(settings,
-				"unexpected operand \"%s\"; to run a command for each message: "
-				"-- %s",
-				argv[optind], argv[optind]);
+		operand_refuse(settings, argv[optind]);
 	if (work->given != NULL)
 		cli_usage_error(settings, "%s goes with a command: -- COMMAND", work->given);
 }

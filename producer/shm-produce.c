@@ -68,14 +68,12 @@ static const struct cli_section sections[] = { CLI_COMMON_SECTIONS,
 					       { 0 } };
 
 /* What a file says for the usual case must not be in the way of another one. */
-static const struct cli_precedence precedences[] = { { "nonblock", "wait-ack" },
-						     { "wait-ack", "nonblock" },
-						     { "hold",
-						       "key wait-ack when-full progress stats" },
-						     { "framing", "delimiter null" },
-						     { "delimiter", "null framing" },
-						     { "null", "delimiter framing" },
-						     { NULL, NULL } };
+static const struct cli_precedence precedences[] = {
+	{ "nonblock", "wait-ack" },	 { "timeout", "nonblock" },
+	{ "wait-ack", "nonblock" },	 { "hold", "key wait-ack when-full progress stats" },
+	{ "framing", "delimiter null" }, { "delimiter", "null framing" },
+	{ "null", "delimiter framing" }, { NULL, NULL }
+};
 
 static const struct cli_tool tool = {
 	.name = "shm-produce",
@@ -587,6 +585,8 @@ int main(int argc, char **argv)
 		settings.channel.nonblock = false; /* a file's is for the usual case */
 	if (producer.blocks && settings.channel.nonblock)
 		cli_usage_error(&settings, "--when-full block waits, --nonblock never does");
+	if (cli_given(&settings, "json") && !progress.stats)
+		cli_usage_error(&settings, "--json goes with --stats or --show-config");
 	if (hold)
 		command_take(argc, argv, given);
 	free(given);

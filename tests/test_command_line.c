@@ -272,6 +272,9 @@ Test(command_line, refuses_options_that_contradict, .timeout = 30)
 	REFUSE(2, "--on-failure dead", "shm-consume", "--dead-letter", "x", "--", "true");
 	REFUSE(2, "the channel itself", "shm-consume", "--on-failure", "dead", "--dead-letter",
 	       name, "--", "true");
+	REFUSE(2, "--json-lines", "shm-consume", "--json");
+	REFUSE(2, "--json-lines", "shm-consume", "--json", "--", "cat");
+	REFUSE(2, "--json goes with --stats", "shm-produce", "--json", "x");
 	REFUSE(2, "--wait-ack", "shm-produce", "-a", "-n", "x");
 	REFUSE(2, "-i -", "shm-produce", "-i", "-", "x");
 	REFUSE(2, "-i -", "shm-produce", "-i", "-", "-i", "-");
@@ -285,7 +288,9 @@ Test(command_line, hints_at_the_count_when_the_consumer_gets_an_operand, .timeou
 	own_default(name);
 	REFUSE(2, "-c 5", "shm-consume", "5");
 	REFUSE(2, "-c 5", "shm-consume", "5", "--", "cat");
-	REFUSE(2, "-- gzip", "shm-consume", "gzip", "-9");
+	REFUSE(2, "-C gzip; a command for each message: -- gzip", "shm-consume", "gzip", "-9");
+	REFUSE(2, "operand \"./x\"; to run a command for each message: -- ./x", "shm-consume",
+	       "./x");
 	REFUSE(2, "-- gzip", "shm-consume", "-D", "--", "gzip");
 	REFUSE(2, "no command", "shm-consume", "--");
 	cr_assert(!object_exists(name));

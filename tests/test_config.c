@@ -4,6 +4,7 @@
  */
 #include "support.h"
 #include "support_folder.h"
+#include "support_page.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -281,6 +282,19 @@ Test(config, a_file_gives_way_to_the_command_line, .timeout = 120)
 		  "new = yes\nsize = 4K\nmode = 0660\nnonblock = yes\ntimeout = 3\nspin = off\n"
 		  "batch = 3\njobs = 3",
 		  { "shm-consume", "--peek" } },
+		{ 0, "trace = t", { "shm-consume", "--peek" } },
+		{ 0, "format = %s", { "shm-consume", "-e", "--", "true" } },
+		{ 0, "framing = netstring", { "shm-consume", "-e", "--", "true" } },
+		{ 0,
+		  "on-failure = dead\ndead-letter = d",
+		  { "shm-consume", "-C", "d", "-e", "--", "true" } },
+		{ 0, "json = yes", { "shm-consume", "-e" } },
+		{ 124, "nonblock = yes", { "shm-consume", "-w", "0.05" } },
+		{ 124, "nonblock = yes", { "shm-produce", "--wait-consumers=1", "-w", "0.05" } },
+		{ 1,
+		  "group = g\ndurable = yes\nfollow = yes\ncount = 2\nformat = %s\nstats = yes\n"
+		  "size = 4K\ntrace = t",
+		  { "shm-consume", "--remove-group", "g" } },
 		{ 124,
 		  "group = g\ndurable = yes\nexit-empty = yes\nnew = yes\nbatch = 3",
 		  { "shm-consume", "--tap", "-w", "0.05" } },
@@ -391,6 +405,18 @@ Test(config, a_value_that_no_file_could_give_back_is_shown_as_a_comment, .timeou
 	memset(key, 'k', sizeof(key) - 1);
 	key[sizeof(key) - 1] = '\0';
 	SHOWS("#commandline:\n#key=kkk", "shm-produce", "-k", key, "--show-config");
+	folder_remove();
+}
+
+Test(config, the_name_of_a_file_stays_in_its_comment, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	const char *path;
+
+	begin(name);
+	path = text_put("b\nspin", "size = 4K\n");
+	SHOWS("b\\x0aspin\"\n", "shm-consume", "-F", path, "--show-config");
+	SHOWS("b\\x0aspin:1\n", "shm-consume", "-F", path, "--show-config");
 	folder_remove();
 }
 
@@ -716,14 +742,15 @@ static void look_elsewhere(const char *tool, const char *option)
 			  "other_tool.c does not say that --%s is one of %s", option, tool);
 }
 
+/* All that is about one call: look_in_file() holds the tools to this list. */
+static const char *const once[] = { "config",	    "show-config", "help",   "version", "input",
+				    "message",	    "hold",	   "end",    "peek",	"tap",
+				    "remove-group", "list",	   "status", "watch",	"remove",
+				    "force",	    "doctor" };
+
 /* What a file may not say, neither tool takes from one; what it may, both know. */
 static void look_in_file(const char *tool, const char *option)
 {
-	static const char *const once[] = { "config", "show-config", "help",	     "version",
-					    "input",  "message",     "hold",	     "end",
-					    "peek",   "tap",	     "remove-group", "list",
-					    "status", "watch",	     "remove",	     "force",
-					    "doctor" };
 	char text[64];
 	const char *path;
 	bool refused = false;
@@ -762,6 +789,27 @@ Test(config, each_tool_knows_what_only_the_other_has, .timeout = 120)
 		cr_expect(has(strcmp(option->tool, both[0]) != 0, option->name),
 			  "%s has no --%s any more", option->tool, option->name);
 	folder_remove();
+}
+
+Test(config, the_page_names_all_that_is_not_in_files, .timeout = 60)
+{
+	char *page = page_file("common/shm-channel.5"), *from, *end, wanted[64];
+
+	from = strstr(page, "\nNot in files are\n");
+	cr_assert_not_null(from);
+	end = strstr(from, "\n.Pp\n");
+	cr_assert_not_null(end);
+	*end = '\0';
+	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+		size_t size = (size_t)snprintf(wanted, sizeof(wanted), "\n.Cm %s", once[i]);
+		const char *found = strstr(from, wanted);
+
+		/* the whole word: "remove" is not "remove-group" */
+		while (found != NULL && found[size] != '\n' && found[size] != ' ')
+			found = strstr(found + 1, wanted);
+		cr_expect_not_null(found, "%s", once[i]);
+	}
+	free(page);
 }
 
 /* ---- messages ---- */

@@ -1,5 +1,6 @@
 /* --format: each message in the form that is asked for. */
 #include "support.h"
+#include "support_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -289,6 +290,26 @@ Test(format, delivers_again_only_what_was_not_written_whole, .timeout = 60)
 	tool_free(&consumer);
 	free(rest);
 	free(lines);
+}
+
+/* Which is not the limit of what can be gathered. */
+Test(format, a_file_that_may_not_grow_is_an_error_of_the_file, .timeout = 60)
+{
+	char name[NAME_SIZE], text[4096], script[256];
+	struct tool tool;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", channel_name(name), text), 0);
+	tool_free(&tool);
+	folder_make();
+	snprintf(script, sizeof(script),
+		 "ulimit -f 1 && \"$TOOLS/shm-consume\" -C %s --format '%%s' >\"$DIR/out\"", name);
+	cr_expect_eq(tool_run(&tool, "sh", "-c", script), 1);
+	expect_errors_contain(&tool, "cannot write standard output: File too large");
+	tool_free(&tool);
+	folder_remove();
+	object_remove(name);
 }
 
 Test(format, goes_with_groups_and_a_tap, .timeout = 60)

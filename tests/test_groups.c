@@ -274,6 +274,41 @@ Test(groups, a_durable_one_stays_and_misses_nothing, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
+Test(groups, removing_one_takes_no_message_whatever_else_is_asked_for, .timeout = 60)
+{
+	static const char *const bad[][3] = {
+		{ "--", "cat", "a command" },	  { "-c", "1", "--count" },
+		{ "-f", NULL, "--follow" },	  { "-e", NULL, "--exit-empty" },
+		{ "-g", "a", "--group" },	  { "--durable", NULL, "--durable" },
+		{ "--from", "newest", "--from" }, { "--format", "%s", "--format" },
+		{ "--stats", NULL, "--stats" },	  { "--progress", NULL, "--progress" },
+		{ "--new", NULL, "--new" },	  { "-s", "8192", "--size" },
+		{ "-m", "0600", "--mode" },	  { "--spin", "off", "--spin" },
+		{ "-b", "2", "--batch" },	  { "--framing", "lines", "--framing" },
+		{ "-0", NULL, "--null" },	  { "--trace", "t", "--trace" },
+	};
+	char name[NAME_SIZE];
+	struct tool tool;
+
+	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", channel_name(name), "--groups", "a", "x"),
+		     0);
+	tool_free(&tool);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove-group", "a",
+				      bad[i][0], bad[i][1]),
+			     2, "%s", bad[i][0]);
+		expect_output(&tool, "");
+		expect_errors_contain(&tool, bad[i][2]);
+		expect_errors_contain(&tool, "does not go with --remove-group");
+		tool_free(&tool);
+	}
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "-w", "5", "--remove-group", "a"),
+		     0);
+	expect_errors_contain(&tool, "1 message that it had not taken went with it");
+	tool_free(&tool);
+	object_remove(name);
+}
+
 Test(groups, declared_ones_all_get_everything_in_either_order, .timeout = 60)
 {
 	char name[NAME_SIZE];

@@ -425,7 +425,7 @@ Test(look, takes_what_a_death_left_half_done_for_what_it_is, .timeout = 60)
 	agent_kill(&consumer);
 	object_write(name, OFFSET(consumers.groups[0].next[0]), &begin, sizeof(begin));
 	object_write(name, OFFSET(consumers.groups[0].next[1]), &begin, sizeof(begin));
-	expect_status(name, "2 to be taken, 6;");
+	expect_status(name, "2 to be taken (6 bytes);");
 	expect_status(name, "2        1        0        0        0     0  left");
 	agent_kill(&producer);
 	object_remove(name);
@@ -770,5 +770,11 @@ Test(look, refuses_what_does_not_go_together, .timeout = 60)
 	refuse("bad interval \"0\"", "--watch", "0", NULL);
 	refuse("--json does not go with --remove", "--remove", "--json", NULL);
 	refuse("--timeout does not go with --list", "--list", "-w", "1");
-	refuse("unexpected operand", "--list", "x", NULL);
+	refuse("unexpected operand \"x\" (try", "--list", "x", NULL);
+	refuse("unexpected operand \"jobs\"; a channel: -C jobs (try", "--status", "jobs", NULL);
+	refuse("unexpected operand \"7\"; a channel: -C 7 (try", "--remove", "7", NULL);
+	refuse("unexpected operand \"jobs\"; a channel: -C jobs (try", "--peek", "jobs", NULL);
+	refuse("a channel: -C jobs; a command for each message: -- jobs (try", "jobs", NULL, NULL);
+	refuse("to stop after a number of messages: -c 7 (try", "7", NULL, NULL);
+	refuse("messages as JSON: --json-lines", "--json", NULL, NULL);
 }

@@ -406,6 +406,33 @@ Test(progress, does_not_run_into_messages_on_the_terminal, .timeout = 60)
 	close(terminal.master);
 }
 
+Test(progress, does_not_run_into_what_a_command_prints_on_the_terminal, .timeout = 60)
+{
+	static const char *const how[] = { "--progress", "--progress=always" };
+
+	for (int i = 0; i < 2; i++) {
+		char name[NAME_SIZE], command[256], *shown;
+		struct terminal terminal;
+		struct tool tool;
+
+		terminal_open(&terminal, 80);
+		cr_expect_eq(tool_run(&tool, "shm-produce", "-C", channel_name(name), "a", "b"), 0);
+		tool_free(&tool);
+		snprintf(command, sizeof(command), "shm-consume -C %s %s >%s -- cat", name, how[i],
+			 terminal.path);
+		tool = start_on(&terminal, -1, command);
+		cr_expect_eq(tool_end(&tool), 0);
+		shown = screen(&terminal, 80);
+		if (i == 0)
+			cr_expect_str_eq(shown, "ab");
+		else
+			cr_expect_not_null(strstr(shown, "2 messages"), "%s", shown);
+		free(shown);
+		tool_free(&tool);
+		close(terminal.master);
+	}
+}
+
 /* With -c the consumer knows how many there will be. */
 Test(progress, knows_the_part_of_a_count, .timeout = 60)
 {
