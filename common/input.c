@@ -7,9 +7,22 @@
 #include <unistd.h>
 
 enum {
-	PIPE_SIZE = 1 << 20,
+	/*
+	 * Not more: all pipes of a user count together (pipe-user-pages-soft, 64 MiB as a rule),
+	 * and when 64 producers have used that up, pipe(2) gives everybody one page or two.
+	 */
+	PIPE_SIZE = 256 << 10,
 	POLL_MS = 1000 /* how often we look after the channel while no input comes */
 };
+
+/* Whoever writes into it is held up less often. Nothing happens if it is no pipe. */
+static void pipe_raise(int fd)
+{
+	int size = fcntl(fd, F_GETPIPE_SZ);
+
+	if (size >= 0 && size < PIPE_SIZE) /* its owner may have made it larger */
+		fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
+}
 
 struct input input_of(struct channel *channel, struct frame_input *asked)
 {
@@ -17,8 +30,7 @@ struct input input_of(struct channel *channel, struct frame_input *asked)
 
 	asked->error = 0;
 	asked->malformed = NULL;
-	/* Whoever writes into it is held up less often; it stays as it is if it is no pipe. */
-	fcntl(asked->fd, F_SETPIPE_SZ, PIPE_SIZE);
+	pipe_raise(asked->fd);
 	return (struct input){ .channel = channel,
 			       .asked = asked,
 			       .regular =
