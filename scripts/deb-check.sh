@@ -42,7 +42,7 @@ dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${Package} ${Version} ${Status
 channel=deb-check.$$
 "$root/usr/bin/shm-produce" -C "$channel" 'from a package'
 [ "$("$root/usr/bin/shm-consume" -C "$channel")" = 'from a package' ] || die 'it does not work'
-for page in man1/shm-produce.1 man1/shm-consume.1 man7/shm-channel.7; do
+for page in man1/shm-produce.1 man1/shm-consume.1 man5/shm-channel.5 man7/shm-channel.7; do
 	gzip -t "$root/usr/share/man/$page.gz"
 done
 for name in bash-completion/completions/shm-consume zsh/vendor-completions/_shm-consume \

@@ -12,16 +12,21 @@ die() {
 	echo "usage: $0 FOLDER" >&2
 	exit 2
 }
+mkdir -p -- "$1"
+folder=$(cd -- "$1" && pwd) # before we go elsewhere: it may be relative
 cd "$(dirname "$0")/.."
 for program in dpkg-deb dpkg-shlibdeps dpkg-buildflags dpkg-parsechangelog make strip; do
 	command -v "$program" >/dev/null || die "there is no $program: scripts/setup.sh ci installs it"
 done
 umask 022
-mkdir -p "$1"
-folder=$(cd "$1" && pwd)
-root=$folder/root
-rm -rf "$root" "$folder/work" "$folder"/*.deb
-mkdir -p "$root/DEBIAN" "$folder/work/debian"
+# All but the package itself is made elsewhere: FOLDER is the user's, with whatever is in it.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+root=$work/root
+mkdir -p "$root/DEBIAN" "$work/control/debian"
 
 changelog() {
 	dpkg-parsechangelog -l scripts/deb/changelog -S "$1"
@@ -39,7 +44,7 @@ export SOURCE_DATE_EPOCH
 flags() {
 	DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get "$1"
 }
-make BUILD="$folder/build" PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions DESTDIR="$root" \
+make BUILD="$work/build" PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions DESTDIR="$root" \
 	CFLAGS="$(flags CFLAGS)" CPPFLAGS="$(flags CPPFLAGS)" LDFLAGS="$(flags LDFLAGS)" SAN='' all install
 
 # contained SYMBOL PACKAGE: a library that the programs contain, with its version, to be traced.
@@ -65,8 +70,8 @@ fi
 find "$root/usr/share/man" -type f -exec gzip -9n {} +
 
 printf 'Source: %s\n\nPackage: %s\nArchitecture: any\n' "$package" "$package" \
-	>"$folder/work/debian/control"
-depends=$(cd "$folder/work" && dpkg-shlibdeps -O "$root"/usr/bin/*)
+	>"$work/control/debian/control"
+depends=$(cd "$work/control" && dpkg-shlibdeps -O "$root"/usr/bin/*)
 size=$(du -sk "$root/usr" | cut -f 1)
 sed -e "s|@VERSION@|$version|" -e "s|@ARCHITECTURE@|$(dpkg --print-architecture)|" \
 	-e "s|@MAINTAINER@|$(changelog Maintainer)|" -e "s|@SIZE@|$size|" \
@@ -74,4 +79,6 @@ sed -e "s|@VERSION@|$version|" -e "s|@ARCHITECTURE@|$(dpkg --print-architecture)
 	-e '/^[A-Z][A-Za-z-]*: *$/d' scripts/deb/control >"$root/DEBIAN/control"
 (cd "$root" && find usr -type f | LC_ALL=C sort | xargs md5sum >DEBIAN/md5sums)
 
+# Those of other versions would be mistaken for it.
+rm -f -- "$folder/${package}_"*.deb
 dpkg-deb --root-owner-group --build "$root" "$folder"
