@@ -13,7 +13,7 @@ die() {
 	exit 2
 }
 mkdir -p -- "$1"
-folder=$(cd -- "$1" && pwd) # before we go elsewhere: it may be relative
+folder=$(CDPATH='' cd -- "$1" && pwd) # before we go elsewhere: it may be relative
 cd "$(dirname "$0")/.."
 for program in dpkg-deb dpkg-shlibdeps dpkg-buildflags dpkg-parsechangelog make strip; do
 	command -v "$program" >/dev/null || die "there is no $program: scripts/setup.sh ci installs it"
