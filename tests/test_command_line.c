@@ -642,6 +642,35 @@ Test(command_line, fails_on_an_input_without_permission, .timeout = 30)
 	cr_assert(!object_exists(name));
 }
 
+/* All pipes of a user count together: see common/input.c. */
+Test(command_line, makes_a_pipe_larger_but_no_more_than_256_KiB_and_never_smaller, .timeout = 30)
+{
+	static const int sizes[] = { 65536, 512 << 10 };
+	char name[NAME_SIZE];
+
+	own_default(name);
+	for (int i = 0; i < 2; i++) {
+		int input[2], size;
+		struct tool tool;
+
+		cr_assert_eq(pipe2(input, O_CLOEXEC), 0);
+		size = fcntl(input[1], F_SETPIPE_SZ, sizes[i]);
+		if (size < 0)
+			test_skip("this user has no room for such a pipe");
+		tool = tool_start_fds(input[0], -1, "shm-produce", NULL);
+		close(input[1]);
+		cr_expect_eq(tool_end(&tool), 0);
+		tool_free(&tool);
+		size = fcntl(input[0], F_GETPIPE_SZ);
+		if (i == 0)
+			cr_expect(size == sizes[0] || size == 256 << 10, "%d", size);
+		else
+			cr_expect_eq(size, sizes[1], "%d", size);
+		close(input[0]);
+		object_remove(name);
+	}
+}
+
 Test(command_line, fails_on_a_directory_as_standard_input, .timeout = 30)
 {
 	int folder = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
