@@ -139,14 +139,16 @@ __attribute__((noreturn)) static void operand_refuse(const struct cli_settings *
 			settings,
 			"unexpected operand \"%s\"; to stop after a number of messages: -c %s",
 			word, word);
-	if (!channel_name_valid(word) && !about_channel && !prints)
+	if ((about_channel || prints) && channel_name_valid(word))
+		cli_usage_error(settings, "unexpected operand \"%s\"; a channel: -C %s", word,
+				word);
+	if (about_channel || prints)
+		cli_usage_error(settings, "unexpected operand \"%s\"", word);
+	if (!channel_name_valid(word))
 		cli_usage_error(
 			settings,
 			"unexpected operand \"%s\"; to run a command for each message: -- %s", word,
 			word);
-	if (about_channel || prints)
-		cli_usage_error(settings, "unexpected operand \"%s\"; a channel: -C %s", word,
-				word);
 	cli_usage_error(settings,
 			"unexpected operand \"%s\"; a channel: -C %s; a command for each message: "
 			"-- %s",

@@ -772,6 +772,7 @@ Test(look, refuses_what_does_not_go_together, .timeout = 60)
 	refuse("--timeout does not go with --list", "--list", "-w", "1");
 	refuse("unexpected operand \"x\" (try", "--list", "x", NULL);
 	refuse("unexpected operand \"jobs\"; a channel: -C jobs (try", "--status", "jobs", NULL);
+	refuse("unexpected operand \"/x\" (try", "--status", "/x", NULL);
 	refuse("unexpected operand \"7\"; a channel: -C 7 (try", "--remove", "7", NULL);
 	refuse("unexpected operand \"jobs\"; a channel: -C jobs (try", "--peek", "jobs", NULL);
 	refuse("a channel: -C jobs; a command for each message: -- jobs (try", "jobs", NULL, NULL);
