@@ -38,6 +38,9 @@ void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 		cr_skip_test("%s", reason);                                                        \
 	} while (0)
 
+/* Skips the test where there are no pseudo-terminals, as in a root without /dev/pts. */
+void terminal_needed(void);
+
 uint64_t test_now_ms(void);
 void test_pause(void); /* a millisecond, between two looks */
 

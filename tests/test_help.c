@@ -77,6 +77,7 @@ static void on_terminal(const char *tool_name, char *text, size_t size)
 
 Test(help, headings_are_bold_on_a_terminal_only_and_not_with_no_color, .timeout = 30)
 {
+	terminal_needed();
 	char text[32768];
 
 	setenv("TERM", "xterm", 1);

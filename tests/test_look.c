@@ -615,6 +615,7 @@ static size_t widest(const char *text)
 
 Test(look, fits_a_terminal_and_has_colours_there_only, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], *output;
 	struct agent consumer = agent_start();
 	struct terminal terminal;
@@ -652,6 +653,7 @@ Test(look, fits_a_terminal_and_has_colours_there_only, .timeout = 60)
 
 Test(look, gives_the_terminal_back_on_every_way_out, .timeout = 60)
 {
+	terminal_needed();
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
@@ -672,6 +674,7 @@ Test(look, gives_the_terminal_back_on_every_way_out, .timeout = 60)
 
 Test(look, gives_the_terminal_back_while_it_is_stopped, .timeout = 60)
 {
+	terminal_needed();
 	struct terminal terminal = terminal_start(80, "shm-consume", "--watch", "--status", NULL);
 	const char *again;
 

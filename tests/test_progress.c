@@ -120,6 +120,7 @@ Test(progress, is_not_drawn_where_there_is_no_terminal_unless_it_must_be, .timeo
 
 Test(progress, is_drawn_on_a_terminal_and_counts_messages_in_blocks, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], command[256], *shown;
 	int input = bytes_file("one\ntwo\n\nfour", 13);
 	struct terminal terminal;
@@ -153,6 +154,7 @@ Test(progress, is_drawn_on_a_terminal_and_counts_messages_in_blocks, .timeout = 
 
 Test(progress, shows_how_much_of_a_file_is_done_while_it_waits, .timeout = 60)
 {
+	terminal_needed();
 	enum { SIZE = 1 << 20 };
 	char name[NAME_SIZE], command[256], *zeros = calloc(1, SIZE), *shown;
 	int input = bytes_file(zeros, SIZE);
@@ -197,6 +199,7 @@ static long times_slept(pid_t pid)
 /* It holds the turn meanwhile: others would wait for whoever stopped the terminal. */
 Test(progress, waits_for_room_and_not_for_a_stopped_terminal, .timeout = 60)
 {
+	terminal_needed();
 	enum { SIZE = 1 << 20 };
 	char name[NAME_SIZE], command[256], *zeros = calloc(1, SIZE);
 	int input = bytes_file(zeros, SIZE), line;
@@ -228,6 +231,7 @@ Test(progress, waits_for_room_and_not_for_a_stopped_terminal, .timeout = 60)
 /* A file of -i is closed when the last line is drawn. */
 Test(progress, shows_how_much_of_a_message_from_a_file_is_done, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], command[256], path[] = "/tmp/shm-channel-test-XXXXXX";
 	int fd = mkstemp(path);
 	struct terminal terminal;
@@ -250,6 +254,7 @@ Test(progress, shows_how_much_of_a_message_from_a_file_is_done, .timeout = 60)
 
 Test(progress, keeps_to_the_columns_of_the_terminal, .timeout = 120)
 {
+	terminal_needed();
 	static const unsigned short columns[] = { 1, 20, 40, 60, 80, 200, 500 };
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
@@ -277,6 +282,7 @@ Test(progress, keeps_to_the_columns_of_the_terminal, .timeout = 120)
 /* An error, or a note, has a line of its own. */
 Test(progress, gives_way_to_what_else_is_printed, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], command[256], *shown;
 	struct terminal terminal;
 	struct tool tool;
@@ -306,6 +312,7 @@ Test(progress, gives_way_to_what_else_is_printed, .timeout = 60)
 
 Test(progress, is_shown_by_a_consumer_that_waits_and_by_one_that_runs_commands, .timeout = 60)
 {
+	terminal_needed();
 	static const char *const commands[] = { "", "--tap --from oldest", "-j 2 -- cat" };
 
 	for (int i = 0; i < 3; i++) {
@@ -337,6 +344,7 @@ Test(progress, is_shown_by_a_consumer_that_waits_and_by_one_that_runs_commands, 
 /* A message longer than the ring counts when it is complete; its bytes as they go. */
 Test(progress, counts_the_bytes_of_a_long_message_as_they_go, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], command[256], *zeros = calloc(1, 65536);
 	struct terminal terminal;
 	struct tool producer, consumer;
@@ -389,6 +397,7 @@ Test(progress, counts_no_delimiters_whatever_way_lines_go, .timeout = 60)
 /* What is printed on the same terminal is to be seen itself. */
 Test(progress, does_not_run_into_messages_on_the_terminal, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], command[256], *shown;
 	struct terminal terminal;
 	struct tool tool;
@@ -408,6 +417,7 @@ Test(progress, does_not_run_into_messages_on_the_terminal, .timeout = 60)
 
 Test(progress, does_not_run_into_what_a_command_prints_on_the_terminal, .timeout = 60)
 {
+	terminal_needed();
 	static const char *const how[] = { "--progress", "--progress=always" };
 
 	for (int i = 0; i < 2; i++) {
@@ -436,6 +446,7 @@ Test(progress, does_not_run_into_what_a_command_prints_on_the_terminal, .timeout
 /* With -c the consumer knows how many there will be. */
 Test(progress, knows_the_part_of_a_count, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], command[256];
 	struct terminal terminal;
 	struct tool tool;

@@ -30,6 +30,7 @@ static int count_of(const char *text, const char *part)
 
 Test(why, a_consumer_tells_the_terminal_that_nobody_sends_and_takes_it_back, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE];
 	struct terminal terminal;
 	struct tool producer;
@@ -59,6 +60,7 @@ Test(why, a_consumer_tells_the_terminal_that_nobody_sends_and_takes_it_back, .ti
 /* How many rows it goes up is how many it has taken: lines that are too long take two. */
 Test(why, takes_back_all_rows_of_a_narrow_terminal, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], up[32];
 	struct terminal terminal;
 	struct tool producer;
@@ -82,6 +84,7 @@ Test(why, takes_back_all_rows_of_a_narrow_terminal, .timeout = 60)
 
 Test(why, a_producer_tells_that_nobody_takes, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE], big[4000];
 	struct terminal terminal;
 	struct tool consumer;
@@ -204,6 +207,7 @@ Test(why, a_producer_that_waits_for_consumers_says_how_to_start_one, .timeout = 
 /* Nobody looks on: three seconds of it, by what another one says that began later. */
 Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE];
 	struct tool silent = tool_start("shm-consume", "-C", channel_name(name), NULL), verbose;
 	struct terminal quiet = terminal_start(80, "shm-consume", "-q", "-C", name, NULL);
@@ -235,6 +239,7 @@ Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
 /* A command's output is on the same terminal; and while one runs nobody waits in vain. */
 Test(why, a_worker_keeps_its_lines_and_is_silent_while_a_command_runs, .timeout = 60)
 {
+	terminal_needed();
 	char name[NAME_SIZE];
 	struct terminal terminal;
 	struct tool producer;
