@@ -8,8 +8,7 @@ _@WHAT@_channel() {
 	compadd "$@" -- ${(M)names:#[a-zA-Z0-9._-]##}
 }
 
-# Those of its groups that have a name. One command and no pipeline: a shell that has to wait for
-# two of them here may miss the end of one, and hangs (zsh 5.9).
+# Those of its groups that have a name. One command and no pipeline: somebody waits for it.
 _@WHAT@_group() {
 	local channel=${opt_args[-C]:-${opt_args[--channel]}} owner=${opt_args[--owner]}
 	local status_text line groups_begun=
