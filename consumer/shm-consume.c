@@ -413,27 +413,31 @@ static void peek_check(void)
 	clash_refuse("--peek", clashes);
 }
 
-/* No message is taken, and nothing is printed. */
+/* What means nothing where no message is taken or printed. */
+/* clang-format off */
+#define TAKING_CLASHES \
+	{ work.command != NULL, "a command" }, \
+	{ settings.channel.group != NULL, "--group" }, \
+	{ settings.channel.durable, "--durable" }, \
+	{ consumer.from != NULL, "--from" }, \
+	{ consumer.exit_empty, "--exit-empty" }, \
+	{ consumer.follow, "--follow" }, \
+	{ consumer.count != 0, "--count" }, \
+	{ settings.channel.fresh, "--new" }, \
+	{ settings.size_given, "--size" }, \
+	{ settings.channel.mode_given, "--mode" }, \
+	{ settings.channel.spin_ns != 0, "--spin" }, \
+	{ work.delimited, "--batch" }, \
+	{ format.option != NULL, "--format or --json-lines" }, \
+	{ settings.framing_given, "--framing" }, \
+	{ progress_given(&progress) != NULL, "--progress or --stats" }, \
+	{ settings.trace != NULL, "--trace" }
+/* clang-format on */
+
 static void remove_group_check(void)
 {
-	const struct clash clashes[] = { { work.command != NULL, "a command" },
-					 { settings.channel.group != NULL, "--group" },
-					 { settings.channel.durable, "--durable" },
-					 { consumer.from != NULL, "--from" },
-					 { consumer.exit_empty, "--exit-empty" },
-					 { consumer.follow, "--follow" },
-					 { consumer.count != 0, "--count" },
-					 { settings.channel.fresh, "--new" },
-					 { settings.size_given, "--size" },
-					 { settings.channel.mode_given, "--mode" },
-					 { settings.channel.spin_ns != 0, "--spin" },
-					 { work.delimited, "--batch" },
-					 { format.option != NULL, "--format or --json-lines" },
-					 { settings.framing_given, "--framing" },
+	const struct clash clashes[] = { TAKING_CLASHES,
 					 { settings.delimiter_given, "--delimiter or --null" },
-					 { progress_given(&progress) != NULL,
-					   "--progress or --stats" },
-					 { settings.trace != NULL, "--trace" },
 					 { false, NULL } };
 
 	clash_refuse("--remove-group", clashes);
@@ -445,23 +449,8 @@ static void look_clashes(void)
 	const struct clash clashes[] = {
 		{ consumer.peek, "--peek" },
 		{ consumer.tap, "--tap" },
-		{ work.command != NULL, "a command" },
-		{ settings.channel.group != NULL, "--group" },
-		{ settings.channel.durable, "--durable" },
 		{ consumer.remove_group != NULL, "--remove-group" },
-		{ consumer.from != NULL, "--from" },
-		{ consumer.exit_empty, "--exit-empty" },
-		{ consumer.follow, "--follow" },
-		{ consumer.count != 0, "--count" },
-		{ settings.channel.fresh, "--new" },
-		{ settings.size_given, "--size" },
-		{ settings.channel.mode_given, "--mode" },
-		{ settings.channel.spin_ns != 0, "--spin" },
-		{ work.delimited, "--batch" },
-		{ format.option != NULL, "--format or --json-lines" },
-		{ settings.framing_given, "--framing" },
-		{ progress_given(&progress) != NULL, "--progress or --stats" },
-		{ settings.trace != NULL, "--trace" },
+		TAKING_CLASHES,
 		{ look.what != LOOK_REMOVE && settings.channel.nonblock, "--nonblock" },
 		{ look.what != LOOK_REMOVE && settings.channel.timeout_ns != 0, "--timeout" },
 		{ (look.what == LOOK_REMOVE || look.what == LOOK_DOCTOR) && settings.json,
