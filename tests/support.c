@@ -408,3 +408,18 @@ void agent_quit(struct agent *agent)
 	cr_expect_eq(tool_end(&agent->tool), 0);
 	agent_close(agent);
 }
+
+unsigned char *object_contents(const char *name, size_t *size)
+{
+	int fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
+	unsigned char *bytes;
+	struct stat status;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(fstat(fd, &status), 0);
+	*size = (size_t)status.st_size;
+	bytes = malloc(*size + 1);
+	cr_assert_eq(pread(fd, bytes, *size, 0), (ssize_t)*size);
+	close(fd);
+	return bytes;
+}

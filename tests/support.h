@@ -55,6 +55,9 @@ bool object_exists(const char *name);
 /* Its path under /dev/shm (static buffer). */
 const char *object_path(const char *name);
 
+/* All bytes of the object; free() it. */
+unsigned char *object_contents(const char *name, size_t *size);
+
 /* Removes it, for tests that leave it on purpose. */
 void object_remove(const char *name);
 

@@ -27,22 +27,6 @@ static void send_lines(const char *name, const char *lines)
 	tool_free(&producer);
 }
 
-/* All bytes of the object; free() it. */
-static unsigned char *object_bytes(const char *name, size_t *size)
-{
-	int fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
-	unsigned char *bytes;
-	struct stat status;
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(fstat(fd, &status), 0);
-	*size = (size_t)status.st_size;
-	bytes = malloc(*size + 1);
-	cr_assert_eq(pread(fd, bytes, *size, 0), (ssize_t)*size);
-	close(fd);
-	return bytes;
-}
-
 /* Runs it; what it prints, to be freed. It must end well and say nothing. */
 static char *print(const char *name, const char *what, const char *also)
 {
@@ -272,10 +256,10 @@ Test(look, says_that_there_is_no_such_channel, .timeout = 30)
 static void expect_unchanged(const char *name, const char *what, const char *also)
 {
 	size_t size_before, size_after;
-	unsigned char *before = object_bytes(name, &size_before), *after;
+	unsigned char *before = object_contents(name, &size_before), *after;
 
 	free(print(name, what, also));
-	after = object_bytes(name, &size_after);
+	after = object_contents(name, &size_after);
 	cr_expect_eq(size_before, size_after);
 	cr_expect_eq(memcmp(before, after, size_after), 0, "%s has changed the object", what);
 	free(before);

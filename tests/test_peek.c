@@ -20,27 +20,11 @@ static void send_lines(const char *name, const char *lines)
 	tool_free(&producer);
 }
 
-/* All bytes of the object; free() it. */
-static unsigned char *object_bytes(const char *name, size_t *size)
-{
-	int fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
-	unsigned char *bytes;
-	struct stat status;
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(fstat(fd, &status), 0);
-	*size = (size_t)status.st_size;
-	bytes = malloc(*size);
-	cr_assert_eq(pread(fd, bytes, *size, 0), (ssize_t)*size);
-	close(fd);
-	return bytes;
-}
-
 /* Peeks, expects this output and nothing said, and that no byte of the object has changed. */
 static void expect_peek(const char *name, const char *group, const char *expected)
 {
 	size_t size_before, size_after;
-	unsigned char *before = object_bytes(name, &size_before), *after;
+	unsigned char *before = object_contents(name, &size_before), *after;
 	struct tool tool;
 
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--peek",
@@ -49,7 +33,7 @@ static void expect_peek(const char *name, const char *group, const char *expecte
 	expect_output(&tool, expected);
 	cr_expect_str_eq(tool_errors(&tool), "");
 	tool_free(&tool);
-	after = object_bytes(name, &size_after);
+	after = object_contents(name, &size_after);
 	cr_expect_eq(size_before, size_after);
 	cr_expect_eq(memcmp(before, after, size_after), 0);
 	free(before);
