@@ -421,10 +421,11 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = channel->incomplete = channel->batching = false;
 	channel->look_pause = channel->look_pause_next = 0;
-	channel->settled = channel->skipping = false;
+	channel->settled = channel->was_alone = channel->skipping = false;
 	channel->key_size = 0;
 	channel->dropped = 0;
 	spin_init(&channel->spin, options->spin_ns);
+	spin_init(&channel->room_spin, options->spin_ns);
 	channel->batch = 1;
 	channel->lost = channel->missed = 0;
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);

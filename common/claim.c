@@ -74,12 +74,6 @@ int claim_begin(struct group *group, unsigned slot, const struct claim_state *st
 	return index;
 }
 
-void claim_acknowledge(struct claim *claim, uint64_t position)
-{
-	/* The bytes were used before this store. Whoever buries us reads it under the mutex. */
-	atomic_store_explicit(&claim->done, position, memory_order_release);
-}
-
 static uint32_t attempts_next(const struct claim *claim)
 {
 	uint32_t attempts = claim_attempts(claim);
@@ -160,7 +154,7 @@ uint64_t claims_need(const struct group *group)
 
 	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
 		const struct claim *claim = &group->claims[__builtin_ctzll(used)];
-		uint64_t begin = claim_read(claim).begin.record;
+		uint64_t begin = claim_record(claim);
 
 		if (claim_owner(claim) != OWNER_FREE && position_before(begin, needed))
 			needed = begin;

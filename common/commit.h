@@ -6,6 +6,7 @@
 #define COMMIT_H
 
 #include "endpoint.h"
+#include "processor.h"
 
 /*
  * The lines of the ring that will be written next were last read by a consumer on another
@@ -55,18 +56,24 @@ static inline unsigned char *record_begin(struct channel *channel, uint64_t tail
 	return payload + size;
 }
 
-/*
- * The mark that counts: the one whose position is tail. NULL: damaged. A newcomer may look while
- * somebody still writes alone: acquire, so that it sees the mark of the tail that it sees.
- */
-static inline struct mark *mark_current(struct channel *channel)
+/* The mark that counts if this is tail: the one that has its position. NULL: damaged. */
+static inline struct mark *mark_of(struct channel *channel, uint64_t tail)
 {
 	struct mark *marks = producers_of(channel)->marks;
-	uint64_t tail = atomic_load_explicit(&producers_of(channel)->tail, memory_order_acquire);
 
 	if (mark_position(&marks[0]) == tail)
 		return &marks[0];
 	return mark_position(&marks[1]) == tail ? &marks[1] : NULL;
+}
+
+/*
+ * The same for tail as it is now. A newcomer may look while somebody still writes alone: acquire,
+ * so that it sees the mark of the tail that it sees.
+ */
+static inline struct mark *mark_current(struct channel *channel)
+{
+	return mark_of(channel,
+		       atomic_load_explicit(&producers_of(channel)->tail, memory_order_acquire));
 }
 
 /*
@@ -76,14 +83,14 @@ static inline struct mark *mark_current(struct channel *channel)
 __attribute__((cold)) void commit_trace(struct channel *channel);
 
 /*
- * Appends a record whose payload is in place (there is room for it): header, idle mark,
+ * Appends a record whose payload is in place (there is room for it) at tail: header, idle mark,
  * tail. The store of tail commits all of it. *sequence: the number of its first message.
  */
-static inline int record_commit(struct channel *channel, struct record record, uint64_t *sequence)
+static inline int record_commit(struct channel *channel, uint64_t tail, struct record record,
+				uint64_t *sequence)
 {
 	struct producers *producers = producers_of(channel);
-	struct mark *current = mark_current(channel);
-	uint64_t tail = tail_own(channel);
+	struct mark *current = mark_of(channel, tail);
 	uint64_t end = tail + ring_record_bytes(record.size);
 	struct mark *idle;
 
@@ -98,7 +105,7 @@ static inline int record_commit(struct channel *channel, struct record record, u
 	if (__builtin_expect(channel->trace != NULL, 0))
 		commit_trace(channel);
 	for (uint64_t ahead = tail; ahead < end && ahead < tail + 256; ahead += 64)
-		__builtin_prefetch(ring_payload(&channel->segment.ring, ahead + WRITE_AHEAD), 1);
+		processor_fetch_to_write(ring_payload(&channel->segment.ring, ahead + WRITE_AHEAD));
 
 	/* Who sees this number sees the tail by which the mark became idle. Pairs with
 	 * sequence_at().

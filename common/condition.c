@@ -129,9 +129,14 @@ void condition_signal_fenced(struct condition condition)
 
 void condition_broadcast(struct condition condition)
 {
+	atomic_thread_fence(memory_order_seq_cst);
+	condition_broadcast_fenced(condition);
+}
+
+void condition_broadcast_fenced(struct condition condition)
+{
 	uint64_t waiting;
 
-	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(condition.waiting, memory_order_relaxed) == 0)
 		return;
 	waiting = atomic_exchange(condition.waiting, 0);

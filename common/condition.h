@@ -60,13 +60,14 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 		    void *context, struct spin *spin, uint64_t timeout_ns);
 
 /* Call these after publishing what the waiters look at. */
-void condition_signal(struct condition condition);
+void condition_signal(struct condition condition);    /* wakes one, if any */
+void condition_broadcast(struct condition condition); /* wakes all */
 
 /*
  * The same, if the caller has put the fence behind what it published: one for several. With
  * `heavy` that may be a light one.
  */
-void condition_signal_fenced(struct condition condition); /* wakes one, if any */
-void condition_broadcast(struct condition condition);	  /* wakes all */
+void condition_signal_fenced(struct condition condition);
+void condition_broadcast_fenced(struct condition condition);
 
 #endif

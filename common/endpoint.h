@@ -26,6 +26,15 @@ enum { LOOK_AFTER_MS = 900 };
  */
 enum { LOOK_PAUSE_MAX = 15 };
 
+/* A consumer that is alone claims so many records at once, at most. */
+enum { BATCH_RECORDS_MAX = 1024 };
+
+/* Of the header of a record in our claim, what has to be known to hand it out. */
+struct claimed {
+	uint32_t size, messages;
+	uint8_t flags, delimiter_size, key_size;
+};
+
 struct channel {
 	struct segment segment;
 	struct channel_options options;
@@ -45,6 +54,7 @@ struct channel {
 	unsigned look_pause;		    /* calls to come that need not think of it, ... */
 	unsigned look_pause_next;	    /* ... and how many after that */
 	struct spin spin;		    /* how long to wait awake before sleeping */
+	struct spin room_spin;		    /* ... and before that, before asking for room */
 	bool broadcast_due;		    /* after a repair: wake everybody once unlocked */
 	struct trace *trace;		    /* where we note what happens; NULL: nowhere */
 
@@ -55,6 +65,9 @@ struct channel {
 	bool inside;		/* of a message sent in pieces: the turn is ours */
 	bool settled;		/* nobody writes as if we were not here */
 	bool sent;		/* at least one record */
+	bool was_alone;		/* when we sent last; then ... */
+	uint64_t alone_events;	/* ... this was `events`, and ... */
+	uint64_t alone_tail;	/* ... tail behind that */
 	uint64_t tail_then;	/* tail when we attached */
 	uint64_t open_sequence; /* of the message we are inside */
 	uint64_t sent_end;	/* tail behind our last record */
@@ -73,12 +86,17 @@ struct channel {
 	bool piece_acknowledged;     /* the claim is inside a message, with nothing in hand */
 	struct cursor delivered_end; /* up to where the claim was given to the caller */
 	bool adopted;		     /* it was in other hands before */
-	uint32_t together;   /* messages that one delivery may hold in several parts; 0: none */
-	bool batching;	     /* we claimed it anew, so it was never delivered before; ... */
-	uint64_t batch_end;  /* ... it ends at this record */
-	uint32_t batch;	     /* records to claim at once */
-	uint64_t claimed_ns; /* when, and ... */
-	uint64_t known_tail; /* tail when we last looked */
+	uint32_t together;	 /* messages that one delivery may hold in several parts; 0: none */
+	bool batching;		 /* we claimed it anew, so it was never delivered before; ... */
+	uint64_t batch_end;	 /* ... it ends at this record, and ... */
+	uint64_t batch_position; /* ... the next one that has not been handed out, if none was in
+				    parts, is this, ... */
+	uint64_t batch_sequence; /* ... begins with this message, ... */
+	uint32_t batch_index;	 /* ... and is this one of those: */
+	struct claimed claimed[BATCH_RECORDS_MAX];
+	uint32_t batch;		     /* records to claim at once */
+	uint64_t claimed_ns;	     /* when, and ... */
+	uint64_t known_tail;	     /* tail when we last looked */
 	uint32_t delivered_messages; /* how many that were */
 	uint64_t events_then;	     /* `events` when we attached */
 	uint64_t told_then;	     /* `told` when we attached */

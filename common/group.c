@@ -13,11 +13,6 @@ void group_name(const struct group *group, char name[GROUP_NAME_SIZE])
 	name[GROUP_NAME_SIZE - 1] = '\0';
 }
 
-uint64_t group_members(const struct consumers *consumers, const struct group *group)
-{
-	return atomic_load(&group->members) & atomic_load(&consumers->side.attached);
-}
-
 unsigned groups_consumers(const struct consumers *consumers)
 {
 	uint64_t members = 0;
@@ -367,16 +362,33 @@ void groups_repair(struct channel *channel)
 	groups_tidy(consumers);
 }
 
+/* group_slowest(), and which record it needs. */
+static int slowest_find(const struct consumers *consumers, uint64_t *lowest)
+{
+	int slowest = GROUP_NONE;
+
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		int index = __builtin_ctz(used);
+		const struct group *group = &consumers->groups[index];
+		uint64_t needed;
+
+		if (group_life(group) == GROUP_FREE)
+			continue;
+		needed = claims_need(group);
+		if (slowest == GROUP_NONE || position_before(needed, *lowest)) {
+			slowest = index;
+			*lowest = needed;
+		}
+	}
+	return slowest;
+}
+
 bool head_advance(struct consumers *consumers)
 {
 	uint64_t head = atomic_load_explicit(&consumers->head, memory_order_relaxed);
-	int slowest = group_slowest(consumers);
 	uint64_t needed;
 
-	if (slowest == GROUP_NONE)
-		return false;
-	needed = claims_need(&consumers->groups[slowest]);
-	if (!position_before(head, needed))
+	if (slowest_find(consumers, &needed) == GROUP_NONE || !position_before(head, needed))
 		return false;
 	/* The bytes were used before this store. Pairs with the acquire load in send.c. */
 	atomic_store_explicit(&consumers->head, needed, memory_order_release);
@@ -399,23 +411,9 @@ bool groups_hold_claims(const struct consumers *consumers)
 
 int group_slowest(const struct consumers *consumers)
 {
-	int slowest = GROUP_NONE;
-	uint64_t lowest = 0;
+	uint64_t needed;
 
-	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
-		int index = __builtin_ctz(used);
-		const struct group *group = &consumers->groups[index];
-		uint64_t needed;
-
-		if (group_life(group) == GROUP_FREE)
-			continue;
-		needed = claims_need(group);
-		if (slowest == GROUP_NONE || position_before(needed, lowest)) {
-			slowest = index;
-			lowest = needed;
-		}
-	}
-	return slowest;
+	return slowest_find(consumers, &needed);
 }
 
 /* Each looks at all that comes, so all of them are woken. */

@@ -38,7 +38,10 @@ static inline uint32_t groups_in_use(const struct consumers *consumers)
 void group_name(const struct group *group, char name[GROUP_NAME_SIZE]);
 
 /* Its consumers that are attached; those that have died are, until they are buried. */
-uint64_t group_members(const struct consumers *consumers, const struct group *group);
+static inline uint64_t group_members(const struct consumers *consumers, const struct group *group)
+{
+	return atomic_load(&group->members) & atomic_load(&consumers->side.attached);
+}
 
 /* How many consumers are in all groups together. Needs no mutex. */
 unsigned groups_consumers(const struct consumers *consumers);

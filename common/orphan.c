@@ -185,10 +185,12 @@ int orphan_find(struct group *group)
 
 	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
 		int index = __builtin_ctzll(used);
-		struct claim_state state = claim_read(&group->claims[index]);
+		struct claim_state state;
 
-		if (claim_owner(&group->claims[index]) != OWNER_NONE ||
-		    (state.flags & CLAIM_PART) != 0)
+		if (claim_owner(&group->claims[index]) != OWNER_NONE)
+			continue;
+		state = claim_read(&group->claims[index]);
+		if ((state.flags & CLAIM_PART) != 0)
 			continue;
 		if (oldest == CLAIM_NONE || cursor_before(state.begin, begin)) {
 			oldest = index;

@@ -15,9 +15,13 @@ enum { VISIT_NOTHING = 2, VISIT_GATHERING };
 /*
  * A consumer that is alone claims as many records at once as it has lately used up within
  * BATCH_NS, so that a slow one leaves the most to others who come. A claim keeps its room until
- * it is acknowledged, so it takes no more than a quarter of the ring beyond its first record.
+ * it is acknowledged, so it takes no more than BATCH_BYTES and a quarter of the ring beyond its
+ * first record: when that room is free, its lines are still in the caches.
  */
-enum { BATCH_RECORDS_MAX = 1024, BATCH_NS = 10000000 };
+enum { BATCH_NS = 10000000, BATCH_BYTES = 65536 };
+
+/* The lines of records that are being looked at are asked for this many bytes ahead. */
+enum { READ_AHEAD = 1024 };
 
 struct visit {
 	struct channel *channel;
@@ -29,7 +33,9 @@ struct visit {
 	struct deadline deadline; /* of the whole wait: the lock is a part of it */
 	uint64_t gather_until_ns; /* when to take what there is; 0: nothing to wait for */
 	int result;
-	bool more; /* for others: wake one when unlocked */
+	bool delivered; /* the new claim's first record has been handed out, all of it */
+	bool head_held; /* a claim, or a message passed over, may have kept head where it is */
+	bool more;	/* for others: wake one when unlocked */
 	bool head_moved;
 };
 
@@ -102,20 +108,27 @@ static void delivery_done(struct channel *channel)
 {
 	struct group *group = group_of(channel);
 	struct claim_state state;
+	bool whole;
 
-	if (channel->claim == NO_CLAIM || channel->piece_acknowledged ||
-	    cursor_equal(channel->delivered_end, claim_read(claim_held(channel)).begin))
+	if (channel->claim == NO_CLAIM || channel->piece_acknowledged)
 		return;
+	/* Most often a claim of whole records is used up, which needs no look at it. */
+	whole = channel->batching &&
+		cursor_equal(channel->delivered_end, cursor_at(channel->batch_end));
+	if (!whole) {
+		state = claim_read(claim_held(channel));
+		if (cursor_equal(channel->delivered_end, state.begin))
+			return;
+	}
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_ACKNOWLEDGE, channel->delivered_end,
 			    channel->delivered_messages);
-	state = claim_read(claim_held(channel));
-	if ((state.flags & CLAIM_MID) != 0) {
+	if (!whole && (state.flags & CLAIM_MID) != 0) {
 		state.begin = state.end;
 		state.flags |= CLAIM_PART;
 		claim_write(claim_held(channel), &state);
 		channel->piece_acknowledged = true;
-	} else if (cursor_equal(channel->delivered_end, state.end)) {
+	} else if (whole || cursor_equal(channel->delivered_end, state.end)) {
 		claim_drop(group, channel->claim);
 		channel->claim = NO_CLAIM;
 		batch_learn(channel);
@@ -131,6 +144,12 @@ static void delivery_done(struct channel *channel)
 	}
 }
 
+static inline struct claimed claimed_of(const struct record *record)
+{
+	return (struct claimed){ record->size, record->messages, record->flags,
+				 record->delimiter_size, record->key_size };
+}
+
 /*
  * Extends a new claim of one record by those behind it, if nobody else is there to take them, but
  * not over a gap where messages were dropped, so that it is noticed when it is come to. Returns how
@@ -141,20 +160,28 @@ static uint32_t claim_batch(struct visit *visit, const struct record *first,
 {
 	struct channel *channel = visit->channel;
 	const struct ring *ring = &channel->segment.ring;
-	uint64_t most = ring->capacity / 4;
+	uint64_t most = ring->capacity / 4 < BATCH_BYTES ? ring->capacity / 4 : BATCH_BYTES;
 	struct cursor end = state->end;
 	struct record record;
 
 	channel->claimed_ns = clock_coarse_ns();
 	channel->batching = record_whole(first) && end.offset == 0 && alone(channel);
+	channel->batch_index = 0;
+	channel->batch_position = state->begin.record;
+	channel->batch_sequence = first->sequence;
+	channel->claimed[0] = claimed_of(first);
 	for (uint32_t records = 1; channel->batching && records < channel->batch; records++) {
 		if (end.record == channel->known_tail || end.record - state->begin.record >= most ||
 		    !ring_get(ring, end.record, channel->known_tail, &record) ||
 		    !record_whole(&record) || record.messages > visit->most - messages ||
 		    record.sequence != state->sequence + state->begin.index + messages)
 			break;
+		channel->claimed[records] = claimed_of(&record);
 		messages += record.messages;
 		end = cursor_after(end.record, &record);
+		/* Not beyond tail: there the producer is writing. */
+		if (channel->known_tail - end.record > READ_AHEAD)
+			__builtin_prefetch(ring_payload(ring, end.record + READ_AHEAD));
 	}
 	state->end = end;
 	channel->batch_end = end.record;
@@ -192,6 +219,43 @@ static uint32_t claim_most(const struct visit *visit)
 	return share;
 }
 
+/* What a delivery has from its record, and what is noted of it. */
+static inline void delivery_describe(struct channel *channel, struct channel_delivery *delivery,
+				     const struct claimed *record, const unsigned char *payload)
+{
+	delivery->key = payload;
+	delivery->key_size = record->key_size;
+	delivery->delimiter = payload + record->size - record->delimiter_size;
+	delivery->delimiter_size = record->delimiter_size;
+	delivery->first = (record->flags & RECORD_CONTINUED) == 0;
+	delivery->last = (record->flags & RECORD_MORE) == 0;
+	delivery->unterminated = (record->flags & RECORD_UNTERMINATED) != 0;
+	channel->delivered_messages = delivery->messages;
+	slot_count(&consumers_of(channel)->side.slots[channel->slot], delivery->messages,
+		   delivery->size);
+}
+
+/*
+ * The same for all of the next record of a claim that was made anew. Its header was looked at then,
+ * and is not read again: its line is on the way to where the payload is needed.
+ */
+static inline void deliver_claimed(struct channel *channel, struct channel_delivery *delivery)
+{
+	const struct claimed *record = &channel->claimed[channel->batch_index++];
+	uint64_t position = channel->batch_position;
+	const unsigned char *payload = ring_payload(&channel->segment.ring, position);
+
+	delivery->bytes = payload + record->key_size;
+	delivery->size = record->size - record->key_size;
+	delivery->messages = record->messages;
+	delivery->sequence = channel->batch_sequence;
+	delivery->attempts = 1;
+	delivery_describe(channel, delivery, record, payload);
+	channel->batch_sequence += record->messages;
+	channel->batch_position = position + ring_record_bytes(record->size);
+	channel->delivered_end = cursor_at(channel->batch_position);
+}
+
 /* Claims from `next`. */
 static int claim_next(struct visit *visit)
 {
@@ -218,6 +282,7 @@ static int claim_next(struct visit *visit)
 			/* Our group began behind this message's first piece. */
 			channel->skipping = (record.flags & RECORD_MORE) != 0;
 			next_write(group, cursor_after(state.begin.record, &record));
+			visit->head_held = true;
 			continue;
 		}
 		channel->skipping = false;
@@ -230,6 +295,7 @@ static int claim_next(struct visit *visit)
 			break;
 		channel->missed += next_expect(group, record.sequence, record.sequence + 1);
 		next_write(group, state.end);
+		visit->head_held = true;
 	}
 	if (gathering(visit, state.begin)) {
 		visit->more = true; /* the wake that we had may have been for one that acts */
@@ -257,23 +323,13 @@ static int claim_next(struct visit *visit)
 	channel->adopted = false;
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_CLAIM, state.end, messages);
+	if ((visit->flags & CHANNEL_TOGETHER) == 0 && channel->batching &&
+	    state.begin.offset == 0 && record.messages <= visit->most) {
+		channel->together = 0;
+		deliver_claimed(channel, visit->delivery);
+		visit->delivered = true;
+	}
 	return CHANNEL_DELIVERED;
-}
-
-/* What a delivery has from its record, and what is noted of it. */
-static inline void delivery_describe(struct channel *channel, struct channel_delivery *delivery,
-				     const struct record *record, const unsigned char *payload)
-{
-	delivery->key = payload;
-	delivery->key_size = record->key_size;
-	delivery->delimiter = payload + record->size - record->delimiter_size;
-	delivery->delimiter_size = record->delimiter_size;
-	delivery->first = (record->flags & RECORD_CONTINUED) == 0;
-	delivery->last = (record->flags & RECORD_MORE) == 0;
-	delivery->unterminated = (record->flags & RECORD_UNTERMINATED) != 0;
-	channel->delivered_messages = delivery->messages;
-	slot_count(&consumers_of(channel)->side.slots[channel->slot], delivery->messages,
-		   delivery->size);
 }
 
 /*
@@ -286,6 +342,7 @@ static int deliver_part(struct channel *channel, struct claim_state state, uint3
 	const struct ring *ring = &channel->segment.ring;
 	struct cursor end = state.begin;
 	const unsigned char *payload = ring_payload(ring, state.begin.record);
+	struct claimed claimed;
 	struct record record;
 	uint32_t body_size, limit, last_index;
 
@@ -315,7 +372,8 @@ static int deliver_part(struct channel *channel, struct claim_state state, uint3
 	delivery->size = limit - state.begin.offset;
 	delivery->sequence = record.sequence + state.begin.index;
 	delivery->attempts = claim_attempts(claim_held(channel));
-	delivery_describe(channel, delivery, &record, payload);
+	claimed = claimed_of(&record);
+	delivery_describe(channel, delivery, &claimed, payload);
 	channel->delivered_end = end;
 	return CHANNEL_DELIVERED;
 }
@@ -372,15 +430,11 @@ static bool head_wanted(struct channel *channel, uint64_t position)
  */
 static bool receive_on(struct channel *channel, uint32_t most, struct channel_delivery *delivery)
 {
-	const struct ring *ring = &channel->segment.ring;
 	uint64_t position = channel->delivered_end.record;
-	unsigned char *payload;
-	struct record record;
 
 	if (channel->claim == NO_CLAIM || !channel->batching || position == channel->batch_end ||
-	    channel->delivered_end.offset != 0 ||
-	    !ring_get(ring, position, channel->batch_end, &record) || !record_whole(&record) ||
-	    record.messages > most || !alone(channel))
+	    position != channel->batch_position || channel->delivered_end.offset != 0 ||
+	    channel->claimed[channel->batch_index].messages > most || !alone(channel))
 		return false;
 	if (__builtin_expect(channel->trace != NULL, 0))
 		claim_trace(channel, TRACE_ACKNOWLEDGE, channel->delivered_end,
@@ -392,14 +446,7 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 	barrier_light(channel->segment.asymmetric);
 	if (head_wanted(channel, position))
 		return false;
-	payload = ring_payload(ring, position);
-	delivery->bytes = payload + record.key_size;
-	delivery->size = record_body_size(&record);
-	delivery->messages = record.messages;
-	delivery->sequence = record.sequence;
-	delivery->attempts = 1;
-	delivery_describe(channel, delivery, &record, payload);
-	channel->delivered_end = cursor_after(position, &record);
+	deliver_claimed(channel, delivery);
 	return true;
 }
 
@@ -492,13 +539,15 @@ static int stream_end(struct visit *visit, uint64_t events)
 }
 
 /* Is there work for another consumer of our group? */
-static bool work_left(struct channel *channel)
+static bool work_left(const struct visit *visit)
 {
+	struct channel *channel = visit->channel;
 	struct group *group = group_of(channel);
 
 	if (orphan_find(group) != CLAIM_NONE)
 		return true;
-	if (channel->claim != NO_CLAIM && (claim_read(claim_held(channel)).flags & CLAIM_MID) != 0)
+	if (!visit->delivered && channel->claim != NO_CLAIM &&
+	    (claim_read(claim_held(channel)).flags & CLAIM_MID) != 0)
 		return false; /* what follows are pieces of the message in our hands */
 	return !cursor_equal(next_read(group), cursor_at(tail_now(channel)));
 }
@@ -522,6 +571,7 @@ static int visit_locked(struct visit *visit)
 	events_after = atomic_load(&producers->events);
 	no_producers = no_producers && events == events_after;
 
+	visit->head_held = claims_in_use(group_of(channel)) != 0;
 	delivery_done(channel);
 	rc = claims_sweep(channel);
 	if (rc == 0)
@@ -537,7 +587,7 @@ static int visit_locked(struct visit *visit)
 		rc = stream_end(visit, events);
 		visit->more = held; /* our claim may have been all that another one waited for */
 	}
-	if (rc == CHANNEL_DELIVERED) {
+	if (rc == CHANNEL_DELIVERED && !visit->delivered) {
 		rc = deliver(visit);
 		if (rc < 0) { /* nothing was handed out, so nothing will be acknowledged */
 			channel->delivered_end = claim_read(claim_held(channel)).begin;
@@ -545,8 +595,8 @@ static int visit_locked(struct visit *visit)
 		}
 	}
 	if (rc == CHANNEL_DELIVERED || rc == -CHANNEL_EABORTED)
-		visit->more = work_left(channel);
-	if (rc != -CHANNEL_EDAMAGED)
+		visit->more = work_left(visit);
+	if (rc != -CHANNEL_EDAMAGED && (visit->head_held || !visit->delivered))
 		visit->head_moved = head_advance(consumers_of(channel));
 	return rc;
 }
@@ -584,6 +634,7 @@ static int visit(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
 
+	visit->delivered = false;
 	visit->more = false;
 	visit->head_moved = false;
 	if (channel->options.observe)
@@ -629,7 +680,6 @@ static bool tail_moves(struct channel *channel)
 {
 	/* What will be read when tail has moved: its payload lies behind its header. */
 	const void *next = ring_payload(&channel->segment.ring, channel->known_tail);
-
 	return spin_on_position(&channel->spin, &producers_of(channel)->tail, channel->known_tail,
 				next, &channel->interrupted);
 }

@@ -4,11 +4,6 @@
 
 #include "delimiter.h"
 
-uint64_t ring_message_max(uint64_t capacity)
-{
-	return capacity - sizeof(struct record);
-}
-
 uint64_t ring_block_max(uint64_t capacity)
 {
 	return capacity / 4 - sizeof(struct record);

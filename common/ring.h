@@ -31,7 +31,10 @@ static inline uint64_t ring_record_bytes(uint64_t payload)
 }
 
 /* The largest payload of one record, in bytes: a message up to this size is never cut. */
-uint64_t ring_message_max(uint64_t capacity);
+static inline uint64_t ring_message_max(uint64_t capacity)
+{
+	return capacity - sizeof(struct record);
+}
 
 /* How large a block of lines or a piece of a long message should get: about a quarter. */
 uint64_t ring_block_max(uint64_t capacity);
@@ -166,6 +169,15 @@ static inline void mark_set(struct mark *mark, uint64_t position, uint32_t open)
 
 /* The state of a claim, copied once, beginning where its owner has acknowledged up to. */
 struct claim_state claim_read(const struct claim *claim);
+
+/* Only at which record that is: a copy of what was just written in parts has to wait for it. */
+static inline uint64_t claim_record(const struct claim *claim)
+{
+	uint64_t begin = claim->states[atomic_load(&claim->selector) & 1].begin.record;
+	uint64_t done = atomic_load(&claim->done);
+
+	return position_before(begin, done) ? done : begin;
+}
 
 /* Does a cursor point to a place between head and tail where a record can start? */
 bool cursor_within(struct cursor cursor, uint64_t head, uint64_t tail);

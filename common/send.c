@@ -37,7 +37,7 @@ static int message_abort(struct channel *channel, unsigned slot)
 	if (mark_open(current) != slot + 1)
 		return 0;
 	frontier_move(channel, tail_own(channel) + sizeof(struct record));
-	return record_commit(channel, aborted, &ignored);
+	return record_commit(channel, tail_own(channel), aborted, &ignored);
 }
 
 /*
@@ -150,12 +150,35 @@ static void room_sleep(struct channel *channel, const struct deadline *deadline)
 		room_explain(channel);
 }
 
+/*
+ * While consumers are at work head moves by itself, whenever one of their claims ends: who spins on
+ * it tells nobody that it waits, and spares them the wake and itself the heavy fence.
+ */
+static bool room_comes_soon(struct channel *channel)
+{
+	const _Atomic uint64_t *head = &consumers_of(channel)->head;
+	struct spin *spin = &channel->room_spin;
+	struct trace *trace = spin->limit_ns > 0 ? channel->trace : NULL;
+	uint64_t seen;
+	bool moves = true;
+
+	trace_begin(trace, TRACE_WAIT, TRACE_ROOM_AWAKE);
+	while (moves && position_before(seen = head_now(channel), channel->waited_head))
+		moves = spin_on_position(spin, head, seen, head, &channel->interrupted);
+	if (!moves)
+		spin_in_vain(spin); /* consumers are slow, and acknowledge inside their claims */
+	trace_end(trace, TRACE_WAIT, TRACE_ROOM_AWAKE);
+	return moves;
+}
+
 /* Without the mutex, holding the turn: sleeps until head has come to channel->waited_head. */
 static int room_wait(struct channel *channel, const struct deadline *deadline)
 {
 	struct producers *producers = producers_of(channel);
 	int rc = 0;
 
+	if (room_comes_soon(channel))
+		return 0;
 	for (;;) {
 		/* Positions are multiples of 8: bit 0 says that somebody waits. */
 		atomic_store(&producers->room_wanted, channel->waited_head | 1);
@@ -201,7 +224,7 @@ void producers_wake_for_head(struct channel *channel)
 			break;
 		}
 	}
-	condition_broadcast(condition_ack(channel));
+	condition_broadcast_fenced(condition_ack(channel));
 }
 
 /* What room_look() found. A producer that still writes alone counts as having the turn. */
@@ -412,7 +435,7 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 		record.messages = 0;
 	if ((block->flags & CHANNEL_MORE) != 0) /* taken before the message can be open */
 		atomic_store(&producers_of(channel)->turn, channel->slot + 1);
-	rc = record_commit(channel, record, &sequence);
+	rc = record_commit(channel, tail_own(channel), record, &sequence);
 	if (rc == 0) {
 		channel->open_sequence = sequence;
 		channel->sent_end = tail_own(channel);
@@ -420,6 +443,7 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 		channel->sent = true;
 	}
 	channel->reserved = false;
+	channel->was_alone = false;
 	if (!channel->inside && turn_is_mine(channel))
 		turn_release(channel);
 	side_unlock(channel, CHANNEL_PRODUCER);
@@ -539,25 +563,15 @@ int channel_cancel(struct channel *channel)
 	return 0;
 }
 
-int channel_send_block(struct channel *channel, const void *bytes,
-		       const struct channel_block *block)
+/* With the mutex, and waiting for room. */
+static __attribute__((noinline)) int send_waiting(struct channel *channel, const void *bytes,
+						  const struct channel_block *block)
 {
 	bool more = (block->flags & CHANNEL_MORE) != 0;
 	unsigned char *at;
 	size_t room;
 	int rc;
 
-	if (bytes_needed(channel, block->size, more) > channel->segment.ring.capacity)
-		return -EMSGSIZE;
-	if (block->size <= COPY_UNDER_MUTEX_MAX && !more) {
-		rc = channel_interrupted(channel) ? -EINTR : look_after_often(channel);
-		if (rc == 0)
-			rc = send_alone(channel, bytes, block);
-		if (rc < 0)
-			channel->report.error = rc;
-		if (rc != 0)
-			return rc < 0 ? rc : 0;
-	}
 	if (block->size > COPY_UNDER_MUTEX_MAX) {
 		rc = reserve(channel, block->size, block->size, block->messages, &at, &room);
 		if (rc != 0)
@@ -572,6 +586,32 @@ int channel_send_block(struct channel *channel, const void *bytes,
 	if (block->size > 0)
 		memcpy(at, bytes, block->size);
 	return commit_unlock(channel, block);
+}
+
+static inline int send_block(struct channel *channel, const void *bytes,
+			     const struct channel_block *block)
+{
+	bool more = (block->flags & CHANNEL_MORE) != 0;
+	int rc;
+
+	if (bytes_needed(channel, block->size, more) > channel->segment.ring.capacity)
+		return -EMSGSIZE;
+	if (!more) {
+		rc = atomic_load(&channel->interrupted) ? -EINTR : look_after_often(channel);
+		if (rc == 0)
+			rc = send_alone(channel, bytes, block);
+		if (rc < 0)
+			channel->report.error = rc;
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+	}
+	return send_waiting(channel, bytes, block);
+}
+
+int channel_send_block(struct channel *channel, const void *bytes,
+		       const struct channel_block *block)
+{
+	return send_block(channel, bytes, block);
 }
 
 /* A message that is longer than the ring streams through it. */
@@ -603,7 +643,7 @@ int channel_send(struct channel *channel, const void *message, size_t size, unsi
 
 	if (size > channel_message_max(channel))
 		return send_in_pieces(channel, message, size, flags);
-	return channel_send_block(channel, message, &block);
+	return send_block(channel, message, &block);
 }
 
 static bool acknowledged(struct channel *channel)

@@ -21,17 +21,34 @@ static bool nobody_else(struct channel *channel)
 	       atomic_load(&producers->turn) == 0;
 }
 
-static bool room_for(struct channel *channel, uint64_t bytes)
+/*
+ * Where tail is, once nobody else is here. A consumer that spins on it takes its line away from us,
+ * and reading it back takes longer than sending: if nobody has attached since we wrote it, and so
+ * nobody else has sent or closed a message, it is where we have left it.
+ */
+static uint64_t tail_alone(struct channel *channel)
+{
+	/* Behind the look at side.attached: who has been here counts before it leaves. */
+	uint64_t events = atomic_load(&producers_of(channel)->events);
+
+	if (!channel->was_alone || events != channel->alone_events)
+		channel->alone_tail = tail_own(channel);
+	channel->was_alone = true;
+	channel->alone_events = events;
+	return channel->alone_tail;
+}
+
+static bool room_for(struct channel *channel, uint64_t tail, uint64_t bytes)
 {
 	uint64_t capacity = channel->segment.ring.capacity;
-	uint64_t used = tail_own(channel) - channel->known_head;
+	uint64_t used = tail - channel->known_head;
 
 	if (used <= capacity && bytes <= capacity - used)
 		return true;
 	/* What lies before it is free to write. Pairs with head_advance(). */
 	channel->known_head =
 		atomic_load_explicit(&consumers_of(channel)->head, memory_order_acquire);
-	used = tail_own(channel) - channel->known_head;
+	used = tail - channel->known_head;
 	return used <= capacity && bytes <= capacity - used;
 }
 
@@ -46,6 +63,7 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 				 .flags = (block->flags & CHANNEL_UNTERMINATED) != 0
 						  ? RECORD_UNTERMINATED
 						  : 0 };
+	uint64_t bytes_needed = ring_record_bytes(record.size), tail;
 	int rc = 0;
 
 	if (channel->inside || channel->reserved || !nobody_else(channel))
@@ -53,14 +71,13 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	/* Pairs with the heavy one in endpoint_enter(): we see the newcomer, or it sees this. */
 	atomic_store_explicit(&slot->writing, 1, memory_order_relaxed);
 	barrier_light(channel->segment.asymmetric);
-	if (nobody_else(channel) && room_for(channel, ring_record_bytes(record.size))) {
-		unsigned char *at =
-			record_begin(channel, tail_own(channel), ring_record_bytes(record.size));
+	if (nobody_else(channel) && room_for(channel, tail = tail_alone(channel), bytes_needed)) {
+		unsigned char *at = record_begin(channel, tail, bytes_needed);
 
 		if (block->size > 0)
 			memcpy(at, bytes, block->size);
-		rc = record_commit(channel, record, &channel->open_sequence);
-		channel->sent_end = tail_own(channel);
+		rc = record_commit(channel, tail, record, &channel->open_sequence);
+		channel->alone_tail = channel->sent_end = tail + bytes_needed;
 		channel->sent = true;
 		rc = rc == 0 ? 1 : rc;
 	}

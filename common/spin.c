@@ -6,6 +6,7 @@
 
 #include "channel.h"
 #include "deadline.h"
+#include "processor.h"
 
 /*
  * What comes within SPIN_MOST_NS is waited for awake: twice what sleeping costs, so that two
@@ -32,15 +33,6 @@ void spin_init(struct spin *spin, uint64_t ns)
 		spin->limit_ns = SPIN_FIXED_MAX_NS;
 	if (ns == CHANNEL_SPIN_OFF)
 		spin->limit_ns = 0;
-}
-
-static void cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
 }
 
 /*
@@ -125,10 +117,12 @@ bool spin_on_position(struct spin *spin, const _Atomic uint64_t *word, uint64_t 
 		return false;
 	do {
 		for (int i = 0; i < LOOKS; i++) {
-			if (atomic_load_explicit(word, memory_order_relaxed) != value)
+			if (atomic_load_explicit(word, memory_order_relaxed) != value) {
+				__builtin_prefetch(next);
+				__builtin_prefetch((const char *)next + 64);
 				return spin_paid(spin);
-			__builtin_prefetch(next);
-			cpu_relax();
+			}
+			processor_relax();
 		}
 	} while (spin_goes_on(spin, limit) && !atomic_load(interrupted));
 	return false;
@@ -144,22 +138,37 @@ bool spin_on_token(struct spin *spin, const _Atomic uint32_t *semaphore)
 		for (int i = 0; i < LOOKS; i++) {
 			if (atomic_load_explicit(semaphore, memory_order_relaxed) != 0)
 				return spin_paid(spin);
-			cpu_relax();
+			processor_relax();
 		}
 	} while (spin_goes_on(spin, limit));
 	return false;
+}
+
+/* With one processor never again: asked only now, as it costs more than the first spin. */
+static bool spin_never_pays(struct spin *spin)
+{
+	if (spin->fixed || several_processors())
+		return false;
+	spin->limit_ns = 0;
+	return true;
+}
+
+/* It seemed to pay, and has not: rest, for twice as many waits each time. */
+static void spin_rest(struct spin *spin)
+{
+	if (spin->limit_ns == SPIN_MOST_NS && spin->failures < FAILURES_MAX)
+		spin->failures++;
+	spin->limit_ns = SPIN_MOST_NS;
+	if (spin->resting < (1U << spin->failures) - 1)
+		spin->resting = (1U << spin->failures) - 1;
 }
 
 void spin_learn(struct spin *spin)
 {
 	uint64_t took;
 
-	if (spin->fixed || spin->began_ns == 0)
+	if (spin->fixed || spin->began_ns == 0 || spin_never_pays(spin))
 		return;
-	if (!several_processors()) { /* asked only now: it costs more than the first spin */
-		spin->limit_ns = 0;
-		return;
-	}
 	took = clock_now_ns() - spin->began_ns;
 	spin->began_ns = 0;
 	if (took > SPIN_MOST_NS) {
@@ -171,9 +180,14 @@ void spin_learn(struct spin *spin)
 	 * It came soon, yet not while we spun. Next time spin through; but if that fails again
 	 * and again, whoever wakes us seems to need the processor that we spin on.
 	 */
-	if (spin->limit_ns == SPIN_MOST_NS && spin->failures < FAILURES_MAX)
-		spin->failures++;
-	spin->limit_ns = SPIN_MOST_NS;
-	if (spin->resting < (1U << spin->failures) - 1)
-		spin->resting = (1U << spin->failures) - 1;
+	spin_rest(spin);
+}
+
+void spin_in_vain(struct spin *spin)
+{
+	if (spin->fixed || spin->began_ns == 0 || spin_never_pays(spin))
+		return;
+	spin->began_ns = 0;
+	if (spin->resting == 0) /* else it was the least spin only */
+		spin_rest(spin);
 }

@@ -39,4 +39,10 @@ bool spin_on_token(struct spin *spin, const _Atomic uint32_t *semaphore);
 /* After spinning in vain the endpoint slept, and what it waited for has come. */
 void spin_learn(struct spin *spin);
 
+/*
+ * It spun in vain, and will ask for what it waits for, which may come then without a sleep. Spins
+ * through the next time, and if that is in vain, too, ever more seldom.
+ */
+void spin_in_vain(struct spin *spin);
+
 #endif

@@ -120,6 +120,26 @@ Test(spin, spinning_in_vain_again_and_again_becomes_rare, .timeout = 60)
 	cr_assert_eq(spin.failures, 0);
 }
 
+/* What is got by asking for it, time and again, is not worth spinning for. */
+Test(spin, asking_without_a_sleep_makes_it_rare_too, .timeout = 60)
+{
+	struct spin spin;
+	int tries = 0;
+
+	skip_on_one_processor();
+	spin_init(&spin, 0);
+	for (int i = 0; i < 1000; i++) {
+		tries += spin.resting == 0;
+		cr_assert(in_vain(&spin));
+		spin_in_vain(&spin);
+	}
+	cr_assert_lt(tries, 40);
+	spin_init(&spin, 5000);
+	cr_assert(in_vain(&spin));
+	spin_in_vain(&spin);
+	cr_assert_eq(spin.resting, 0); /* a fixed one does not learn */
+}
+
 static atomic_bool neighbour_may_go;
 
 static void *neighbour(void *unused)
