@@ -28,7 +28,7 @@ void semaphore_post(_Atomic uint32_t *semaphore)
 {
 	int saved = errno; /* a signal handler must not change it */
 
-	if (atomic_exchange(semaphore, 1) == 0)
+	if (atomic_exchange(semaphore, WAKEUP_TOKEN) == WAKEUP_ASLEEP)
 		syscall(FUTEX_CALL, semaphore, FUTEX_WAKE_SHARED, 1, NULL, NULL, 0);
 	errno = saved;
 }
@@ -46,25 +46,28 @@ void slot_wake(struct slot *slots, unsigned slot, struct trace *trace, enum trac
 
 bool semaphore_wait(_Atomic uint32_t *semaphore, struct spin *spin, uint64_t timeout_ns)
 {
-	if (atomic_exchange(semaphore, 0) != 0)
+	if (atomic_exchange(semaphore, WAKEUP_NONE) == WAKEUP_TOKEN)
 		return true;
 	if (timeout_ns == 0)
 		return false;
 	if (spin == NULL || !spin_on_token(spin, semaphore)) {
 		futex_time timeout = { .sec = (long)(timeout_ns / NS_PER_SEC),
 				       .nsec = (long)(timeout_ns % NS_PER_SEC) };
+		uint32_t none = WAKEUP_NONE;
 
-		/* Returns at once if a poster has put a token in since we looked. */
-		syscall(FUTEX_CALL, semaphore, FUTEX_WAIT_SHARED, 0, &timeout, NULL, 0);
+		/* The kernel looks once more: a token that was put in since ends it at once. */
+		if (atomic_compare_exchange_strong(semaphore, &none, WAKEUP_ASLEEP))
+			syscall(FUTEX_CALL, semaphore, FUTEX_WAIT_SHARED, WAKEUP_ASLEEP, &timeout,
+				NULL, 0);
 		if (spin != NULL)
 			spin_learn(spin);
 	}
-	return atomic_exchange(semaphore, 0) != 0;
+	return atomic_exchange(semaphore, WAKEUP_NONE) == WAKEUP_TOKEN;
 }
 
 void semaphore_drain(_Atomic uint32_t *semaphore)
 {
-	atomic_store(semaphore, 0);
+	atomic_store(semaphore, WAKEUP_NONE);
 }
 
 bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(void *context),

@@ -19,7 +19,7 @@
 #include "spin.h"
 #include "trace.h"
 
-/* Puts one token in; wakes the owner if it sleeps. Async-signal-safe. */
+/* Puts one token in; calls the kernel only if the owner sleeps. Async-signal-safe. */
 void semaphore_post(_Atomic uint32_t *semaphore);
 
 /*

@@ -17,8 +17,8 @@
 enum { LANES = 128 };
 
 /* Counting one byte is the hot loop of text. The sum of a run stays in byte lanes. */
-static inline __attribute__((always_inline)) size_t
-count_lanes(const unsigned char *bytes, size_t size, unsigned char wanted)
+static inline __attribute__((always_inline)) size_t count_lanes(const unsigned char *bytes,
+								size_t size, unsigned char wanted)
 {
 	size_t count = 0;
 

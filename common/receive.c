@@ -20,7 +20,7 @@ enum { VISIT_NOTHING = 2, VISIT_GATHERING };
  */
 enum { BATCH_NS = 10000000, BATCH_BYTES = 65536 };
 
-/* The lines of records that are being looked at are asked for this many bytes ahead. */
+/* The lines of short records are asked for so many bytes before they are looked at. */
 enum { READ_AHEAD = 1024 };
 
 struct visit {
@@ -144,6 +144,19 @@ static void delivery_done(struct channel *channel)
 	}
 }
 
+/*
+ * Asks for the header that will be looked at some records from here, or, if they are long, behind
+ * the one that is here: it will be as long as the last. Not beyond tail: there the producer writes.
+ */
+static inline void header_fetch(struct channel *channel, uint64_t position, uint64_t record_bytes)
+{
+	uint64_t ahead = record_bytes < READ_AHEAD ? READ_AHEAD : record_bytes;
+
+	if (channel->known_tail - position > ahead)
+		__builtin_prefetch(ring_payload(&channel->segment.ring, position + ahead) -
+				   sizeof(struct record));
+}
+
 static inline struct claimed claimed_of(const struct record *record)
 {
 	return (struct claimed){ record->size, record->messages, record->flags,
@@ -179,9 +192,7 @@ static uint32_t claim_batch(struct visit *visit, const struct record *first,
 		channel->claimed[records] = claimed_of(&record);
 		messages += record.messages;
 		end = cursor_after(end.record, &record);
-		/* Not beyond tail: there the producer is writing. */
-		if (channel->known_tail - end.record > READ_AHEAD)
-			__builtin_prefetch(ring_payload(ring, end.record + READ_AHEAD));
+		header_fetch(channel, end.record, ring_record_bytes(record.size));
 	}
 	state->end = end;
 	channel->batch_end = end.record;
@@ -323,8 +334,8 @@ static int claim_next(struct visit *visit)
 	channel->adopted = false;
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_CLAIM, state.end, messages);
-	if ((visit->flags & CHANNEL_TOGETHER) == 0 && channel->batching &&
-	    state.begin.offset == 0 && record.messages <= visit->most) {
+	if ((visit->flags & CHANNEL_TOGETHER) == 0 && record_whole(&record) &&
+	    state.begin.offset == 0 && state.end.record != state.begin.record) {
 		channel->together = 0;
 		deliver_claimed(channel, visit->delivery);
 		visit->delivered = true;

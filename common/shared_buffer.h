@@ -28,7 +28,7 @@ enum {
 	LAYOUT_PAGE = 4096    /* mutexes lie on pages of their own */
 };
 
-#define LAYOUT_VERSION 5u
+#define LAYOUT_VERSION 6u
 
 /* The first eight bytes of the object. Written as one word each. */
 #define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
@@ -60,9 +60,12 @@ struct locks {
 	struct lock alive[SLOT_COUNT];
 };
 
+/* A slot's semaphore. Who puts a token in wakes only an owner that sleeps. */
+enum wakeup { WAKEUP_NONE = 0, WAKEUP_TOKEN = 1, WAKEUP_ASLEEP = 2 /* or is about to be */ };
+
 /* An endpoint's place in its side. */
 struct slot {
-	/* written by whoever wakes the owner, and by the owner: 0, or 1 for a token */
+	/* enum wakeup: TOKEN is written by whoever wakes the owner, the others by the owner */
 	_Alignas(CACHE_LINE) _Atomic uint32_t wakeup;
 	/*
 	 * hint: who put the token in, for the arrow in a trace (trace.h). Written by whoever wakes

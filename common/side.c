@@ -6,13 +6,15 @@
 #include <unistd.h>
 
 #include "group.h"
+#include "processor.h"
 #include "stream.h"
 
 /*
  * Contention lasts as long as a record header takes to write, a sleep and a wake a hundred
- * times longer: try again a little before sleeping.
+ * times longer: try again a little before sleeping. Not at once: each try takes the mutex's line
+ * away from its holder, who is at work beside it.
  */
-enum { LOCK_TRIES = 100 };
+enum { LOCK_TRIES = 4, LOCK_RESTS = 64 /* a microsecond */ };
 
 void endpoint_wake_all(struct channel *channel)
 {
@@ -130,6 +132,8 @@ int side_lock(struct channel *channel, enum channel_role role, const struct dead
 		error = pthread_mutex_trylock(mutex);
 		if (error != EBUSY)
 			return side_locked(channel, role, error);
+		for (int rests = 0; rests < LOCK_RESTS; rests++)
+			processor_relax();
 	}
 	trace_begin(channel->trace, TRACE_WAIT, lock_of(role));
 	for (;;) {

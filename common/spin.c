@@ -7,6 +7,7 @@
 #include "channel.h"
 #include "deadline.h"
 #include "processor.h"
+#include "shared_buffer.h"
 
 /*
  * What comes within SPIN_MOST_NS is waited for awake: twice what sleeping costs, so that two
@@ -136,7 +137,7 @@ bool spin_on_token(struct spin *spin, const _Atomic uint32_t *semaphore)
 		return false;
 	do {
 		for (int i = 0; i < LOOKS; i++) {
-			if (atomic_load_explicit(semaphore, memory_order_relaxed) != 0)
+			if (atomic_load_explicit(semaphore, memory_order_relaxed) == WAKEUP_TOKEN)
 				return spin_paid(spin);
 			processor_relax();
 		}

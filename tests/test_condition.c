@@ -66,7 +66,8 @@ static void waiter_end(struct waiter *waiter)
 static bool still_waits(const struct waiter *waiter)
 {
 	return (atomic_load(waiter->condition.waiting) >> waiter->slot & 1) != 0 &&
-	       atomic_load(&slots[waiter->slot].wakeup) == 0 && atomic_load(&waiter->returned) == 0;
+	       atomic_load(&slots[waiter->slot].wakeup) != WAKEUP_TOKEN &&
+	       atomic_load(&waiter->returned) == 0;
 }
 
 static unsigned tokens(void)
@@ -74,7 +75,7 @@ static unsigned tokens(void)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < SLOT_COUNT; i++)
-		count += atomic_load(&slots[i].wakeup);
+		count += atomic_load(&slots[i].wakeup) == WAKEUP_TOKEN;
 	return count;
 }
 
