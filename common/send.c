@@ -51,7 +51,9 @@ static void turn_release(struct channel *channel)
 	uint64_t bit = heir >= 1 && heir <= SLOT_COUNT ? UINT64_C(1) << (heir - 1) : 0;
 
 	producers->turn_next = 0;
-	atomic_store(&producers->room_wanted, 0);
+	if (atomic_load(&producers->room_wanted) !=
+	    0) /* who had it died, or failed, as it waited */
+		atomic_store(&producers->room_wanted, 0);
 	if ((atomic_load(&producers->waiting_turn) & bit) != 0) {
 		atomic_store(&producers->turn, heir);
 		slot_wake(producers->side.slots, heir - 1, channel->trace, TRACE_TURN);
@@ -502,8 +504,10 @@ static int reserve(struct channel *channel, size_t least, size_t most, uint32_t 
 	if (least > channel_message_max(channel))
 		return -EMSGSIZE;
 	if (bytes + spare > capacity)
-		spare = 0;			 /* a whole message that just fits */
-	channel->known_head = head_now(channel); /* the caller takes all the room there is */
+		spare = 0; /* a whole message that just fits */
+	if (least < most)
+		channel->known_head =
+			head_now(channel); /* the caller takes all the room there is */
 	rc = room_lock(channel, bytes + spare, messages);
 	if (rc != 0)
 		return rc;

@@ -142,12 +142,13 @@ struct producers {
 	_Alignas(CACHE_LINE) struct mark marks[2];
 	uint32_t turn_next; /* slot + 1 of a producer that was passed over: it gets the turn */
 	/*
-	 * turn: slot + 1 of the producer that waits for room or is inside a long message;
-	 * written under the producers' mutex. room_wanted: the head it needs, with bit 0 set
-	 * while it waits; written by the turn's holder, cleared by the consumer that wakes it.
+	 * turn: slot + 1 of the producer that has reserved, waits for room, or is inside a long
+	 * message; written under the producers' mutex. room_wanted: the head it needs, with bit 0
+	 * set while it waits; written by the turn's holder, cleared by the consumer that wakes it.
+	 * On a line of its own: consumers look at it for each message.
 	 */
-	_Alignas(CACHE_LINE) _Atomic uint64_t room_wanted;
 	_Atomic uint32_t turn;
+	_Alignas(CACHE_LINE) _Atomic uint64_t room_wanted;
 	/* conditions: bit i set while the owner of slot i sleeps, or is about to */
 	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_turn;
 	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_ack;

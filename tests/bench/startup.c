@@ -5,6 +5,9 @@
  * spawning until both have ended and the receiver's output, which must be OUTPUT and a newline,
  * is here. With "asleep" the receiver was started before and sleeps. In each round every NAME
  * has its turn. No shell: a command is words with spaces between; <FILE and >FILE redirect.
+ *
+ * startup memory: only reserves as much memory as a channel does by default, and gives it back.
+ * What must not fail later takes its memory at once, so this is a part of the limit.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +16,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "shared_buffer.h"
 
 enum {
+	RING_DEFAULT = 1 << 20,
 	WORDS_MAX = 32,
 	ROUNDS_MAX = 1001,
 	PAIRS_MAX = 16,
@@ -188,12 +194,29 @@ static void pair_print(struct pair *pair)
 	printf("{\"scene\":\"message-%s\",\"peer\":\"%s\",\"kind\":\"%s\",\"unit\":\"ns\","
 	       "\"failures\":%u,",
 	       asleep ? "asleep" : "together", pair->name,
-	       strcmp(pair->name, "shm") == 0	  ? "ours"
-	       : strcmp(pair->name, "spawn") == 0 ? "limit"
-						  : "peer",
+	       strcmp(pair->name, "shm") == 0					       ? "ours"
+	       : strncmp(pair->name, "shm", 3) == 0				       ? "variant"
+	       : strcmp(pair->name, "spawn") == 0 || strcmp(pair->name, "memory") == 0 ? "limit"
+										       : "peer",
 	       pair->failures);
 	values_print(pair->values, pair->rounds);
 	printf("}\n");
+}
+
+static int memory_take(void)
+{
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "/shm-channel-bench.%d", getpid());
+	fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		die(errno, "shm_open");
+	shm_unlink(name);
+	errno = posix_fallocate(fd, 0, (off_t)(sizeof(struct shared_buffer) + RING_DEFAULT));
+	if (errno != 0)
+		die(errno, "posix_fallocate");
+	return 0;
 }
 
 int main(int argc, char *argv[])
@@ -202,6 +225,8 @@ int main(int argc, char *argv[])
 	unsigned rounds = 30, count = 0;
 	bool well = true;
 
+	if (argc == 2 && strcmp(argv[1], "memory") == 0)
+		return memory_take();
 	if (argc > 2 && strcmp(argv[1], "-r") == 0) {
 		rounds = (unsigned)atoi(argv[2]);
 		argc -= 2;
@@ -210,7 +235,8 @@ int main(int argc, char *argv[])
 	if (argc < 6 || argc % 3 != 0 || rounds < 1 || rounds > ROUNDS_MAX ||
 	    argc / 3 - 1 > PAIRS_MAX) {
 		fputs("usage: startup [-r ROUNDS] OUTPUT asleep|together NAME RECEIVER SENDER "
-		      "...\n",
+		      "...\n"
+		      "       startup memory\n",
 		      stderr);
 		return 2;
 	}

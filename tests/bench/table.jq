@@ -42,6 +42,14 @@ def row(what; how; best; limit; want; says): ours as $o | limit as $limit | want
 # null if there is nothing to compare with.
 def times(factor): if . == null then null else .median * factor end;
 
+# Whoever keeps bytes until they are taken copies them in and out, and wc copies them once more. cat
+# to /dev/null is one copy; three of them, on two processors or more. (pv has the kernel pass the
+# pages of the file, and keeps nothing.)
+def three_copies: (map(select(.scene == "machine" and .name == "processors"))[0].value // "1" |
+		split(" ")[0] | tonumber) as $processors |
+	(cells("file") | peer("direct")) | if . == null then null else
+		.median *= ([$processors, 3] | min) / 3 | .peer = "of three copies" end;
+
 def goals:
 	(cells("oneway"; 8) |
 		row("one way, 8 B"; "rate"; fastest; bare;
@@ -74,8 +82,8 @@ def goals:
 			([(peer("socat") | times(2)), (peer("fifo") | times(5)),
 			  (peer("direct") | times(0.65))] | max);
 			"2 x socat, 5 x FIFO, 0.65 x limit")),
-	(cells("count") |
-		row("file to wc -c"; "speed"; fastest; null; (fastest | times(1)); "best")),
+	(three_copies as $limit | cells("count") |
+		row("file to wc -c"; "speed"; fastest; $limit; (fastest | times(1)); "best")),
 	(cells("seq") |
 		row("seq to /dev/null"; "speed"; fastest; peer("pipe");
 			(peer("direct") | times(0.9)); "0.9 x seq")),
@@ -85,7 +93,7 @@ def goals:
 		row("one message, receiver asleep"; "time"; quickest; peer("spawn");
 			(peer("fifo") | times(1)); "FIFO")),
 	(cells("message-together") |
-		row("one message, started together"; "time"; quickest; peer("spawn");
+		row("one message, started together"; "time"; quickest; peer("memory");
 			(peer("fifo") | times(1)); "FIFO"));
 
 def by_size(how): group_by(.peer) | map(sort_by(.size)) | sort_by([.[0].kind, -.[0].median])[] |

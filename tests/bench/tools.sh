@@ -5,7 +5,8 @@
 #   file        a file to /dev/null; of lines of 100 bytes, and for us also of 7 and 700
 #   count       a file through a pipe to wc -c
 #   seq         the output of seq to /dev/null
-#   message-*   one short message: its receiver asleep, and both started together
+#   message-*   one short message: its receiver asleep, and both started together; for us also
+#               with a ring of 16 KiB
 #
 # The peers have their turns in each round. What goes to /dev/null cannot be looked at, so each
 # of them first has to bring the same bytes to cmp, which is not measured.
@@ -209,10 +210,15 @@ report file-700 $((mib << 20)) shm
 echo hello >"$scratch/message"
 pairs=(shm "$build/shm-consume -q -C $channel" "$build/shm-produce -q -C $channel hello")
 if [ -z "$only" ]; then
+	small="-q --size 16K -C $channel"
+	pairs+=(shm-16K "$build/shm-consume $small" "$build/shm-produce $small hello")
 	pairs+=(fifo "cat <$fifo" "cat <$scratch/message >$fifo")
 	pairs+=(spawn "cat $scratch/message" true)
 fi
 for way in asleep together; do
+	# The one that is asleep has had its memory before.
+	[ -n "$only" ] || [ $way = asleep ] ||
+		pairs+=(memory "cat $scratch/message" "$build/bench/startup memory")
 	"$build/bench/startup" -r $((rounds * 8)) hello $way "${pairs[@]}" || failures=$((failures + 1))
 done
 [ $failures -eq 0 ]
