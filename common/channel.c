@@ -425,7 +425,9 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->key_size = 0;
 	channel->dropped = 0;
 	spin_init(&channel->spin, options->spin_ns);
-	spin_init(&channel->room_spin, options->spin_ns);
+	/* It always learns: a long spin would hold up a producer for which there is room by then.
+	 */
+	spin_init(&channel->room_spin, options->spin_ns == CHANNEL_SPIN_OFF ? CHANNEL_SPIN_OFF : 0);
 	channel->batch = 1;
 	channel->lost = channel->missed = 0;
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);

@@ -15,6 +15,13 @@ static inline void processor_relax(void)
 #endif
 }
 
+/* This line and the next will be read soon. */
+static inline void processor_fetch(const void *at)
+{
+	__builtin_prefetch(at);
+	__builtin_prefetch((const char *)at + 64);
+}
+
 /*
  * This line will be written soon: have it, and nobody else. For x86-64 compilers make a fetch for
  * reading of __builtin_prefetch(at, 1), after which the write still has to ask for it; processors

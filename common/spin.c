@@ -119,8 +119,7 @@ bool spin_on_position(struct spin *spin, const _Atomic uint64_t *word, uint64_t 
 	do {
 		for (int i = 0; i < LOOKS; i++) {
 			if (atomic_load_explicit(word, memory_order_relaxed) != value) {
-				__builtin_prefetch(next);
-				__builtin_prefetch((const char *)next + 64);
+				processor_fetch(next);
 				return spin_paid(spin);
 			}
 			processor_relax();

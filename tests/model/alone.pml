@@ -14,17 +14,17 @@
  *
  * Checked: never two at tail; no committed record is written over; the consumer gets all of
  * them, and their numbers neither skip nor double; nobody who attaches or repairs beside a
- * lone producer takes what it sees for damage. KILLS=0: there is no clock, so a sleeper that
- * only a time-out could wake is an invalid end state, and none may sleep on what a producer
- * has left that sends nothing more. KILLS>0: PATIENCE ticks of a slow clock
- * without anything getting done find nobody stuck.
+ * lone producer takes what it sees for damage; what a lone producer remembers of tail is true.
+ * KILLS=0: there is no clock, so a sleeper that only a time-out could wake is an invalid end
+ * state, and none may sleep on what a producer has left that sends nothing more. KILLS>0:
+ * PATIENCE ticks of a slow clock without anything getting done find nobody stuck.
  *
  * ASYMMETRIC: who writes alone does without fences, who attaches or is about to sleep waits
  * until each processor's stores so far are visible (common/barrier.h).
  *
  * Switches that remove a rule: NO_SETTLE, NO_FENCE, NO_SECOND_LOOK, NO_LAST_FENCE,
  * NO_TURN_WAKE, NO_BURIAL (of `writing`), HEAD_ONCE, TAIL_ONCE, NO_HEAVY_ATTACH,
- * NO_HEAVY_SLEEP.
+ * NO_HEAVY_SLEEP, EVENTS_EARLY, NO_COUNT.
  */
 #ifdef ASYMMETRIC
 #define NO_FENCE
@@ -79,6 +79,7 @@ byte tail, head;
 byte records[RECORDS];
 byte position[2], sequence[2], open[2]; /* the marks */
 byte attached;
+byte events; /* producers that have attached, and that were buried */
 bool writing[PRODUCERS];
 byte turn, turn_next; /* producer + 1 */
 byte wish;	      /* room_wanted: the head it needs, 0 none */
@@ -237,6 +238,7 @@ inline bury()
 	writing[s] = false;
 #endif
 	waiting_turn = waiting_turn & ~BIT(s);
+	events++;
 	atomic { attached = attached & ~BIT(s); gone = gone | BIT(s); idle = 0 }
 }
 
@@ -475,6 +477,7 @@ inline send_locked()
 	fi;
 	append(flags);
 	atomic { VISIBLE -> WRITTEN };
+	atomic { was_alone = false; alone_tail = 0; alone_events = 0 };
 	if
 	:: (flags & MORE) == 0 && turn == me + 1 -> turn_release()
 	:: else
@@ -489,9 +492,28 @@ inline send_locked()
 
 #define ALONE (attached == BIT(me) && turn == 0)
 
+/*
+ * tail_alone(): if nobody has attached since we sent last, and alone, tail is where we left it.
+ */
+inline remember()
+{
+#ifndef EVENTS_EARLY
+	counted = events;
+#endif
+	atomic {
+		alone_tail = (was_alone && counted == alone_events -> alone_tail : tail);
+		alone_events = counted;
+		was_alone = true;
+		counted = 0
+	}
+}
+
 /* send_alone() */
 inline send_alone()
 {
+#ifdef EVENTS_EARLY
+	counted = events;
+#endif
 	if
 	:: ALONE ->
 #ifdef NO_FENCE
@@ -505,8 +527,13 @@ inline send_alone()
 #else
 		:: attached == BIT(me) ->
 #endif
+			remember();
 			if
-			:: turn == 0 && tail - head < CAPACITY -> append(0); sent++
+			:: turn == 0 && tail - head < CAPACITY ->
+				assert(alone_tail == tail);
+				append(0);
+				sent++;
+				alone_tail++
 			:: else
 			fi
 		:: else
@@ -560,7 +587,8 @@ inline linger()
 proctype producer(byte me)
 {
 	byte sent, before, most, flags, others, s, k, n, h, t;
-	bool settled, passed_over, room, wanting, ready, late, due;
+	byte counted, alone_events, alone_tail;
+	bool settled, passed_over, room, wanting, ready, late, due, was_alone;
 
 	{
 		/* They come in their order: apart from the number of messages they are alike. */
@@ -573,6 +601,9 @@ proctype producer(byte me)
 		check();
 		atomic { alive[me] = me + 1 };
 		attached = attached | BIT(me);
+#ifndef NO_COUNT
+		events++;
+#endif
 		unlock();
 #ifndef NO_HEAVY_ATTACH
 		heavy();
@@ -601,7 +632,8 @@ proctype producer(byte me)
 	} MORTAL(me);
 	d_step {
 		sent = 0; before = 0; most = 0; flags = 0; others = 0;
-		s = 0; k = 0; n = 0; h = 0; t = 0; settled = false; passed_over = false;
+		s = 0; k = 0; n = 0; h = 0; t = 0; counted = 0;
+		alone_events = 0; alone_tail = 0; was_alone = false; settled = false; passed_over = false;
 		room = false; wanting = false; ready = false; late = false; due = false;
 		began = began | BIT(me);
 		gone = ((attached & BIT(me)) == 0 -> gone | BIT(me) : gone)

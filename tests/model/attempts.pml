@@ -1,6 +1,6 @@
 /*
  * What a message's attempts say (the upper half of a claim's `owner`; claim.c, claim_forsake() in
- * orphan.c, delivery_done() and hand_over() in receive.c), kill -9 at any step.
+ * orphan.c, delivery_done() in visit.c, hand_over() in receive.c), kill -9 at any step.
  *
  * RECORDS records are in the ring. CONSUMERS consumers attach and leave LIVES times each: who is
  * alone claims two records at once, and gets them one by one (TOGETHER: the first consumer gets

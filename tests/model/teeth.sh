@@ -36,6 +36,8 @@ fails alone.pml "head==tail" "no fence between tail and who sleeps" -DMESSAGES=1
 fails alone.pml "writing" "writing not cleared by the burial" -DMESSAGES=1 -DKILLS=1 -DNO_BURIAL
 fails alone.pml "t-h" "head read only before tail, beside a lone producer" -DCHECKS -DCAPACITY=1 -DHEAD_ONCE
 fails alone.pml "assertion violated 0" "a mark looked for only once" -DMESSAGES=3 -DCHECKS -DTAIL_ONCE
+fails alone.pml "alone_tail" "events read before writing is set" -DEVENTS_EARLY
+fails alone.pml "alone_tail" "who attaches does not count" -DNO_COUNT
 fails batch.pml "wish==0" "no fence between done and who waits" -DSLOW -DNO_FENCE
 fails batch.pml "wish==0" "no catching up before the sleep" -DSLOW -DNO_CATCH_UP
 fails batch.pml "waiting_ack" "who has caught up wakes nobody" -DSLOW -DNO_WAKE
