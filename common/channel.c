@@ -2,6 +2,7 @@
 #include "channel.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,10 +36,12 @@ struct deadline endpoint_leave_deadline(struct channel *channel)
 
 struct channel *channel_new(void)
 {
-	struct channel *channel = calloc(1, sizeof(*channel));
+	struct channel *channel = malloc(sizeof(*channel));
 
-	if (channel != NULL)
-		channel->claim = NO_CLAIM;
+	if (channel == NULL)
+		return NULL;
+	memset(channel, 0, offsetof(struct channel, claimed));
+	channel->claim = NO_CLAIM;
 	return channel;
 }
 

@@ -92,11 +92,10 @@ struct channel {
 	uint64_t batch_position; /* ... the next one that has not been handed out, if none was in
 				    parts, is this, ... */
 	uint64_t batch_sequence; /* ... begins with this message, ... */
-	uint32_t batch_index;	 /* ... and is this one of those: */
-	struct claimed claimed[BATCH_RECORDS_MAX];
-	uint32_t batch;		     /* records to claim at once */
-	uint64_t claimed_ns;	     /* when, and ... */
-	uint64_t known_tail;	     /* tail when we last looked */
+	uint32_t batch_index;	 /* ... and is this one of `claimed` */
+	uint32_t batch;		 /* records to claim at once */
+	uint64_t claimed_ns;	 /* when, and ... */
+	uint64_t known_tail;	 /* tail when we last looked */
 	uint32_t delivered_messages; /* how many that were */
 	uint64_t events_then;	     /* `events` when we attached */
 	uint64_t told_then;	     /* `told` when we attached */
@@ -106,6 +105,9 @@ struct channel {
 	uint64_t missed; /* messages that were dropped before our group got them, as we found */
 	uint64_t observed_from; /* observer: tail, or head, when we attached, and ... */
 	uint64_t observed_next; /* ... the next message's number there; 0: not known */
+
+	/* consumer: the records of its claim. Last: nothing of it is read before it is written. */
+	struct claimed claimed[BATCH_RECORDS_MAX];
 };
 
 /* The two sides look alike to the functions below: index them with enum channel_role. */
