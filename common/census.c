@@ -39,8 +39,7 @@ static enum channel_wait producer_wait(const struct producers *producers, unsign
 		return CHANNEL_WAITS_ACKNOWLEDGED;
 	if (bit_of(atomic_load(&producers->waiting_consumers), slot))
 		return CHANNEL_WAITS_CONSUMERS;
-	if (atomic_load(&producers->turn) == slot + 1 &&
-	    (atomic_load(&producers->room_wanted) & 1) != 0)
+	if (atomic_load(&producers->turn) == slot + 1 && atomic_load(&producers->room_wanted) != 0)
 		return CHANNEL_WAITS_ROOM;
 	return CHANNEL_WAITS_NOT;
 }
@@ -202,7 +201,7 @@ static void sides_read(struct census *census, const struct census_source *source
 	census->recovered[CHANNEL_CONSUMER] = atomic_load(&consumers->side.recovered);
 	census->locked_by[CHANNEL_PRODUCER] = (pid_t)atomic_load(&producers->side.holder);
 	census->locked_by[CHANNEL_CONSUMER] = (pid_t)atomic_load(&consumers->side.holder);
-	census->room_wanted = (atomic_load(&producers->room_wanted) & 1) != 0;
+	census->room_wanted = atomic_load(&producers->room_wanted) != 0;
 }
 
 /* ---- the copy ---- */

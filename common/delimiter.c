@@ -3,13 +3,15 @@
 #include <string.h>
 
 /*
- * What the processor can do is known to glibc since 2.33. Asking it ourselves, as
+ * What the processor can do is known to glibc, which tells since 2.33. Asking it ourselves, as
  * __builtin_cpu_supports() does at every start, takes a guest longer than counting a megabyte.
  */
 #if defined(__x86_64__) && defined(__GLIBC__)
 #if __GLIBC_PREREQ(2, 33)
 #include <sys/platform/x86.h>
+#ifdef CPU_FEATURE_ACTIVE
 #define WIDE_VECTORS
+#endif
 #endif
 #endif
 

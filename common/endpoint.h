@@ -65,9 +65,9 @@ struct channel {
 	bool inside;		/* of a message sent in pieces: the turn is ours */
 	bool settled;		/* nobody writes as if we were not here */
 	bool sent;		/* at least one record */
-	bool was_alone;		/* when we sent last; then ... */
+	bool was_alone;		/* when we last looked; then ... */
 	uint64_t alone_events;	/* ... this was `events`, and ... */
-	uint64_t alone_tail;	/* ... tail behind that */
+	uint64_t alone_tail;	/* ... tail, and what we have sent since */
 	uint64_t tail_then;	/* tail when we attached */
 	uint64_t open_sequence; /* of the message we are inside */
 	uint64_t sent_end;	/* tail behind our last record */

@@ -11,7 +11,7 @@ static inline void processor_relax(void)
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
-	__asm__ volatile("yield");
+	__asm__ volatile("isb"); /* "yield" is nothing on most of them */
 #endif
 }
 
@@ -24,8 +24,8 @@ static inline void processor_fetch(const void *at)
 
 /*
  * This line will be written soon: have it, and nobody else. For x86-64 compilers make a fetch for
- * reading of __builtin_prefetch(at, 1), after which the write still has to ask for it; processors
- * without the instruction take it for none at all.
+ * reading of __builtin_prefetch(at, 1), after which the write still has to ask for it; of the
+ * processors in use those without the instruction take it for none at all.
  */
 static inline void processor_fetch_to_write(const void *at)
 {

@@ -47,7 +47,7 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 
 	if (channel->claim == NO_CLAIM || !channel->batching || position == channel->batch_end ||
 	    position != channel->batch_position || channel->delivered_end.offset != 0 ||
-	    channel->claimed[channel->batch_index].messages > most || !alone(channel))
+	    channel->claimed[channel->batch_index].messages > most || !group_alone(channel))
 		return false;
 	if (__builtin_expect(channel->trace != NULL, 0))
 		claim_trace(channel, TRACE_ACKNOWLEDGE, channel->delivered_end,
@@ -178,7 +178,7 @@ static __attribute__((noinline)) int receive_visiting(struct channel *channel, u
 		if (rc < 0)
 			break;
 		/* Only the one consumer that is woken shall act; a lone one need not be woken. */
-		spun = alone(channel);
+		spun = group_alone(channel);
 		if (spun && tail_moves_soon(channel)) {
 			rc = visit(&look);
 			continue;

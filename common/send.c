@@ -51,8 +51,8 @@ static void turn_release(struct channel *channel)
 	uint64_t bit = heir >= 1 && heir <= SLOT_COUNT ? UINT64_C(1) << (heir - 1) : 0;
 
 	producers->turn_next = 0;
-	if (atomic_load(&producers->room_wanted) !=
-	    0) /* who had it died, or failed, as it waited */
+	/* Who had it has died, or failed, while it waited. */
+	if (atomic_load(&producers->room_wanted) != 0)
 		atomic_store(&producers->room_wanted, 0);
 	if ((atomic_load(&producers->waiting_turn) & bit) != 0) {
 		atomic_store(&producers->turn, heir);
@@ -154,34 +154,33 @@ static void room_sleep(struct channel *channel, const struct deadline *deadline)
 
 /*
  * While consumers are at work head moves by itself, whenever one of their claims ends: who spins on
- * it tells nobody that it waits, and spares them the wake and itself the heavy fence.
+ * it asks nobody, and spares them the wake and itself the heavy fence. The wish is there without
+ * its bit 0, for producers that would not wait.
  */
 static bool room_comes_soon(struct channel *channel)
 {
-	const _Atomic uint64_t *head = &consumers_of(channel)->head;
 	struct spin *spin = &channel->room_spin;
 	struct trace *trace = spin->limit_ns > 0 ? channel->trace : NULL;
-	uint64_t seen;
-	bool moves = true;
+	bool comes;
 
+	atomic_store(&producers_of(channel)->room_wanted, channel->waited_head);
 	trace_begin(trace, TRACE_WAIT, TRACE_ROOM_AWAKE);
-	while (moves && position_before(seen = head_now(channel), channel->waited_head))
-		moves = spin_on_position(spin, head, seen, head, &channel->interrupted);
-	if (!moves)
+	comes = spin_until_position(spin, &consumers_of(channel)->head, channel->waited_head,
+				    &channel->interrupted);
+	if (!comes)
 		spin_in_vain(spin); /* consumers are slow, and acknowledge inside their claims */
 	trace_end(trace, TRACE_WAIT, TRACE_ROOM_AWAKE);
-	return moves;
+	return comes;
 }
 
 /* Without the mutex, holding the turn: sleeps until head has come to channel->waited_head. */
 static int room_wait(struct channel *channel, const struct deadline *deadline)
 {
 	struct producers *producers = producers_of(channel);
+	bool comes = room_comes_soon(channel);
 	int rc = 0;
 
-	if (room_comes_soon(channel))
-		return 0;
-	for (;;) {
+	while (!comes) {
 		/* Positions are multiples of 8: bit 0 says that somebody waits. */
 		atomic_store(&producers->room_wanted, channel->waited_head | 1);
 		/* Pairs with the fences in producers_wake_for_head() and receive_on(). */
@@ -291,7 +290,7 @@ static bool ring_full(struct channel *channel, int room)
 		return false;
 	if (room == ROOM_NONE)
 		return true;
-	if (room != ROOM_TURN_TAKEN || !producers_settled(channel) || (wanted & 1) == 0)
+	if (room != ROOM_TURN_TAKEN || !producers_settled(channel) || wanted == 0)
 		return false;
 	channel->waited_head = wanted & ~UINT64_C(1); /* first there has to be room for that one */
 	return true;
@@ -303,10 +302,14 @@ static bool ring_full(struct channel *channel, int room)
  */
 static bool would_block(struct channel *channel)
 {
-	struct mark *mark = mark_current(channel);
+	struct mark *mark;
 
-	return channel->options.nonblock && !channel->inside &&
-	       (mark == NULL || mark_open(mark) != 0);
+	if (!channel->options.nonblock || channel->inside)
+		return false;
+	mark = mark_current(channel);
+	/* Beside one that writes alone the mark may be another by now: that one is in no message.
+	 */
+	return mark == NULL ? producers_settled(channel) : mark_open(mark) != 0;
 }
 
 /* Without the mutex: sleeps until the turn may be ours. */

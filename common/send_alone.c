@@ -23,14 +23,13 @@ static bool nobody_else(struct channel *channel)
 
 /*
  * Where tail is, once nobody else is here. A consumer that spins on it takes its line away from us,
- * and reading it back takes longer than sending: if nobody has attached since we wrote it, and so
- * nobody else has sent or closed a message, it is where we have left it.
+ * and reading it back takes longer than sending: if nobody has attached since we last knew it, and
+ * so nobody else has sent or closed a message, it is where we have left it. `events` was read
+ * before the look that found nobody: a newcomer whose count is in it is seen there, or has left by
+ * then; one whose count is not in it makes the difference the next time.
  */
-static uint64_t tail_alone(struct channel *channel)
+static uint64_t tail_alone(struct channel *channel, uint64_t events)
 {
-	/* Behind the look at side.attached: who has been here counts before it leaves. */
-	uint64_t events = atomic_load(&producers_of(channel)->events);
-
 	if (!channel->was_alone || events != channel->alone_events)
 		channel->alone_tail = tail_own(channel);
 	channel->was_alone = true;
@@ -63,7 +62,7 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 				 .flags = (block->flags & CHANNEL_UNTERMINATED) != 0
 						  ? RECORD_UNTERMINATED
 						  : 0 };
-	uint64_t bytes_needed = ring_record_bytes(record.size), tail;
+	uint64_t bytes_needed = ring_record_bytes(record.size), events, tail;
 	int rc = 0;
 
 	if (channel->inside || channel->reserved || !nobody_else(channel))
@@ -71,15 +70,21 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	/* Pairs with the heavy one in endpoint_enter(): we see the newcomer, or it sees this. */
 	atomic_store_explicit(&slot->writing, 1, memory_order_relaxed);
 	barrier_light(channel->segment.asymmetric);
-	if (nobody_else(channel) && room_for(channel, tail = tail_alone(channel), bytes_needed)) {
+	events = atomic_load(&producers_of(channel)->events);
+	if (nobody_else(channel) &&
+	    room_for(channel, tail = tail_alone(channel, events), bytes_needed)) {
 		unsigned char *at = record_begin(channel, tail, bytes_needed);
 
 		if (block->size > 0)
 			memcpy(at, bytes, block->size);
 		rc = record_commit(channel, tail, record, &channel->open_sequence);
-		channel->alone_tail = channel->sent_end = tail + bytes_needed;
-		channel->sent = true;
-		rc = rc == 0 ? 1 : rc;
+		if (rc == 0) {
+			channel->alone_tail = channel->sent_end = tail + bytes_needed;
+			channel->sent = true;
+			rc = 1;
+		} else {
+			channel->was_alone = false;
+		}
 	}
 	atomic_store_explicit(&slot->writing, 0, memory_order_release);
 	/* Pairs with the heavy one in condition_wait(), for both that we signal. */

@@ -14,7 +14,7 @@
  * times longer: try again a little before sleeping. Not at once: each try takes the mutex's line
  * away from its holder, who is at work beside it.
  */
-enum { LOCK_TRIES = 4, LOCK_RESTS = 64 /* a microsecond */ };
+enum { LOCK_TRIES = 4, LOCK_RESTS = 64 /* one to three microseconds */ };
 
 void endpoint_wake_all(struct channel *channel)
 {
@@ -132,7 +132,7 @@ int side_lock(struct channel *channel, enum channel_role role, const struct dead
 		error = pthread_mutex_trylock(mutex);
 		if (error != EBUSY)
 			return side_locked(channel, role, error);
-		for (int rests = 0; rests < LOCK_RESTS; rests++)
+		for (int rests = 0; tries < LOCK_TRIES - 1 && rests < LOCK_RESTS; rests++)
 			processor_relax();
 	}
 	trace_begin(channel->trace, TRACE_WAIT, lock_of(role));

@@ -7,6 +7,7 @@
 #include "channel.h"
 #include "deadline.h"
 #include "processor.h"
+#include "ring.h"
 #include "shared_buffer.h"
 
 /*
@@ -89,10 +90,14 @@ static bool spin_goes_on(struct spin *spin, uint64_t limit_ns)
 static uint64_t spin_limit(struct spin *spin)
 {
 	spin->began_ns = 0;
-	if (!spin->fixed && spin->rounds >= ROUNDS)
+	spin->least = false;
+	if (spin->fixed || spin->limit_ns == 0)
+		return spin->limit_ns;
+	if (spin->rounds >= ROUNDS)
 		neighbours_look(spin);
-	if (!spin->fixed && spin->resting > 0) {
+	if (spin->resting > 0) {
 		spin->resting--;
+		spin->least = true;
 		return SPIN_LEAST_NS;
 	}
 	return spin->limit_ns;
@@ -122,6 +127,25 @@ bool spin_on_position(struct spin *spin, const _Atomic uint64_t *word, uint64_t 
 				processor_fetch(next);
 				return spin_paid(spin);
 			}
+			processor_relax();
+		}
+	} while (spin_goes_on(spin, limit) && !atomic_load(interrupted));
+	return false;
+}
+
+bool spin_until_position(struct spin *spin, const _Atomic uint64_t *position, uint64_t wanted,
+			 const atomic_int *interrupted)
+{
+	uint64_t limit = spin_limit(spin);
+
+	if (limit == 0)
+		return false;
+	do {
+		for (int i = 0; i < LOOKS; i++) {
+			uint64_t now = atomic_load_explicit(position, memory_order_relaxed);
+
+			if (!position_before(now, wanted))
+				return spin_paid(spin);
 			processor_relax();
 		}
 	} while (spin_goes_on(spin, limit) && !atomic_load(interrupted));
@@ -188,6 +212,6 @@ void spin_in_vain(struct spin *spin)
 	if (spin->fixed || spin->began_ns == 0 || spin_never_pays(spin))
 		return;
 	spin->began_ns = 0;
-	if (spin->resting == 0) /* else it was the least spin only */
+	if (!spin->least)
 		spin_rest(spin);
 }

@@ -14,9 +14,9 @@ struct spin {
 	bool fixed;	   /* do not learn */
 	uint64_t limit_ns; /* how long the next wait spins */
 	uint64_t began_ns; /* when this wait did; 0: the clock was not needed */
-	unsigned
-		failures; /* in a row: it slept, and woke so soon that spinning had seemed to pay */
-	unsigned resting; /* waits that spin the least only, after such failures, ... */
+	bool least;	   /* this wait spins the least only, as it rests */
+	unsigned failures; /* in a row: spinning had seemed to pay, and was in vain */
+	unsigned resting;  /* waits that spin the least only, after such failures, ... */
 	/* ... or because somebody else wants the processor: */
 	unsigned rounds;      /* of spinning since that was last looked at */
 	long preempted;	      /* how often we had been then; 0: never looked */
@@ -28,10 +28,14 @@ void spin_init(struct spin *spin, uint64_t ns);
 
 /*
  * Spins until the word is another than `value`: true if so. False when that has taken too
- * long, or *interrupted. `next` is fetched into the cache beside it: what will be read then.
+ * long, or *interrupted. `next` is what will be read then: it is fetched into the cache.
  */
 bool spin_on_position(struct spin *spin, const _Atomic uint64_t *word, uint64_t value,
 		      const void *next, const atomic_int *interrupted);
+
+/* The same until the position has come to `wanted`, or passed it; by itself it moves in steps. */
+bool spin_until_position(struct spin *spin, const _Atomic uint64_t *position, uint64_t wanted,
+			 const atomic_int *interrupted);
 
 /* Spins until the semaphore has a token. */
 bool spin_on_token(struct spin *spin, const _Atomic uint32_t *semaphore);

@@ -46,7 +46,7 @@ bool together_expects(struct channel *channel, struct cursor begin, uint32_t mos
 {
 	struct producers *producers = producers_of(channel);
 
-	if ((atomic_load(&producers->room_wanted) & 1) != 0 ||
+	if (atomic_load(&producers->room_wanted) != 0 ||
 	    (!follow && atomic_load(&producers->side.attached) == 0))
 		return false;
 	return together_count(channel, begin, most) < most;

@@ -58,7 +58,7 @@ static void batch_learn(struct channel *channel)
 /* What is left of several records that we claimed when we were alone is for all who are here. */
 static void batch_share(struct channel *channel, const struct claim_state *state)
 {
-	if (!channel->batching || alone(channel) ||
+	if (!channel->batching || group_alone(channel) ||
 	    !cursor_equal(next_read(group_of(channel)), state->end))
 		return;
 	claim_forsake(channel, group_of(channel), channel->claim, state->begin);
@@ -70,14 +70,14 @@ void delivery_done(struct channel *channel)
 {
 	struct group *group = group_of(channel);
 	struct claim_state state;
-	bool whole;
+	bool used_up;
 
 	if (channel->claim == NO_CLAIM || channel->piece_acknowledged)
 		return;
 	/* Most often a claim of whole records is used up, which needs no look at it. */
-	whole = channel->batching &&
-		cursor_equal(channel->delivered_end, cursor_at(channel->batch_end));
-	if (!whole) {
+	used_up = channel->batching &&
+		  cursor_equal(channel->delivered_end, cursor_at(channel->batch_end));
+	if (!used_up) {
 		state = claim_read(claim_held(channel));
 		if (cursor_equal(channel->delivered_end, state.begin))
 			return;
@@ -85,12 +85,12 @@ void delivery_done(struct channel *channel)
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_ACKNOWLEDGE, channel->delivered_end,
 			    channel->delivered_messages);
-	if (!whole && (state.flags & CLAIM_MID) != 0) {
+	if (!used_up && (state.flags & CLAIM_MID) != 0) {
 		state.begin = state.end;
 		state.flags |= CLAIM_PART;
 		claim_write(claim_held(channel), &state);
 		channel->piece_acknowledged = true;
-	} else if (whole || cursor_equal(channel->delivered_end, state.end)) {
+	} else if (used_up || cursor_equal(channel->delivered_end, state.end)) {
 		claim_drop(group, channel->claim);
 		channel->claim = NO_CLAIM;
 		batch_learn(channel);
@@ -134,7 +134,7 @@ static uint32_t claim_batch(struct visit *visit, const struct record *first,
 	struct record record;
 
 	channel->claimed_ns = clock_coarse_ns();
-	channel->batching = record_whole(first) && end.offset == 0 && alone(channel);
+	channel->batching = record_whole(first) && end.offset == 0 && group_alone(channel);
 	channel->batch_index = 0;
 	channel->batch_position = state->begin.record;
 	channel->batch_sequence = first->sequence;
@@ -181,7 +181,8 @@ static uint32_t claim_most(const struct visit *visit)
 {
 	uint32_t share = visit->channel->options.share;
 
-	if ((visit->flags & CHANNEL_SHARE) == 0 || share >= visit->most || alone(visit->channel))
+	if ((visit->flags & CHANNEL_SHARE) == 0 || share >= visit->most ||
+	    group_alone(visit->channel))
 		return visit->most;
 	return share;
 }
@@ -213,7 +214,7 @@ static int claim_next(struct visit *visit)
 			/* Our group began behind this message's first piece. */
 			channel->skipping = (record.flags & RECORD_MORE) != 0;
 			next_write(group, cursor_after(state.begin.record, &record));
-			visit->head_held = true;
+			visit->head_may_move = true;
 			continue;
 		}
 		channel->skipping = false;
@@ -226,7 +227,7 @@ static int claim_next(struct visit *visit)
 			break;
 		channel->missed += next_expect(group, record.sequence, record.sequence + 1);
 		next_write(group, state.end);
-		visit->head_held = true;
+		visit->head_may_move = true;
 	}
 	if (gathering(visit, state.begin)) {
 		visit->more = true; /* the wake that we had may have been for one that acts */
@@ -278,7 +279,7 @@ static int deliver(struct visit *visit)
 		channel->batching = false;
 	}
 	if (channel->batching && state.begin.record == channel->batch_position &&
-	    state.begin.offset == 0 &&
+	    state.begin.record != channel->batch_end && state.begin.offset == 0 &&
 	    channel->claimed[channel->batch_index].messages <= visit->most) {
 		deliver_claimed(channel, visit->delivery);
 		return CHANNEL_DELIVERED;
@@ -407,7 +408,7 @@ static int visit_locked(struct visit *visit)
 	events_after = atomic_load(&producers->events);
 	no_producers = no_producers && events == events_after;
 
-	visit->head_held = claims_in_use(group_of(channel)) != 0;
+	visit->head_may_move = claims_in_use(group_of(channel)) != 0;
 	delivery_done(channel);
 	rc = claims_sweep(channel);
 	if (rc == 0)
@@ -432,7 +433,7 @@ static int visit_locked(struct visit *visit)
 	}
 	if (rc == CHANNEL_DELIVERED || rc == -CHANNEL_EABORTED)
 		visit->more = work_left(visit);
-	if (rc != -CHANNEL_EDAMAGED && (visit->head_held || !visit->delivered))
+	if (rc != -CHANNEL_EDAMAGED && (visit->head_may_move || !visit->delivered))
 		visit->head_moved = head_advance(consumers_of(channel));
 	return rc;
 }

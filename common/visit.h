@@ -22,9 +22,9 @@ struct visit {
 	struct deadline deadline; /* of the whole wait: the lock is a part of it */
 	uint64_t gather_until_ns; /* when to take what there is; 0: nothing to wait for */
 	int result;
-	bool delivered; /* the new claim's first record has been handed out, all of it */
-	bool head_held; /* a claim, or a message passed over, may have kept head where it is */
-	bool more;	/* for others: wake one when unlocked */
+	bool delivered;	    /* the new claim's first record has been handed out, all of it */
+	bool head_may_move; /* a claim, or a message passed over, may have kept head where it is */
+	bool more;	    /* for others: wake one when unlocked */
 	bool head_moved;
 };
 
@@ -45,7 +45,7 @@ void visit_wake(struct channel *channel, bool head_moved, bool more);
 void delivery_done(struct channel *channel);
 
 /* Is nobody else in our group? */
-static inline bool alone(struct channel *channel)
+static inline bool group_alone(struct channel *channel)
 {
 	return group_members(consumers_of(channel), group_of(channel)) == channel->slot_bit;
 }

@@ -55,6 +55,34 @@ Test(spin, finds_what_is_there, .timeout = 10)
 	cr_assert(in_vain(&spin));
 }
 
+static atomic_bool creeping_may_end;
+
+static void *creep(void *position)
+{
+	while (!atomic_load(&creeping_may_end))
+		atomic_fetch_add((_Atomic uint64_t *)position, 1);
+	return NULL;
+}
+
+/* A position that moves all the time, and does not come to where it is wanted, holds nobody up. */
+Test(spin, a_creeping_position_is_not_waited_for_without_end, .timeout = 60)
+{
+	struct spin spin;
+	_Atomic uint64_t position = 0;
+	atomic_int interrupted = 0;
+	pthread_t thread;
+
+	spin_init(&spin, 0);
+	cr_assert_eq(pthread_create(&thread, NULL, creep, (void *)&position), 0);
+	cr_assert_not(spin_until_position(&spin, &position, UINT64_C(1) << 60, &interrupted));
+	atomic_store(&creeping_may_end, true);
+	pthread_join(thread, NULL);
+	position = 8;
+	cr_assert(spin_until_position(&spin, &position, 8, &interrupted));
+	cr_assert(spin_until_position(&spin, &position, 0, &interrupted));
+	cr_assert_not(spin_until_position(&spin, &position, 16, &interrupted));
+}
+
 Test(spin, ends_when_interrupted, .timeout = 10)
 {
 	struct spin spin;
@@ -134,6 +162,7 @@ Test(spin, asking_without_a_sleep_makes_it_rare_too, .timeout = 60)
 		spin_in_vain(&spin);
 	}
 	cr_assert_lt(tries, 40);
+	cr_assert_gt(tries, 10); /* but it does try, now and then */
 	spin_init(&spin, 5000);
 	cr_assert(in_vain(&spin));
 	spin_in_vain(&spin);

@@ -24,7 +24,7 @@
  *
  * Switches that remove a rule: NO_SETTLE, NO_FENCE, NO_SECOND_LOOK, NO_LAST_FENCE,
  * NO_TURN_WAKE, NO_BURIAL (of `writing`), HEAD_ONCE, TAIL_ONCE, NO_HEAVY_ATTACH,
- * NO_HEAVY_SLEEP, EVENTS_EARLY, NO_COUNT.
+ * NO_HEAVY_SLEEP, EVENTS_EARLY, EVENTS_LATE, NO_COUNT.
  */
 #ifdef ASYMMETRIC
 #define NO_FENCE
@@ -497,7 +497,7 @@ inline send_locked()
  */
 inline remember()
 {
-#ifndef EVENTS_EARLY
+#ifdef EVENTS_LATE
 	counted = events;
 #endif
 	atomic {
@@ -521,6 +521,9 @@ inline send_alone()
 #else
 		atomic { VISIBLE -> writing[me] = true };
 #endif
+#if !defined(EVENTS_EARLY) && !defined(EVENTS_LATE)
+		counted = events;
+#endif
 		if
 #ifdef NO_SECOND_LOOK
 		:: true ->
@@ -536,7 +539,7 @@ inline send_alone()
 				alone_tail++
 			:: else
 			fi
-		:: else
+		:: else -> counted = 0
 		fi;
 #ifdef NO_LAST_FENCE
 		atomic { buffer[me]!WRITING(0, false) ; WRITTEN };

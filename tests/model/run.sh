@@ -25,6 +25,7 @@ holds sleep.pml "sleep: a long message and another" -DLONG
 holds sleep.pml "sleep: one consumer leaves its wait" -DLEAVERS=1
 holds sleep.pml "sleep: one consumer is slow" -DLONG -DSLOW
 holds sleep.pml "sleep: time-outs that come too soon" -DEARLY=1
+holds semaphore.pml "semaphore: three posters, a signal handler, three waits" -DPOSTERS=3 -DWAITS=3
 holds alone.pml "alone: three messages of two producers"
 holds alone.pml "alone: who attaches checks, a full ring" -DCHECKS -DCAPACITY=1
 holds alone.pml "alone: a message in two pieces" -DLONG -DMESSAGES=1

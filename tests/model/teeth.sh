@@ -26,6 +26,9 @@ fails claim.pml "given" "next not repaired" -DMESSAGES=1 -DNO_REPAIR
 fails sleep.pml "invalid end state" "no fence between publishing and looking for waiters" -DNO_FENCE
 fails sleep.pml "next<tail" "not passed on by who has claimed" -DLONG -DSLOW -DNO_PASS_ON
 fails sleep.pml "invalid end state" "not passed on by who leaves" -DLEAVERS=1 -DNO_SIGNAL_ON_LEAVING
+fails semaphore.pml "word" "the kernel does not look whether there is a token" -DNO_KERNEL_LOOK
+fails semaphore.pml "got" "a sleeper announces itself over a token" -DPLAIN_ANNOUNCE
+fails semaphore.pml "word" "woken is who has not said that it sleeps" -DWAKE_IF_NONE
 fails alone.pml "writer" "a newcomer does not look who writes" -DMESSAGES=1 -DNO_SETTLE
 fails alone.pml "writer" "no fence between writing and who is attached" -DMESSAGES=1 -DNO_FENCE
 fails alone.pml "writer" "no look at who is attached after writing is set" -DMESSAGES=1 -DNO_SECOND_LOOK
@@ -37,6 +40,7 @@ fails alone.pml "writing" "writing not cleared by the burial" -DMESSAGES=1 -DKIL
 fails alone.pml "t-h" "head read only before tail, beside a lone producer" -DCHECKS -DCAPACITY=1 -DHEAD_ONCE
 fails alone.pml "assertion violated 0" "a mark looked for only once" -DMESSAGES=3 -DCHECKS -DTAIL_ONCE
 fails alone.pml "alone_tail" "events read before writing is set" -DEVENTS_EARLY
+fails alone.pml "alone_tail" "events read after the look at who is attached" -DEVENTS_LATE
 fails alone.pml "alone_tail" "who attaches does not count" -DNO_COUNT
 fails batch.pml "wish==0" "no fence between done and who waits" -DSLOW -DNO_FENCE
 fails batch.pml "wish==0" "no catching up before the sleep" -DSLOW -DNO_CATCH_UP
