@@ -31,15 +31,17 @@ static bool bit_of(uint64_t bits, unsigned slot)
 	return (bits >> slot & 1) != 0;
 }
 
-static enum channel_wait producer_wait(const struct producers *producers, unsigned slot)
+static enum channel_wait producer_wait(const struct shared_buffer *copy, unsigned slot)
 {
+	const struct producers *producers = &copy->producers;
+
 	if (bit_of(atomic_load(&producers->waiting_turn), slot))
 		return CHANNEL_WAITS_TURN;
 	if (bit_of(atomic_load(&producers->waiting_ack), slot))
 		return CHANNEL_WAITS_ACKNOWLEDGED;
 	if (bit_of(atomic_load(&producers->waiting_consumers), slot))
 		return CHANNEL_WAITS_CONSUMERS;
-	if (atomic_load(&producers->turn) == slot + 1 && atomic_load(&producers->room_wanted) != 0)
+	if (atomic_load(&producers->turn) == slot + 1 && room_missing(copy) != 0)
 		return CHANNEL_WAITS_ROOM;
 	return CHANNEL_WAITS_NOT;
 }
@@ -82,8 +84,9 @@ static struct census_endpoint *endpoint_add(struct census *census, enum channel_
 	return endpoint;
 }
 
-static void producers_read(struct census *census, const struct producers *producers)
+static void producers_read(struct census *census, const struct shared_buffer *copy)
 {
+	const struct producers *producers = &copy->producers;
 	uint64_t attached = atomic_load(&producers->side.attached);
 
 	for (; attached != 0; attached &= attached - 1) {
@@ -91,7 +94,7 @@ static void producers_read(struct census *census, const struct producers *produc
 		struct census_endpoint *endpoint =
 			endpoint_add(census, CHANNEL_PRODUCER, slot, &producers->side.slots[slot]);
 
-		endpoint->waits = producer_wait(producers, slot);
+		endpoint->waits = producer_wait(copy, slot);
 		endpoint->has_turn = atomic_load(&producers->turn) == slot + 1;
 		endpoint->is_inside =
 			endpoint->has_turn && (mark_open(&producers->marks[0]) == slot + 1 ||
@@ -186,7 +189,7 @@ static void sides_read(struct census *census, const struct census_source *source
 		group_at[i] = (int)census->group_count;
 		group_read(census, copy, i, counts);
 	}
-	producers_read(census, producers);
+	producers_read(census, copy);
 	consumers_read(census, consumers, counts, group_at);
 	census->bytes = counts->bytes;
 	census->received = atomic_load(&producers->tail);
@@ -201,7 +204,7 @@ static void sides_read(struct census *census, const struct census_source *source
 	census->recovered[CHANNEL_CONSUMER] = atomic_load(&consumers->side.recovered);
 	census->locked_by[CHANNEL_PRODUCER] = (pid_t)atomic_load(&producers->side.holder);
 	census->locked_by[CHANNEL_CONSUMER] = (pid_t)atomic_load(&consumers->side.holder);
-	census->room_wanted = atomic_load(&producers->room_wanted) != 0;
+	census->room_wanted = room_missing(copy) != 0;
 }
 
 /* ---- the copy ---- */

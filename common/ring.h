@@ -179,6 +179,17 @@ static inline uint64_t claim_record(const struct claim *claim)
 	return position_before(begin, done) ? done : begin;
 }
 
+/*
+ * Up to where head has to move for the producer that waits for room, or is about to. 0: nobody
+ * waits, or it is there, and the wish is only not taken back yet.
+ */
+static inline uint64_t room_missing(const struct shared_buffer *shared)
+{
+	uint64_t wanted = atomic_load(&shared->producers.room_wanted) & ~UINT64_C(1);
+
+	return position_before(atomic_load(&shared->consumers.head), wanted) ? wanted : 0;
+}
+
 /* Does a cursor point to a place between head and tail where a record can start? */
 bool cursor_within(struct cursor cursor, uint64_t head, uint64_t tail);
 

@@ -40,6 +40,15 @@ static int message_abort(struct channel *channel, unsigned slot)
 	return record_commit(channel, tail_own(channel), aborted, &ignored);
 }
 
+/* The turn's holder writes it; not for nothing, as consumers look at it for each message. */
+static void room_wish(struct channel *channel, uint64_t wanted)
+{
+	_Atomic uint64_t *wish = &producers_of(channel)->room_wanted;
+
+	if (atomic_load(wish) != wanted)
+		atomic_store(wish, wanted);
+}
+
 /*
  * Frees the turn (turn_wake() then signals it) or hands it over: who was woken once and found the
  * turn taken again gets it next, so that nobody is passed over for ever.
@@ -51,9 +60,7 @@ static void turn_release(struct channel *channel)
 	uint64_t bit = heir >= 1 && heir <= SLOT_COUNT ? UINT64_C(1) << (heir - 1) : 0;
 
 	producers->turn_next = 0;
-	/* Who had it has died, or failed, while it waited. */
-	if (atomic_load(&producers->room_wanted) != 0)
-		atomic_store(&producers->room_wanted, 0);
+	room_wish(channel, 0); /* who had it may have died, or failed, while it waited */
 	if ((atomic_load(&producers->waiting_turn) & bit) != 0) {
 		atomic_store(&producers->turn, heir);
 		slot_wake(producers->side.slots, heir - 1, channel->trace, TRACE_TURN);
@@ -154,8 +161,7 @@ static void room_sleep(struct channel *channel, const struct deadline *deadline)
 
 /*
  * While consumers are at work head moves by itself, whenever one of their claims ends: who spins on
- * it asks nobody, and spares them the wake and itself the heavy fence. The wish is there without
- * its bit 0, for producers that would not wait.
+ * it asks nobody, and spares them the wake and itself the heavy fence.
  */
 static bool room_comes_soon(struct channel *channel)
 {
@@ -163,7 +169,6 @@ static bool room_comes_soon(struct channel *channel)
 	struct trace *trace = spin->limit_ns > 0 ? channel->trace : NULL;
 	bool comes;
 
-	atomic_store(&producers_of(channel)->room_wanted, channel->waited_head);
 	trace_begin(trace, TRACE_WAIT, TRACE_ROOM_AWAKE);
 	comes = spin_until_position(spin, &consumers_of(channel)->head, channel->waited_head,
 				    &channel->interrupted);
@@ -199,7 +204,7 @@ static int room_wait(struct channel *channel, const struct deadline *deadline)
 			break;
 		room_sleep(channel, deadline);
 	}
-	atomic_store(&producers->room_wanted, 0);
+	room_wish(channel, 0);
 	return rc;
 }
 
@@ -230,6 +235,12 @@ void producers_wake_for_head(struct channel *channel)
 
 /* What room_look() found. A producer that still writes alone counts as having the turn. */
 enum room { ROOM_FREE, ROOM_NONE, ROOM_TURN_TAKEN };
+
+/* Does it wait, if there is no room? */
+static bool waits_for_room(const struct channel *channel)
+{
+	return full_policy(channel) == CHANNEL_FULL_BLOCK || channel->inside;
+}
 
 /*
  * Is there room for `bytes` of ring at tail, and the turn free or ours? Reads tail and head
@@ -271,10 +282,16 @@ static int room_look(struct channel *channel, uint64_t bytes)
 		return -CHANNEL_EDAMAGED;
 	channel->room_tail = tail;
 	channel->room_bytes = capacity - used;
-	if (channel->room_bytes >= bytes)
+	if (channel->room_bytes >= bytes) {
+		if (turn != 0)
+			room_wish(channel, 0);
 		return ROOM_FREE;
+	}
 	atomic_store(&producers->turn, channel->slot + 1);
 	channel->waited_head = tail + bytes - capacity;
+	/* As yet without bit 0: for producers that would not wait. */
+	if (waits_for_room(channel))
+		room_wish(channel, channel->waited_head);
 	return ROOM_NONE;
 }
 
@@ -284,15 +301,15 @@ static int room_look(struct channel *channel, uint64_t bytes)
  */
 static bool ring_full(struct channel *channel, int room)
 {
-	uint64_t wanted = atomic_load(&producers_of(channel)->room_wanted);
+	uint64_t missing = room_missing(channel->segment.shared);
 
-	if (full_policy(channel) == CHANNEL_FULL_BLOCK || channel->inside)
+	if (waits_for_room(channel))
 		return false;
 	if (room == ROOM_NONE)
 		return true;
-	if (room != ROOM_TURN_TAKEN || !producers_settled(channel) || wanted == 0)
+	if (room != ROOM_TURN_TAKEN || !producers_settled(channel) || missing == 0)
 		return false;
-	channel->waited_head = wanted & ~UINT64_C(1); /* first there has to be room for that one */
+	channel->waited_head = missing; /* first there has to be room for that one */
 	return true;
 }
 
@@ -307,8 +324,7 @@ static bool would_block(struct channel *channel)
 	if (!channel->options.nonblock || channel->inside)
 		return false;
 	mark = mark_current(channel);
-	/* Beside one that writes alone the mark may be another by now: that one is in no message.
-	 */
+	/* Who writes alone is in no message. */
 	return mark == NULL ? producers_settled(channel) : mark_open(mark) != 0;
 }
 
@@ -361,7 +377,8 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 {
 	struct producers *producers = producers_of(channel);
 	struct deadline deadline;
-	bool passed_over = false, hopeless = false;
+	uint64_t hopeless = 0; /* the head that could not be reached */
+	bool passed_over = false;
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
@@ -387,7 +404,7 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 		full = ring_full(channel, room);
 		if (room < 0)
 			rc = room;
-		else if (full && hopeless)
+		else if (full && hopeless == channel->waited_head)
 			rc = full_answer(channel, messages);
 		else if (!full && would_block(channel))
 			rc = -EAGAIN;
@@ -402,11 +419,11 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 			/* There may be room now, for us, or for who comes first and then goes on.
 			 */
 			rc = full_make_room(channel, &deadline);
-			hopeless = rc == 0;
-			rc = rc < 0 ? rc : 0;
+			hopeless = rc == 0 ? channel->waited_head : 0;
+			rc = rc < 0 ? rc : deadline_passed(&deadline);
 			continue;
 		}
-		hopeless = false;
+		hopeless = 0;
 		passed_over = room == ROOM_TURN_TAKEN;
 		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
 	}

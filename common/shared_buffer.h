@@ -143,9 +143,10 @@ struct producers {
 	uint32_t turn_next; /* slot + 1 of a producer that was passed over: it gets the turn */
 	/*
 	 * turn: slot + 1 of the producer that has reserved, waits for room, or is inside a long
-	 * message; written under the producers' mutex. room_wanted: the head it needs, with bit 0
-	 * set while it waits; written by the turn's holder, cleared by the consumer that wakes it.
-	 * On a line of its own: consumers look at it for each message.
+	 * message; written under the producers' mutex. room_wanted: the head it needs, without bit
+	 * 0 while it waits awake, with bit 0 set while it is to be woken; written by the turn's
+	 * holder, cleared by who wakes it, and by who takes the turn from it. On a line of its own:
+	 * consumers look at it for each message.
 	 */
 	_Atomic uint32_t turn;
 	_Alignas(CACHE_LINE) _Atomic uint64_t room_wanted;

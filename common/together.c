@@ -44,10 +44,8 @@ static uint32_t together_count(struct channel *channel, struct cursor begin, uin
 
 bool together_expects(struct channel *channel, struct cursor begin, uint32_t most, bool follow)
 {
-	struct producers *producers = producers_of(channel);
-
-	if (atomic_load(&producers->room_wanted) != 0 ||
-	    (!follow && atomic_load(&producers->side.attached) == 0))
+	if (room_missing(channel->segment.shared) != 0 ||
+	    (!follow && atomic_load(&producers_of(channel)->side.attached) == 0))
 		return false;
 	return together_count(channel, begin, most) < most;
 }

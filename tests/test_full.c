@@ -138,6 +138,49 @@ Test(full, fail_and_drop_new_do_not_queue_behind_one_who_waits_for_room, .timeou
 	all_end(name, &consumer);
 }
 
+/*
+ * The turn's holder waits awake: its wish is there, without bit 0. It is a reason as long as head
+ * is short of it; a holder that has got its room, and was held up before it took the wish back, is
+ * one at work.
+ */
+Test(full, a_wish_without_its_bit_counts_until_head_is_there, .timeout = 60)
+{
+	struct agent worker = agent_start(), fail = agent_start(), drop = agent_start(),
+		     old = agent_start(), consumer = agent_start();
+	uint64_t met = 8, unmet = 1 << 20;
+	char name[NAME_SIZE];
+
+	agent_expect(&worker, "ok", "attach producer %s size=4096", channel_name(name));
+	agent_expect(&fail, "ok", "attach producer %s fail", name);
+	agent_expect(&drop, "ok", "attach producer %s drop-new", name);
+	agent_expect(&old, "ok", "attach producer %s drop-old", name);
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&worker, "ok", "send first");
+	agent_expect(&consumer, "ok 1 1 5 1 FL- first", "receive");
+	agent_expect(&consumer, "ok", "acknowledge");
+	agent_expect(&worker, "ok", "reserve 100");
+	object_write(name, OFFSET(producers.room_wanted), &unmet, sizeof(unmet));
+	agent_expect(&fail, "error EAGAIN", "send x");
+	agent_expect(&drop, "dropped", "send x");
+	object_write(name, OFFSET(producers.room_wanted), &met, sizeof(met));
+	agent_tell(&fail, "send one");
+	agent_tell(&drop, "send two");
+	agent_tell(&old, "send three");
+	WAIT_FOR(__builtin_popcountll(object_look(name).waiting_turn) == 3);
+	agent_expect(&worker, "ok", "commit 100");
+	cr_expect_str_eq(agent_hear(&fail), "ok");
+	cr_expect_str_eq(agent_hear(&drop), "ok");
+	cr_expect_str_eq(agent_hear(&old), "ok");
+	cr_expect_eq(object_look(name).room_wanted, 0);
+	for (int i = 0; i < 4; i++)
+		cr_expect_eq(strncmp(agent_ask(&consumer, "receive"), "ok ", 3), 0);
+	agent_quit(&worker);
+	agent_quit(&fail);
+	agent_quit(&drop);
+	agent_quit(&old);
+	all_end(name, &consumer);
+}
+
 /* ---- drop-new ---- */
 
 Test(full, drop_new_leaves_a_gap_in_the_sequence, .timeout = 60)

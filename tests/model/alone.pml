@@ -493,7 +493,7 @@ inline send_locked()
 #define ALONE (attached == BIT(me) && turn == 0)
 
 /*
- * tail_alone(): if nobody has attached since we sent last, and alone, tail is where we left it.
+ * tail_alone(): if nobody has attached since we were last alone, tail is where we left it.
  */
 inline remember()
 {
