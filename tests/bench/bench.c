@@ -53,6 +53,7 @@ static const struct known_peer {
 	{ &peer_posix_mq, "posix-mq", "" },
 	{ &peer_sysv_msg, "sysv-msg", "" },
 	{ &peer_futex_ring, "futex-ring", "" },
+	{ &peer_futex_timed, "futex-timed", "" },
 	{ &peer_spin_ring, "spin-ring", "" },
 	{ &peer_memcpy, "memcpy", "" },
 };
@@ -240,6 +241,8 @@ static bool plays(const struct peer *peer, const struct cell *cell)
 	if (peer->message_max != 0 && cell->message_size > peer->message_max)
 		return false;
 	if ((peer->flags & PEER_GATHERS) != 0 && cell->scene != BATCH)
+		return false;
+	if ((peer->flags & PEER_ASLEEP) != 0 && cell->scene != ASLEEP)
 		return false;
 	switch (cell->scene) {
 	case BATCH:

@@ -15,11 +15,12 @@ extern "C" {
 
 enum peer_flags {
 	PEER_OURS = 1,
-	PEER_LIMIT = 2,	  /* no peer: what the machine allows at best */
-	PEER_BUSY = 4,	  /* waits awake, at the cost of a processor */
-	PEER_ALONE = 8,	  /* no second process: only sends */
-	PEER_MANY = 16,	  /* takes several producers and consumers, and knows when it has ended */
-	PEER_GATHERS = 32 /* keeps small messages back: compared with batches only */
+	PEER_LIMIT = 2,	   /* no peer: what the machine allows at best */
+	PEER_BUSY = 4,	   /* waits awake, at the cost of a processor */
+	PEER_ALONE = 8,	   /* no second process: only sends */
+	PEER_MANY = 16,	   /* takes several producers and consumers, and knows when it has ended */
+	PEER_GATHERS = 32, /* keeps small messages back: compared with batches only */
+	PEER_ASLEEP = 64   /* says something about sleeping only */
 };
 
 enum peer_end { END_PRODUCER, END_CONSUMER };
@@ -111,9 +112,9 @@ struct run stream_receive(void *state);
 void stream_drop(void *state);
 
 /* Those that are built; the address of the others is NULL. */
-extern const struct peer peer_channel, peer_memcpy, peer_spin_ring, peer_futex_ring, peer_pipe,
-	peer_pipe_busy, peer_fifo, peer_unix_stream, peer_unix_seqpacket, peer_posix_mq,
-	peer_sysv_msg, peer_stdio;
+extern const struct peer peer_channel, peer_memcpy, peer_spin_ring, peer_futex_ring,
+	peer_futex_timed, peer_pipe, peer_pipe_busy, peer_fifo, peer_unix_stream,
+	peer_unix_seqpacket, peer_posix_mq, peer_sysv_msg, peer_stdio;
 #ifndef __cplusplus
 #define OPTIONAL __attribute__((weak))
 #else

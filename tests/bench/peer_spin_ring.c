@@ -1,8 +1,9 @@
 /*
  * The practical limit: a bare ring of equal slots for one producer and one consumer, each with
  * a copy of the other's position (the idea: Le, Guatto, Cohen, Pop, Correct and Efficient
- * Bounded FIFO Queues, 2013). No crash safety, no names, no sizes. One never sleeps, the other
- * sleeps on a futex after having looked for a while.
+ * Bounded FIFO Queues, 2013). No crash safety, no names, no sizes. One never sleeps, the others
+ * sleep on a futex after having looked for a while; the last with a time-out, as who has to notice
+ * a death must.
  */
 #include "bench.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE = 128, LOOKS_BEFORE_SLEEP = 2000 };
@@ -31,7 +33,7 @@ struct spin_ring {
 	struct spin_shared *shared;
 	size_t size, message_size;
 	uint64_t slots;
-	bool sleeps;
+	bool sleeps, timed;
 	uint64_t own;	/* tail, or head */
 	uint64_t given; /* the consumer's: the end of its run */
 	uint64_t other; /* what we know of the other's position */
@@ -59,6 +61,14 @@ static void *futex_prepare(const struct setting *setting)
 	return ring_new(setting, true);
 }
 
+static void *timed_prepare(const struct setting *setting)
+{
+	struct spin_ring *ring = ring_new(setting, true);
+
+	ring->timed = true;
+	return ring;
+}
+
 static void spin_attach(void *state, enum peer_end end)
 {
 	(void)state;
@@ -77,12 +87,15 @@ static void publish(const struct spin_ring *ring, struct position *position, uin
 		syscall(SYS_futex, &position->awaited, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-static void position_sleep(struct position *position, uint64_t known)
+static void position_sleep(const struct spin_ring *ring, struct position *position, uint64_t known)
 {
+	struct timespec second = { .tv_sec = 1 };
+
 	atomic_store(&position->awaited, 1);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load(&position->value) == known)
-		syscall(SYS_futex, &position->awaited, FUTEX_WAIT, 1, NULL, NULL, 0);
+		syscall(SYS_futex, &position->awaited, FUTEX_WAIT, 1, ring->timed ? &second : NULL,
+			NULL, 0);
 	atomic_store(&position->awaited, 0);
 }
 
@@ -96,7 +109,7 @@ static uint64_t position_await(const struct spin_ring *ring, struct position *po
 		if (value != known)
 			return value;
 		if (ring->sleeps && looks >= LOOKS_BEFORE_SLEEP)
-			position_sleep(position, known);
+			position_sleep(ring, position, known);
 		else
 			cpu_relax();
 	}
@@ -203,6 +216,16 @@ const struct peer peer_futex_ring = {
 	.send_many = spin_send_many,
 	.reserve = spin_reserve,
 	.commit = spin_commit,
+	.receive = spin_receive,
+	.remove = spin_remove,
+};
+
+const struct peer peer_futex_timed = {
+	.name = "futex-timed",
+	.flags = PEER_LIMIT | PEER_ASLEEP,
+	.prepare = timed_prepare,
+	.attach = spin_attach,
+	.send = spin_send,
 	.receive = spin_receive,
 	.remove = spin_remove,
 };

@@ -6,8 +6,8 @@
  * is here. With "asleep" the receiver was started before and sleeps. In each round every NAME
  * has its turn. No shell: a command is words with spaces between; <FILE and >FILE redirect.
  *
- * startup memory: only reserves as much memory as a channel does by default, and gives it back.
- * What must not fail later takes its memory at once, so this is a part of the limit.
+ * startup memory FIFO: reserves as much memory as a channel does by default, and then is cat. What
+ * must not fail for want of memory later takes it at once, so this is the limit.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -194,18 +194,20 @@ static void pair_print(struct pair *pair)
 	printf("{\"scene\":\"message-%s\",\"peer\":\"%s\",\"kind\":\"%s\",\"unit\":\"ns\","
 	       "\"failures\":%u,",
 	       asleep ? "asleep" : "together", pair->name,
-	       strcmp(pair->name, "shm") == 0					       ? "ours"
-	       : strncmp(pair->name, "shm", 3) == 0				       ? "variant"
-	       : strcmp(pair->name, "spawn") == 0 || strcmp(pair->name, "memory") == 0 ? "limit"
-										       : "peer",
+	       strcmp(pair->name, "shm") == 0	    ? "ours"
+	       : strncmp(pair->name, "shm", 3) == 0 ? "variant"
+	       : strcmp(pair->name, "spawn") == 0 || strcmp(pair->name, "fifo-memory") == 0
+		       ? "limit"
+		       : "peer",
 	       pair->failures);
 	values_print(pair->values, pair->rounds);
 	printf("}\n");
 }
 
-static int memory_take(void)
+static int memory_then_cat(const char *fifo)
 {
-	char name[64];
+	char name[64], bytes[4096];
+	ssize_t size;
 	int fd;
 
 	snprintf(name, sizeof(name), "/shm-channel-bench.%d", getpid());
@@ -216,6 +218,12 @@ static int memory_take(void)
 	errno = posix_fallocate(fd, 0, (off_t)(sizeof(struct shared_buffer) + RING_DEFAULT));
 	if (errno != 0)
 		die(errno, "posix_fallocate");
+	fd = open(fifo, O_RDONLY);
+	if (fd < 0)
+		die(errno, "cannot open \"%s\"", fifo);
+	while ((size = read(fd, bytes, sizeof(bytes))) > 0)
+		if (write(STDOUT_FILENO, bytes, (size_t)size) != size)
+			die(errno, "write");
 	return 0;
 }
 
@@ -225,8 +233,8 @@ int main(int argc, char *argv[])
 	unsigned rounds = 30, count = 0;
 	bool well = true;
 
-	if (argc == 2 && strcmp(argv[1], "memory") == 0)
-		return memory_take();
+	if (argc == 3 && strcmp(argv[1], "memory") == 0)
+		return memory_then_cat(argv[2]);
 	if (argc > 2 && strcmp(argv[1], "-r") == 0) {
 		rounds = (unsigned)atoi(argv[2]);
 		argc -= 2;
@@ -236,7 +244,7 @@ int main(int argc, char *argv[])
 	    argc / 3 - 1 > PAIRS_MAX) {
 		fputs("usage: startup [-r ROUNDS] OUTPUT asleep|together NAME RECEIVER SENDER "
 		      "...\n"
-		      "       startup memory\n",
+		      "       startup memory FIFO\n",
 		      stderr);
 		return 2;
 	}

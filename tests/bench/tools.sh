@@ -73,7 +73,7 @@ way_socat() {
 	socat -u -b262144 "UNIX-CONNECT:$socket,retry=1000,interval=0.001" -
 	wait $!
 }
-# The limits: nothing in between, and only the pipe that any program behind seq reads from.
+# The limits: nothing in between, and only the pipe that wc, or any program behind seq, reads from.
 way_direct() {
 	cat <"${1:-/dev/stdin}"
 }
@@ -188,7 +188,7 @@ done
 for ((round = 0; round < rounds; round++)); do
 	for way in "${ways[@]}"; do
 		take file "$way" to_null "$way" "$file"
-		[ "$way" = direct ] || take count "$way" counted "$way" "$file"
+		take count "$way" counted "$way" "$file"
 		if [ "$way" = direct ]; then
 			take seq direct numbers_direct
 			take seq pipe numbers_pipe
@@ -213,12 +213,10 @@ if [ -z "$only" ]; then
 	small="-q --size 16K -C $channel"
 	pairs+=(shm-16K "$build/shm-consume $small" "$build/shm-produce $small hello")
 	pairs+=(fifo "cat <$fifo" "cat <$scratch/message >$fifo")
+	pairs+=(fifo-memory "$build/bench/startup memory $fifo" "cat <$scratch/message >$fifo")
 	pairs+=(spawn "cat $scratch/message" true)
 fi
 for way in asleep together; do
-	# The one that is asleep has had its memory before.
-	[ -n "$only" ] || [ $way = asleep ] ||
-		pairs+=(memory "cat $scratch/message" "$build/bench/startup memory")
 	"$build/bench/startup" -r $((rounds * 8)) hello $way "${pairs[@]}" || failures=$((failures + 1))
 done
 [ $failures -eq 0 ]
