@@ -115,6 +115,34 @@ Test(batch, the_rest_of_a_block_that_is_given_back_has_been_delivered, .timeout 
 	cr_assert(!object_exists(name));
 }
 
+/* A claim that ends moves head in the visit that begins the next: who waits for room sees it. */
+Test(batch, head_moves_when_a_claim_ends_and_only_then, .timeout = 60)
+{
+	struct agent producer = agent_start(), consumer = agent_start();
+	uint64_t record;
+	char name[NAME_SIZE];
+
+	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
+	agent_expect(&consumer, "ok", "attach consumer %s", name);
+	agent_expect(&producer, "ok", "send word");
+	record = object_look(name).tail;
+	for (int i = 1; i < 4; i++)
+		agent_expect(&producer, "ok", "send word");
+	receive_expect(&consumer, 1, 1); /* a claim of one record, then one of two */
+	cr_expect_eq(object_look(name).head, 0);
+	receive_expect(&consumer, 2, 1);
+	cr_expect_eq(object_look(name).head, record);
+	receive_expect(&consumer, 3, 1);
+	cr_expect_eq(object_look(name).head, record);
+	receive_expect(&consumer, 4, 1);
+	cr_expect_eq(object_look(name).head, 3 * record);
+	agent_expect(&consumer, "ok", "acknowledge");
+	cr_expect_eq(object_look(name).head, 4 * record);
+	agent_quit(&producer);
+	agent_quit(&consumer);
+	cr_assert(!object_exists(name));
+}
+
 Test(batch, what_is_acknowledged_is_room_for_a_producer_that_does_not_wait, .timeout = 60)
 {
 	char name[NAME_SIZE];
