@@ -185,9 +185,9 @@ static inline uint64_t claim_record(const struct claim *claim)
  */
 static inline uint64_t room_missing(const struct shared_buffer *shared)
 {
-	uint64_t wanted = atomic_load(&shared->producers.room_wanted) & ~UINT64_C(1);
+	uint64_t wish = atomic_load(&shared->producers.room_wanted) & ~UINT64_C(1);
 
-	return position_before(atomic_load(&shared->consumers.head), wanted) ? wanted : 0;
+	return position_before(atomic_load(&shared->consumers.head), wish) ? wish : 0;
 }
 
 /* Does a cursor point to a place between head and tail where a record can start? */

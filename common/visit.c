@@ -119,6 +119,11 @@ static inline void header_fetch(struct channel *channel, uint64_t position, uint
 				   sizeof(struct record));
 }
 
+static uint64_t batch_bytes(uint64_t capacity)
+{
+	return capacity / 4 < BATCH_BYTES ? capacity / 4 : BATCH_BYTES;
+}
+
 /*
  * Extends a new claim of one record by those behind it, if nobody else is there to take them, but
  * not over a gap where messages were dropped, so that it is noticed when it is come to. Returns how
@@ -129,7 +134,7 @@ static uint32_t claim_batch(struct visit *visit, const struct record *first,
 {
 	struct channel *channel = visit->channel;
 	const struct ring *ring = &channel->segment.ring;
-	uint64_t most = ring->capacity / 4 < BATCH_BYTES ? ring->capacity / 4 : BATCH_BYTES;
+	uint64_t most = batch_bytes(ring->capacity);
 	struct cursor end = state->end;
 	struct record record;
 

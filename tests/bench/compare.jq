@@ -1,7 +1,7 @@
 # The table of scripts/bench-compare.sh. $old, $new: the lines of all rounds.
 
 def middle: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
-def figures: map(select(.rounds != null)) |
+def figures: map(select((.rounds | type) == "array")) |
 	group_by([.scene, .size]) |
 	map({ key: "\(.[0].scene) \(.[0].size // "")", value: { unit: .[0].unit, values: (map(.rounds[]) ) } }) |
 	from_entries;

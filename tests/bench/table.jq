@@ -34,6 +34,9 @@ def row(what; how; best; limit; want; says): ours as $o | limit as $limit | want
 		 (best | named(how)), (limit | named(how)), "\(says): \(want | shown(how))",
 		 ($ratio | three),
 		 (if $ratio >= 1 then "reached"
+		  # No rank decides between two whose rounds overlap like this.
+		  elif $ratio >= 0.95 and (if how == "time" then $o.min <= want else $o.max >= want end) then
+			"level with it, within the rounds"
 		  elif $limit != null and $limit.kind == "limit" and ($limit | missed(how; $want)) then
 			"not reached, nor by the limit: \($limit | named(how))"
 		  else "NOT reached" end)]
