@@ -53,7 +53,7 @@ static const struct known_peer {
 	{ &peer_posix_mq, "posix-mq", "" },
 	{ &peer_sysv_msg, "sysv-msg", "" },
 	{ &peer_futex_ring, "futex-ring", "" },
-	{ &peer_futex_timed, "futex-timed", "" },
+	{ &peer_futex_safe, "futex-safe", "" },
 	{ &peer_spin_ring, "spin-ring", "" },
 	{ &peer_memcpy, "memcpy", "" },
 };

@@ -113,7 +113,7 @@ void stream_drop(void *state);
 
 /* Those that are built; the address of the others is NULL. */
 extern const struct peer peer_channel, peer_memcpy, peer_spin_ring, peer_futex_ring,
-	peer_futex_timed, peer_pipe, peer_pipe_busy, peer_fifo, peer_unix_stream,
+	peer_futex_safe, peer_pipe, peer_pipe_busy, peer_fifo, peer_unix_stream,
 	peer_unix_seqpacket, peer_posix_mq, peer_sysv_msg, peer_stdio;
 #ifndef __cplusplus
 #define OPTIONAL __attribute__((weak))

@@ -2,8 +2,9 @@
  * The practical limit: a bare ring of equal slots for one producer and one consumer, each with
  * a copy of the other's position (the idea: Le, Guatto, Cohen, Pop, Correct and Efficient
  * Bounded FIFO Queues, 2013). No crash safety, no names, no sizes. One never sleeps, the others
- * sleep on a futex after having looked for a while; the last with a time-out, as who has to notice
- * a death must.
+ * sleep on a futex after having looked for a while; the last, which is there for that only, as who
+ * may be killed at any moment sleeps: who waits is a bit in one word, what is slept on is another
+ * one's, and there is a time-out by which a death is noticed (common/condition.h).
  */
 #include "bench.h"
 
@@ -26,6 +27,8 @@ struct position {
 
 struct spin_shared {
 	struct position tail, head;
+	_Alignas(LINE) _Atomic uint64_t waiting;
+	_Alignas(LINE) _Atomic uint32_t token;
 	_Alignas(LINE) unsigned char slots[];
 };
 
@@ -33,7 +36,7 @@ struct spin_ring {
 	struct spin_shared *shared;
 	size_t size, message_size;
 	uint64_t slots;
-	bool sleeps, timed;
+	bool sleeps, safe;
 	uint64_t own;	/* tail, or head */
 	uint64_t given; /* the consumer's: the end of its run */
 	uint64_t other; /* what we know of the other's position */
@@ -61,11 +64,11 @@ static void *futex_prepare(const struct setting *setting)
 	return ring_new(setting, true);
 }
 
-static void *timed_prepare(const struct setting *setting)
+static void *safe_prepare(const struct setting *setting)
 {
 	struct spin_ring *ring = ring_new(setting, true);
 
-	ring->timed = true;
+	ring->safe = true;
 	return ring;
 }
 
@@ -75,6 +78,27 @@ static void spin_attach(void *state, enum peer_end end)
 	(void)end;
 }
 
+static void safe_wake(struct spin_shared *shared)
+{
+	if (atomic_load_explicit(&shared->waiting, memory_order_relaxed) != 0 &&
+	    (atomic_fetch_and(&shared->waiting, ~UINT64_C(1)) & 1) != 0 &&
+	    atomic_exchange(&shared->token, 1) == 2)
+		syscall(SYS_futex, &shared->token, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void safe_sleep(struct spin_shared *shared, const struct position *position, uint64_t known)
+{
+	struct timespec second = { .tv_sec = 1 };
+	uint32_t none = 0;
+
+	atomic_fetch_or(&shared->waiting, 1);
+	if (atomic_load(&position->value) == known && atomic_exchange(&shared->token, 0) == 0 &&
+	    atomic_compare_exchange_strong(&shared->token, &none, 2))
+		syscall(SYS_futex, &shared->token, FUTEX_WAIT, 2, &second, NULL, 0);
+	atomic_exchange(&shared->token, 0);
+	atomic_fetch_and(&shared->waiting, ~UINT64_C(1));
+}
+
 static void publish(const struct spin_ring *ring, struct position *position, uint64_t value)
 {
 	atomic_store_explicit(&position->value, value, memory_order_release);
@@ -82,6 +106,10 @@ static void publish(const struct spin_ring *ring, struct position *position, uin
 		return;
 	/* Pairs with the fence in position_sleep(): one of us sees the other's store. */
 	atomic_thread_fence(memory_order_seq_cst);
+	if (ring->safe) {
+		safe_wake(ring->shared);
+		return;
+	}
 	if (atomic_load_explicit(&position->awaited, memory_order_relaxed) != 0 &&
 	    atomic_exchange(&position->awaited, 0) != 0)
 		syscall(SYS_futex, &position->awaited, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
@@ -89,13 +117,14 @@ static void publish(const struct spin_ring *ring, struct position *position, uin
 
 static void position_sleep(const struct spin_ring *ring, struct position *position, uint64_t known)
 {
-	struct timespec second = { .tv_sec = 1 };
-
+	if (ring->safe) {
+		safe_sleep(ring->shared, position, known);
+		return;
+	}
 	atomic_store(&position->awaited, 1);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load(&position->value) == known)
-		syscall(SYS_futex, &position->awaited, FUTEX_WAIT, 1, ring->timed ? &second : NULL,
-			NULL, 0);
+		syscall(SYS_futex, &position->awaited, FUTEX_WAIT, 1, NULL, NULL, 0);
 	atomic_store(&position->awaited, 0);
 }
 
@@ -220,10 +249,10 @@ const struct peer peer_futex_ring = {
 	.remove = spin_remove,
 };
 
-const struct peer peer_futex_timed = {
-	.name = "futex-timed",
+const struct peer peer_futex_safe = {
+	.name = "futex-safe",
 	.flags = PEER_LIMIT | PEER_ASLEEP,
-	.prepare = timed_prepare,
+	.prepare = safe_prepare,
 	.attach = spin_attach,
 	.send = spin_send,
 	.receive = spin_receive,

@@ -70,7 +70,7 @@ def goals:
 	(cells("pingpong"; 64) |
 		row("there and back, awake"; "time"; quickest; peer("spin-ring"); 250; "0.25 µs")),
 	(cells("asleep"; 64) |
-		row("one way, receiver asleep"; "time"; quickest; peer("futex-timed");
+		row("one way, receiver asleep"; "time"; quickest; peer("futex-safe");
 			(peer("futex-ring") | times(1)); "futex")),
 	(cells("file") |
 		row("file to /dev/null"; "speed"; fastest; peer("direct");
