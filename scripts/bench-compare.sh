@@ -87,6 +87,6 @@ done
 [ ! -t 2 ] || echo >&2
 
 jq -n -r --slurpfile old "$scratch/old.lines" --slurpfile new "$scratch/new.lines" \
-	-f tests/bench/compare.jq >"$scratch/table"
+	-L tests/bench -f tests/bench/compare.jq >"$scratch/table"
 column -t -s "$(printf '\t')" "$scratch/table"
 ! grep -q 'SLOWER' "$scratch/table"

@@ -111,7 +111,7 @@ sections() {
 	jq -r '.[] | select(.scene == "missing") | "missing: \(.peer) (Debian: \(.packages))"' \
 		"$out/results.json"
 	command -v gnuplot >/dev/null || echo 'missing: gnuplot, so no plots (Debian: gnuplot-nox)'
-	jq -r -f $here/table.jq "$out/results.json" | sections
+	jq -r -L $here -f $here/table.jq "$out/results.json" | sections
 	jq -r '.[] | select((.failures // 0) > 0) |
 		"FAILED \(.failures) times: \(.scene) \(.series // .size // "") \(.peer)"' "$out/results.json"
 } | sed 's/ *$//' | tee "$out/table.txt"

@@ -131,20 +131,33 @@ Test(spin, long_sleeps_teach_to_spin_less, .timeout = 10)
 	cr_assert_eq(spin.resting, 0);
 }
 
+static void sleep_short(struct spin *spin)
+{
+	sleep_of(spin, 10000);
+}
+
+/* How many of a thousand waits, all of them in vain, are spun through. */
+static int tries_in_vain(struct spin *spin, void (*learn)(struct spin *spin))
+{
+	int tries = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		tries += spin->resting == 0;
+		spin->rounds = 0; /* the neighbours' rule is another test's */
+		cr_assert(in_vain(spin));
+		learn(spin);
+	}
+	return tries;
+}
+
 /* Who wakes us needs the processor that we spin on: the more often that fails, the rarer. */
 Test(spin, spinning_in_vain_again_and_again_becomes_rare, .timeout = 60)
 {
 	struct spin spin;
-	int tries = 0;
 
 	skip_on_one_processor();
 	spin_init(&spin, 0);
-	for (int i = 0; i < 1000; i++) {
-		tries += spin.resting == 0;
-		cr_assert(in_vain(&spin));
-		sleep_of(&spin, 10000);
-	}
-	cr_assert_lt(tries, 40);
+	cr_assert_lt(tries_in_vain(&spin, sleep_short), 40);
 	spin.resting = 0;
 	{
 		_Atomic uint32_t token = 1;
@@ -158,16 +171,11 @@ Test(spin, spinning_in_vain_again_and_again_becomes_rare, .timeout = 60)
 Test(spin, asking_without_a_sleep_makes_it_rare_too, .timeout = 60)
 {
 	struct spin spin;
-	int tries = 0;
+	int tries;
 
 	skip_on_one_processor();
 	spin_init(&spin, 0);
-	for (int i = 0; i < 1000; i++) {
-		tries += spin.resting == 0;
-		spin.rounds = 0; /* the neighbours' rule is another test's */
-		cr_assert(in_vain(&spin));
-		spin_in_vain(&spin);
-	}
+	tries = tries_in_vain(&spin, spin_in_vain);
 	cr_assert_lt(tries, 40);
 	cr_assert_gt(tries, 10); /* but it does try, now and then */
 	spin_init(&spin, 5000);

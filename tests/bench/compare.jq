@@ -1,16 +1,12 @@
 # The table of scripts/bench-compare.sh. $old, $new: the lines of all rounds.
 
+include "ranks";
+
 def middle: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
 def figures: map(select((.rounds | type) == "array")) |
 	group_by([.scene, .size]) |
 	map({ key: "\(.[0].scene) \(.[0].size // "")", value: { unit: .[0].unit, values: (map(.rounds[]) ) } }) |
 	from_entries;
-
-# Mann and Whitney: in how many pairs is `b` the larger one? As a distance from half of them,
-# in standard deviations.
-def moved(a; b): (a | length) as $m | (b | length) as $n |
-	([a[] as $x | b[] | if . > $x then 1 elif . == $x then 0.5 else 0 end] | add) as $u |
-	($u - $m * $n / 2) / (($m * $n * ($m + $n + 1) / 12) | sqrt);
 
 def four: if . == 0 then 0 else (log10 | floor) as $e | pow(10; 3 - $e) as $f | (. * $f | round) / $f end;
 def shown: if . >= 1e9 then "\(. / 1e9 | four) G" elif . >= 1e6 then "\(. / 1e6 | four) M"
@@ -22,8 +18,7 @@ def shown: if . >= 1e9 then "\(. / 1e9 | four) G" elif . >= 1e6 then "\(. / 1e6 
 	$o[$key].values as $a | $n[$key].values as $b |
 	($a | middle) as $from | ($b | middle) as $to |
 	(100 * ($to / $from - 1)) as $percent |
-	moved($a; $b) as $distance |
-	(if ($distance | fabs) < 2.576 or ($percent | fabs) < 2 then "within noise"
+	(if level($a; $b) or ($percent | fabs) < 2 then "within noise"
 	 elif (($percent > 0) == ($o[$key].unit != "ns")) then "faster" else "SLOWER" end) as $verdict |
 	[$key, $o[$key].unit, ($from | shown), "\($a | min | shown) .. \($a | max | shown)",
 	 ($to | shown), "\($b | min | shown) .. \($b | max | shown)",

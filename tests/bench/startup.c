@@ -23,10 +23,10 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "channel.h"
 #include "shared_buffer.h"
 
 enum {
-	RING_DEFAULT = 1 << 20,
 	WORDS_MAX = 32,
 	ROUNDS_MAX = 1001,
 	PAIRS_MAX = 16,
@@ -215,7 +215,8 @@ static int memory_then_cat(const char *fifo)
 	if (fd < 0)
 		die(errno, "shm_open");
 	shm_unlink(name);
-	errno = posix_fallocate(fd, 0, (off_t)(sizeof(struct shared_buffer) + RING_DEFAULT));
+	errno = posix_fallocate(fd, 0,
+				(off_t)(sizeof(struct shared_buffer) + CHANNEL_SIZE_DEFAULT));
 	if (errno != 0)
 		die(errno, "posix_fallocate");
 	fd = open(fifo, O_RDONLY);

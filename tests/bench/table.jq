@@ -1,5 +1,7 @@
 # The tables of scripts/bench.sh, as lines with tabs. Input: the results, an array.
 
+include "ranks";
+
 def cells(scene): map(select(.scene == scene and .median != null));
 def cells(scene; size): cells(scene) | map(select(.size == size));
 def ours: map(select(.kind == "ours"))[0];
@@ -25,11 +27,6 @@ def named(how): if . == null then "-" else "\(.median | shown(how)) \(.peer)" en
 
 # Does a limit, in the same run, not come up to it either? Then this machine does not allow it.
 def missed(how; want): if how == "time" then .median > want else .median < want end;
-
-# Mann and Whitney, two-sided, at 1 %, as in compare.jq.
-def level(a; b): (a | length) as $m | (b | length) as $n |
-	([a[] as $x | b[] | if . > $x then 1 elif . == $x then 0.5 else 0 end] | add) as $u |
-	(($u - $m * $n / 2) / (($m * $n * ($m + $n + 1) / 12) | sqrt)) | fabs < 2.576;
 
 # One row: ours against what is wanted, a figure; `more` says whether more is better.
 def row(what; how; best; limit; want; says): ours as $o | limit as $limit | want as $want |
