@@ -118,6 +118,7 @@ static void consumers_read(struct census *census, const struct consumers *consum
 		endpoint->in_hand =
 			counts->endpoint[slot] > 0 ? (uint64_t)counts->endpoint[slot] : 0;
 		endpoint->attempts = counts->attempts[slot];
+		endpoint->failures = counts->failures[slot];
 		for (unsigned i = 0; i < GROUP_COUNT; i++)
 			if (group_at[i] != CENSUS_NO_GROUP &&
 			    bit_of(atomic_load(&consumers->groups[i].members), slot))

@@ -37,7 +37,8 @@ struct census_endpoint {
 	uint64_t messages, bytes; /* sent, or taken, since it attached */
 	uint64_t dropped;	  /* producer: for which there was no room */
 	uint64_t in_hand;	  /* consumer: messages that it has taken and not acknowledged */
-	uint64_t attempts;	  /* the most of what it has in hand */
+	uint64_t attempts;	  /* how often what it has in hand was handed out, at most, ... */
+	uint64_t failures;	  /* ... and how many tries with it have failed */
 	uint64_t attached_ns;	  /* how long it has been here */
 	bool has_turn,
 		is_inside; /* producer: may write next; inside a message longer than the ring */

@@ -84,8 +84,12 @@ static void claim_points(struct walk *walk, unsigned index, const struct claim *
 	for (int i = 0; i < TARGETS && (state.flags & CLAIM_PART) != 0; i++)
 		if (targets[i] != NULL)
 			++*targets[i];
-	if (!orphan && claim_attempts(claim) > counts->attempts[owner - 1])
+	if (orphan)
+		return;
+	if (claim_attempts(claim) > counts->attempts[owner - 1])
 		counts->attempts[owner - 1] = claim_attempts(claim);
+	if (claim_failures(claim) > counts->failures[owner - 1])
+		counts->failures[owner - 1] = claim_failures(claim);
 }
 
 static void group_points(struct walk *walk, unsigned index)
@@ -228,7 +232,7 @@ void census_repair(struct shared_buffer *copy)
 	uint32_t used = 0;
 
 	for (unsigned i = 0; i < GROUP_COUNT; i++) {
-		claims_recount(&copy->consumers.groups[i]);
+		claims_repair(&copy->consumers.groups[i]);
 		next_raise(&copy->consumers.groups[i]);
 		if (group_life(&copy->consumers.groups[i]) != GROUP_FREE)
 			used |= UINT32_C(1) << i;

@@ -28,7 +28,8 @@ enum census_count {
 struct census_counts {
 	int64_t messages[GROUP_COUNT], in_hand[GROUP_COUNT], orphans[GROUP_COUNT];
 	int64_t endpoint[SLOT_COUNT];  /* messages in the hands of this consumer, ... */
-	uint64_t attempts[SLOT_COUNT]; /* ... and how often the worst was handed out */
+	uint64_t attempts[SLOT_COUNT]; /* ... how often the worst was handed out, ... */
+	uint64_t failures[SLOT_COUNT]; /* ... and how often a try of the worst has failed */
 	uint64_t bytes;		       /* of messages, from the oldest that somebody needs on */
 	uint64_t needed;	       /* that one's position */
 };

@@ -323,7 +323,8 @@ struct channel_delivery {
 	size_t key_size;	  /* ... 0: nothing. Of a message in pieces the first has it. */
 	const unsigned char *delimiter; /* every message ends with it; size 0: one message */
 	size_t delimiter_size;
-	uint32_t attempts; /* 1 the first time */
+	uint32_t attempts; /* how often it was handed out to somebody: 1 the first time */
+	uint32_t failures; /* how many tries with it have failed: see channel_try() */
 	bool first, last;  /* of its message's pieces; both true for whole messages */
 	bool unterminated; /* the last line of an input that did not end with a delimiter */
 };
@@ -355,8 +356,18 @@ int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint
 int channel_receive_more(struct channel *channel, struct channel_delivery *delivery);
 
 /*
- * Begins another attempt at what is in hand, which counts as a redelivery would: *attempts are
- * delivery.attempts now. They are kept in the channel, whatever happens to this process.
+ * A try with what is in hand begins, and ends: from one to the other the messages are at risk.
+ * Being in somebody's hands is not a try. One that has failed counts in `failures` of the next
+ * delivery, to whomever it is; so does one whose process dies before it says how it ended. Both
+ * counts are kept in the channel. -EINVAL: nothing is in hand; channel_try() also: the errors of a
+ * lock, as channel_acknowledge().
+ */
+int channel_try(struct channel *channel);
+int channel_tried(struct channel *channel, bool failed);
+
+/*
+ * Hands out to this consumer once more what it has in hand, which counts as a redelivery would:
+ * *attempts are delivery.attempts now.
  */
 int channel_retry(struct channel *channel, uint32_t *attempts);
 

@@ -40,22 +40,68 @@ void claim_write(struct claim *claim, const struct claim_state *state)
 	atomic_store_explicit(&claim->selector, idle, memory_order_release);
 }
 
-static uint64_t owner_word(unsigned owner, uint32_t attempts)
+/* What the word `owner` of a claim says, taken apart. */
+struct ownership {
+	unsigned owner;
+	bool trying;
+	uint32_t failures, attempts;
+};
+
+static struct ownership ownership_read(const struct claim *claim)
 {
-	return owner | (uint64_t)attempts << OWNER_ATTEMPT_SHIFT;
+	uint64_t word = atomic_load(&claim->owner);
+
+	return (struct ownership){ .owner = (unsigned)(word & 0xff),
+				   .trying = (word & OWNER_TRYING) != 0,
+				   .failures = (uint32_t)(word >> OWNER_FAILURE_SHIFT) &
+					       OWNER_FAILURES_MAX,
+				   .attempts = (uint32_t)(word >> OWNER_ATTEMPT_SHIFT) };
+}
+
+static void ownership_write(struct claim *claim, struct ownership ownership)
+{
+	uint64_t word = ownership.owner | (ownership.trying ? OWNER_TRYING : 0) |
+			(uint64_t)ownership.failures << OWNER_FAILURE_SHIFT |
+			(uint64_t)ownership.attempts << OWNER_ATTEMPT_SHIFT;
+
+	atomic_store_explicit(&claim->owner, word, memory_order_release);
+}
+
+static void attempts_add(struct ownership *ownership)
+{
+	if (ownership->attempts < UINT32_MAX)
+		ownership->attempts++;
+}
+
+static void failures_add(struct ownership *ownership)
+{
+	if (ownership->failures < OWNER_FAILURES_MAX)
+		ownership->failures++;
 }
 
 unsigned claim_owner(const struct claim *claim)
 {
-	return (unsigned)(atomic_load(&claim->owner) & 0xff);
+	return ownership_read(claim).owner;
 }
 
 uint32_t claim_attempts(const struct claim *claim)
 {
-	return (uint32_t)(atomic_load(&claim->owner) >> OWNER_ATTEMPT_SHIFT);
+	return ownership_read(claim).attempts;
 }
 
-int claim_begin(struct group *group, unsigned slot, const struct claim_state *state)
+uint32_t claim_failures(const struct claim *claim)
+{
+	return ownership_read(claim).failures;
+}
+
+bool claim_trying(const struct claim *claim)
+{
+	return ownership_read(claim).trying;
+}
+
+/* Fills in a free entry: its index, or CLAIM_NONE if the table is full. */
+static int claim_enter(struct group *group, struct ownership ownership,
+		       const struct claim_state *state)
 {
 	uint64_t used = atomic_load(&group->claims_used);
 	int index;
@@ -69,22 +115,13 @@ int claim_begin(struct group *group, unsigned slot, const struct claim_state *st
 	atomic_store_explicit(&group->claims[index].done, state->begin.record,
 			      memory_order_relaxed);
 	claim_write(&group->claims[index], state);
-	atomic_store_explicit(&group->claims[index].owner, owner_word(slot + 1, 1),
-			      memory_order_release);
+	ownership_write(&group->claims[index], ownership);
 	return index;
 }
 
-static uint32_t attempts_next(const struct claim *claim)
+int claim_begin(struct group *group, unsigned slot, const struct claim_state *state)
 {
-	uint32_t attempts = claim_attempts(claim);
-
-	return attempts == UINT32_MAX ? attempts : attempts + 1;
-}
-
-static void attempts_store(struct claim *claim, uint32_t attempts)
-{
-	atomic_store_explicit(&claim->owner, owner_word(claim_owner(claim), attempts),
-			      memory_order_release);
+	return claim_enter(group, (struct ownership){ .owner = slot + 1, .attempts = 1 }, state);
 }
 
 static void redelivery_count(struct group *group)
@@ -92,36 +129,101 @@ static void redelivery_count(struct group *group)
 	atomic_store(&group->redelivered, atomic_load(&group->redelivered) + 1);
 }
 
-uint32_t claim_retry(struct group *group, int index)
+void claim_try(struct claim *claim)
 {
-	struct claim *claim = &group->claims[index];
+	struct ownership ownership = ownership_read(claim);
 
-	attempts_store(claim, attempts_next(claim));
-	redelivery_count(group);
-	return claim_attempts(claim);
+	ownership.trying = true;
+	ownership_write(claim, ownership);
 }
 
-void claim_attempts_limit(struct claim *claim, uint32_t attempts)
+void claim_tried(struct claim *claim, bool failed)
 {
-	if (claim_attempts(claim) > attempts)
-		attempts_store(claim, attempts);
+	struct ownership ownership = ownership_read(claim);
+
+	ownership.trying = false;
+	if (failed)
+		failures_add(&ownership);
+	ownership_write(claim, ownership);
+}
+
+uint32_t claim_retry(struct group *group, int index)
+{
+	struct ownership ownership = ownership_read(&group->claims[index]);
+
+	attempts_add(&ownership);
+	ownership_write(&group->claims[index], ownership);
+	redelivery_count(group);
+	return ownership.attempts;
 }
 
 void claim_adopt(struct group *group, int index, unsigned slot)
 {
-	struct claim *claim = &group->claims[index];
+	struct ownership ownership = ownership_read(&group->claims[index]);
+	struct claim_state state = claim_read(&group->claims[index]);
+	bool again = ownership.attempts > 0;
 
-	atomic_store_explicit(&claim->owner, owner_word(slot + 1, attempts_next(claim)),
-			      memory_order_release);
-	redelivery_count(group);
+	if ((state.flags & CLAIM_TOGETHER) != 0) { /* that was its last owner's way */
+		state.flags &= ~(uint32_t)CLAIM_TOGETHER;
+		claim_write(&group->claims[index], &state);
+	}
+	ownership.owner = slot + 1;
+	attempts_add(&ownership);
+	ownership_write(&group->claims[index], ownership);
+	if (again)
+		redelivery_count(group);
 }
 
-void claim_orphan(struct group *group, int index)
+void claim_orphan(struct group *group, int index, enum claim_loss loss)
+{
+	struct ownership ownership = ownership_read(&group->claims[index]);
+
+	if (loss == CLAIM_UNSEEN && ownership.attempts > 0)
+		ownership.attempts--;
+	if (loss == CLAIM_DIED && ownership.trying)
+		failures_add(&ownership);
+	ownership.owner = OWNER_NONE;
+	ownership.trying = false;
+	ownership_write(&group->claims[index], ownership);
+}
+
+bool claim_is_new(const struct group *group, const struct claim *claim)
+{
+	return claim_attempts(claim) <= 1 && cursor_equal(next_read(group), claim_read(claim).end);
+}
+
+bool claim_split(struct group *group, int index, struct cursor cut)
 {
 	struct claim *claim = &group->claims[index];
+	struct ownership ownership = ownership_read(claim);
+	struct claim_state state = claim_read(claim), rest = state;
+	int orphan = CLAIM_NONE;
 
-	atomic_store_explicit(&claim->owner, owner_word(OWNER_NONE, claim_attempts(claim)),
-			      memory_order_release);
+	rest.begin = cut;
+	if (claim_is_new(group, claim)) {
+		/*
+		 * `next` first: if we die in between, it is below a claim's end, and the repair
+		 * raises it again.
+		 */
+		next_write(group, cut);
+	} else {
+		/* Until the claim ends there it is not to be seen: claims_repair() takes it back.
+		 */
+		ownership.owner = OWNER_SPLIT;
+		ownership.trying = false;
+		if (ownership.attempts > 0)
+			ownership.attempts--;
+		orphan = claim_enter(group, ownership, &rest);
+		if (orphan == CLAIM_NONE)
+			return false;
+	}
+	state.end = cut;
+	claim_write(claim, &state);
+	if (orphan != CLAIM_NONE) {
+		ownership.owner = OWNER_NONE;
+		ownership_write(&group->claims[orphan], ownership);
+	}
+	return true;
 }
 
 void claim_drop(struct group *group, int index)
@@ -138,13 +240,42 @@ uint64_t claims_in_use(const struct group *group)
 	return atomic_load(&group->claims_used);
 }
 
-void claims_recount(struct group *group)
+/* Has the claim that this one was to be the rest of been cut off before it? */
+static bool split_committed(const struct group *group, const struct claim *rest)
+{
+	struct cursor begin = claim_read(rest).begin;
+
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		const struct claim *claim = &group->claims[i];
+		unsigned owner = claim_owner(claim);
+		struct claim_state state;
+
+		if (owner == OWNER_FREE || owner == OWNER_SPLIT)
+			continue;
+		state = claim_read(claim);
+		if (!cursor_before(begin, state.begin) && cursor_before(begin, state.end))
+			return false;
+	}
+	return true;
+}
+
+void claims_repair(struct group *group)
 {
 	uint64_t used = 0;
 
-	for (unsigned i = 0; i < SLOT_COUNT; i++)
-		if (claim_owner(&group->claims[i]) != OWNER_FREE)
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		struct claim *claim = &group->claims[i];
+		struct ownership ownership = ownership_read(claim);
+
+		if (ownership.owner == OWNER_SPLIT) {
+			ownership.owner = OWNER_NONE;
+			if (!split_committed(group, claim))
+				ownership = (struct ownership){ .owner = OWNER_FREE };
+			ownership_write(claim, ownership);
+		}
+		if (ownership.owner != OWNER_FREE)
 			used |= UINT64_C(1) << i;
+	}
 	atomic_store(&group->claims_used, used);
 }
 

@@ -25,9 +25,15 @@ uint64_t next_expect(struct group *group, uint64_t sequence, uint64_t after);
 /* Changes a claim's state with one store, its selector. */
 void claim_write(struct claim *claim, const struct claim_state *state);
 
-/* OWNER_FREE, OWNER_NONE (an orphan), or slot + 1; and how often it was handed out. */
+/* Returns OWNER_FREE, OWNER_NONE (an orphan), OWNER_SPLIT, or the slot of its owner + 1. */
 unsigned claim_owner(const struct claim *claim);
+
+/* Returns how often its messages were handed out, to its owner and to those before. */
 uint32_t claim_attempts(const struct claim *claim);
+
+/* Returns how many tries with its messages have failed; and whether its owner tries just now. */
+uint32_t claim_failures(const struct claim *claim);
+bool claim_trying(const struct claim *claim);
 
 /* Begins a claim in a free entry: its index, or CLAIM_NONE if the table is full. */
 int claim_begin(struct group *group, unsigned slot, const struct claim_state *state);
@@ -42,18 +48,40 @@ static inline void claim_acknowledge(struct claim *claim, uint64_t position)
 	atomic_store_explicit(&claim->done, position, memory_order_release);
 }
 
-/* Its owner begins another attempt at what it holds: how many that are. */
+/*
+ * For the owner of a claim all of which is in its hands: a try with it begins, or has ended.
+ * One store to the own claim each, which needs no mutex: others write an owner's word only when it
+ * is dead.
+ */
+void claim_try(struct claim *claim);
+void claim_tried(struct claim *claim, bool failed);
+
+/* Counts that all of a claim is handed out once more to its owner. Returns how often that is. */
 uint32_t claim_retry(struct group *group, int index);
 
-/* Its owner is about to acknowledge the front: the attempts that were that one's do not count
- * for the rest, of which there were `attempts` at most. */
-void claim_attempts_limit(struct claim *claim, uint32_t attempts);
-
-/* Takes over an orphan; counts the attempt. */
+/* Takes an orphan over: what is in it is handed out once more. */
 void claim_adopt(struct group *group, int index, unsigned slot);
 
+/* How an owner has parted with what is left of its claim. */
+enum claim_loss {
+	CLAIM_UNSEEN, /* nothing of it was handed out to that owner */
+	CLAIM_RETURNED,
+	CLAIM_DIED /* a try that was going on has failed */
+};
+
 /* The claim loses its owner: the next consumer finds it. */
-void claim_orphan(struct group *group, int index);
+void claim_orphan(struct group *group, int index, enum claim_loss loss);
+
+/* Was it never handed out before its owner got it, and has nobody claimed behind it? */
+bool claim_is_new(const struct group *group, const struct claim *claim);
+
+/*
+ * Cuts off what lies at `cut` and behind it, which its owner has not been handed: it is as if it
+ * had never been claimed, if nobody was handed it before and nobody has claimed behind it; else it
+ * becomes an orphan of its own, that has been through what it was through before. False: there is
+ * no free entry for that, and the claim is as it was.
+ */
+bool claim_split(struct group *group, int index, struct cursor cut);
 
 /* The claim ends: nobody needs its bytes any more. */
 void claim_drop(struct group *group, int index);
@@ -61,8 +89,8 @@ void claim_drop(struct group *group, int index);
 /* Which entries are in use, as a bitmap; some of them may be free after a death. */
 uint64_t claims_in_use(const struct group *group);
 
-/* After a holder's death: rebuilds that bitmap from the entries. */
-void claims_recount(struct group *group);
+/* After a holder's death: ends a split that it had begun, and rebuilds that bitmap. */
+void claims_repair(struct group *group);
 
 /* The lowest record that `next` or a claim of this group needs. */
 uint64_t claims_need(const struct group *group);

@@ -36,6 +36,7 @@ int deliver_part(struct channel *channel, struct claim_state state, uint32_t mos
 	delivery->size = limit - state.begin.offset;
 	delivery->sequence = record.sequence + state.begin.index;
 	delivery->attempts = claim_attempts(claim_held(channel));
+	delivery->failures = claim_failures(claim_held(channel));
 	claimed = claimed_of(&record);
 	delivery_describe(channel, delivery, &claimed, payload);
 	channel->delivered_end = end;

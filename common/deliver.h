@@ -56,6 +56,7 @@ static inline void deliver_claimed(struct channel *channel, struct channel_deliv
 	delivery->messages = record->messages;
 	delivery->sequence = channel->batch_sequence;
 	delivery->attempts = 1;
+	delivery->failures = 0;
 	delivery_describe(channel, delivery, record, payload);
 	channel->batch_sequence += record->messages;
 	channel->batch_position = position + ring_record_bytes(record->size);

@@ -85,7 +85,6 @@ struct channel {
 	bool skipping;		     /* pieces of a message that began before our group did */
 	bool piece_acknowledged;     /* the claim is inside a message, with nothing in hand */
 	struct cursor delivered_end; /* up to where the claim was given to the caller */
-	bool adopted;		     /* it was in other hands before */
 	uint32_t together;	 /* messages that one delivery may hold in several parts; 0: none */
 	bool batching;		 /* we claimed it anew, so it was never delivered before; ... */
 	uint64_t batch_end;	 /* ... it ends at this record, and ... */

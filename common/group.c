@@ -336,7 +336,7 @@ static void next_repair(struct group *group)
 {
 	struct cursor next = next_read(group);
 
-	claims_recount(group);
+	claims_repair(group);
 	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
 		struct claim_state state = claim_read(&group->claims[__builtin_ctzll(used)]);
 

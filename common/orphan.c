@@ -21,41 +21,29 @@ static void lost_report(struct channel *channel, const struct claim_state *state
 	slot_wake(producers_of(channel)->side.slots, state->producer, channel->trace, TRACE_ROOM);
 }
 
-/*
- * `next` first: if we die in between, it is below a claim's end, and the repair raises it
- * again.
- */
-static void claim_shorten(struct group *group, int index, struct claim_state *state,
-			  struct cursor end)
+void claim_forsake(struct channel *channel, struct group *group, int index, struct cursor delivered,
+		   enum claim_loss loss)
 {
-	if (!cursor_before(state->begin, end) || !cursor_before(end, state->end) ||
-	    !cursor_equal(next_read(group), state->end))
-		return;
-	next_write(group, end);
-	state->end = end;
-	claim_write(&group->claims[index], state);
-}
-
-void claim_forsake(struct channel *channel, struct group *group, int index, struct cursor delivered)
-{
-	struct claim_state state = claim_read(&group->claims[index]);
+	const struct claim_state state = claim_read(&group->claims[index]);
 
 	lost_report(channel, &state);
-	if (claim_attempts(&group->claims[index]) == 1) { /* nobody had the rest before us */
-		if ((state.flags & CLAIM_MID) == 0 && cursor_equal(state.begin, delivered) &&
-		    cursor_equal(next_read(group), state.end)) {
-			/* Nor did we. `next` first, as in claim_shorten(). */
+	if ((state.flags & CLAIM_MID) == 0 && cursor_equal(state.begin, delivered)) {
+		loss = CLAIM_UNSEEN;
+		if (claim_is_new(group, &group->claims[index])) {
+			/* `next` first, as in claim_split(). */
 			next_write(group, state.begin);
 			claim_drop(group, index);
 			return;
 		}
-		claim_shorten(group, index, &state, delivered);
+	} else if ((state.flags & CLAIM_MID) == 0 && cursor_before(delivered, state.end)) {
+		/* Without a free entry the rest counts as if it had been handed out, too. */
+		claim_split(group, index, delivered);
 	}
-	claim_orphan(group, index);
+	claim_orphan(group, index, loss);
 }
 
-/* The same for one that is dead: one record can have been delivered, or all together. */
-static void claim_forsake_first(struct channel *channel, struct group *group, int index)
+/* Its owner is dead: one record can have been handed out, or all together. */
+static void claim_bury(struct channel *channel, struct group *group, int index)
 {
 	struct claim_state state = claim_read(&group->claims[index]);
 	struct cursor delivered = state.end;
@@ -64,7 +52,7 @@ static void claim_forsake_first(struct channel *channel, struct group *group, in
 	if ((state.flags & (CLAIM_MID | CLAIM_TOGETHER)) == 0 &&
 	    ring_get(&channel->segment.ring, state.begin.record, state.end.record, &record))
 		delivered = cursor_after(state.begin.record, &record);
-	claim_forsake(channel, group, index, delivered);
+	claim_forsake(channel, group, index, delivered, CLAIM_DIED);
 }
 
 int consumer_bury(struct channel *channel, unsigned slot)
@@ -78,7 +66,7 @@ int consumer_bury(struct channel *channel, unsigned slot)
 			int index = __builtin_ctzll(used);
 
 			if (claim_owner(&group->claims[index]) == slot + 1)
-				claim_forsake_first(channel, group, index);
+				claim_bury(channel, group, index);
 		}
 	}
 	return 0;
@@ -168,7 +156,7 @@ int claims_sweep(struct channel *channel)
 		if (owner != OWNER_NONE && (attached >> (owner - 1) & 1) != 0)
 			continue;
 		if (owner != OWNER_NONE) /* no slot is given up with a claim: this is damage */
-			claim_forsake_first(channel, group, index);
+			claim_bury(channel, group, index);
 		if ((claim_read(claim).flags & CLAIM_PART) == 0)
 			continue;
 		rc = lost_sweep(channel, index);

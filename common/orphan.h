@@ -8,17 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "claim.h"
 #include "shared_buffer.h"
 
 struct channel;
 
 /*
  * A claim loses its owner: what was delivered of it (it ends at `delivered`) and not
- * acknowledged will be delivered again. The rest, if nobody has claimed behind it, is as if
- * it had never been claimed; so is all of it, if nothing of it was ever delivered.
+ * acknowledged will be delivered again. The rest is as if this owner had never had it: see
+ * claim_split(); so is all of it, if nothing of it was delivered.
  */
-void claim_forsake(struct channel *channel, struct group *group, int index,
-		   struct cursor delivered);
+void claim_forsake(struct channel *channel, struct group *group, int index, struct cursor delivered,
+		   enum claim_loss loss);
 
 /* Those below look at our own group. Ends what is left of messages that have lost a part; owners
  * that cannot be are forsaken. */

@@ -245,7 +245,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 		return;
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_GIVE_BACK, claim_read(claim_held(channel)).end, left);
-	claim_forsake(channel, group_of(channel), channel->claim, delivered);
+	claim_forsake(channel, group_of(channel), channel->claim, delivered, CLAIM_RETURNED);
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = false;
 }
@@ -261,18 +261,68 @@ static int hand_over_locked(struct channel *channel, uint32_t done)
 	return 0;
 }
 
+/*
+ * What is done with the messages in hand is to be noted in their claim: what else is in it must
+ * go. The consumers' mutex is held. False: there is no free entry for the rest.
+ */
+static bool claim_narrow(struct channel *channel, bool *cut)
+{
+	struct claim_state state = claim_read(claim_held(channel));
+
+	channel->batching = false; /* receive_on() takes it that nothing is noted */
+	*cut = false;
+	if ((state.flags & CLAIM_MID) != 0 || !cursor_before(channel->delivered_end, state.end))
+		return true;
+	*cut = claim_split(group_of(channel), channel->claim, channel->delivered_end);
+	return *cut;
+}
+
+/* Is there a message in hand, or a part of one? */
+static bool in_hand(const struct channel *channel)
+{
+	return channel->claim != NO_CLAIM && !channel->piece_acknowledged;
+}
+
 int channel_retry(struct channel *channel, uint32_t *attempts)
 {
+	bool cut;
 	int rc;
 
-	if (channel->claim == NO_CLAIM)
+	if (!in_hand(channel))
 		return -EINVAL;
 	rc = side_lock_finish(channel, CHANNEL_CONSUMER);
 	if (rc < 0)
 		return rc;
+	claim_narrow(channel, &cut);
 	*attempts = claim_retry(group_of(channel), channel->claim);
-	channel->batching = false; /* receive_on() takes it that nothing is tried again */
 	side_unlock(channel, CHANNEL_CONSUMER);
+	visit_wake(channel, false, cut);
+	return 0;
+}
+
+int channel_try(struct channel *channel)
+{
+	bool cut;
+	int rc;
+
+	if (!in_hand(channel))
+		return -EINVAL;
+	rc = side_lock_finish(channel, CHANNEL_CONSUMER);
+	if (rc < 0)
+		return rc;
+	if (claim_narrow(channel, &cut)) /* or the rest would count as tried, too, if we die */
+		claim_try(claim_held(channel));
+	side_unlock(channel, CHANNEL_CONSUMER);
+	visit_wake(channel, false, cut);
+	return 0;
+}
+
+int channel_tried(struct channel *channel, bool failed)
+{
+	if (!in_hand(channel))
+		return -EINVAL;
+	if (claim_trying(claim_held(channel)))
+		claim_tried(claim_held(channel), failed);
 	return 0;
 }
 

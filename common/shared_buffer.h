@@ -28,7 +28,7 @@ enum {
 	LAYOUT_PAGE = 4096    /* mutexes lie on pages of their own */
 };
 
-#define LAYOUT_VERSION 6u
+#define LAYOUT_VERSION 7u
 
 /* The first eight bytes of the object. Written as one word each. */
 #define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
@@ -184,8 +184,23 @@ struct claim_state {
 	uint32_t producer; /* slot that sent the record */
 };
 
-/* Who holds a claim; `owner` also counts the attempts in its upper half. */
-enum { OWNER_FREE = 0, OWNER_NONE = 0xff /* an orphan */, OWNER_ATTEMPT_SHIFT = 32 };
+/*
+ * What `owner` of a claim says, in one word, so that one store changes all of it. Its lowest 8
+ * bits: which slot holds the claim, plus 1, or one of the first three below. Then a bit that is
+ * set while a command runs with what the owner has in hand; how many such tries have failed or
+ * have brought their consumer down, in bits 9 to 31; and how often it was handed out, this time
+ * included, in the upper half. All messages of a claim have been through the same: where that
+ * would become wrong, the claim is split.
+ */
+enum {
+	OWNER_FREE = 0,
+	OWNER_SPLIT = 0xfe, /* it will be the rest of a claim, once that ends where this begins */
+	OWNER_NONE = 0xff,  /* an orphan */
+	OWNER_TRYING = 0x100,
+	OWNER_FAILURE_SHIFT = 9,
+	OWNER_FAILURES_MAX = 0x7fffff,
+	OWNER_ATTEMPT_SHIFT = 32
+};
 
 /*
  * Guarded by the consumers' mutex. The states are changed by filling the idle copy and

@@ -61,7 +61,7 @@ static void batch_share(struct channel *channel, const struct claim_state *state
 	if (!channel->batching || group_alone(channel) ||
 	    !cursor_equal(next_read(group_of(channel)), state->end))
 		return;
-	claim_forsake(channel, group_of(channel), channel->claim, state->begin);
+	claim_forsake(channel, group_of(channel), channel->claim, state->begin, CLAIM_UNSEEN);
 	channel->claim = NO_CLAIM;
 	channel->batch = 1;
 }
@@ -95,11 +95,6 @@ void delivery_done(struct channel *channel)
 		channel->claim = NO_CLAIM;
 		batch_learn(channel);
 	} else {
-		/*
-		 * First the attempts: if we die in between, the front comes again, as it does
-		 * when we die before. The other way round the rest would inherit them.
-		 */
-		claim_attempts_limit(claim_held(channel), channel->adopted ? 2 : 1);
 		state.begin = channel->delivered_end;
 		claim_write(claim_held(channel), &state);
 		batch_share(channel, &state);
@@ -257,7 +252,7 @@ static int claim_next(struct visit *visit)
 	if (channel->claim == CLAIM_NONE)
 		return -CHANNEL_EDAMAGED; /* one for each slot: there must be a free one */
 	next_write(group, state.end);
-	channel->adopted = false;
+	visit->fits = true;
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_CLAIM, state.end, messages);
 	if ((visit->flags & CHANNEL_TOGETHER) == 0 && record_whole(&record) &&
@@ -269,18 +264,59 @@ static int claim_next(struct visit *visit)
 	return CHANNEL_DELIVERED;
 }
 
+/* Where what will be handed out of a claim ends: `most` messages of one record, or of several. */
+static int handed_out_end(struct visit *visit, const struct claim_state *state, struct cursor *end)
+{
+	struct channel *channel = visit->channel;
+	const struct ring *ring = &channel->segment.ring;
+	uint64_t tail = tail_now(channel);
+	uint32_t left = visit->most;
+	struct record record;
+
+	*end = state->begin;
+	do {
+		uint32_t before = end->index;
+
+		if (!ring_get(ring, end->record, tail, &record) ||
+		    !ring_skip(ring, &record, left, end))
+			return -CHANNEL_EDAMAGED;
+		left -= record.messages - before < left ? record.messages - before : left;
+	} while (channel->together > 0 && left > 0 && cursor_before(*end, state->end));
+	return 0;
+}
+
+/*
+ * All messages of one record that its claim holds are handed out, or all of the claim if it is
+ * handed out together: what we were not asked for is cut off, so that it is not taken for handed
+ * out if we die.
+ */
+static int claim_fit(struct visit *visit, struct claim_state *state)
+{
+	struct channel *channel = visit->channel;
+	struct cursor end;
+	int rc;
+
+	if (visit->fits || (state->flags & CLAIM_MID) != 0)
+		return 0;
+	rc = handed_out_end(visit, state, &end);
+	if (rc < 0 || !cursor_before(end, state->end) ||
+	    (channel->together == 0 && end.record != state->begin.record))
+		return rc;
+	claim_split(group_of(channel), channel->claim, end);
+	*state = claim_read(claim_held(channel));
+	return 0;
+}
+
 static int deliver(struct visit *visit)
 {
 	struct channel *channel = visit->channel;
 	struct claim_state state = claim_read(claim_held(channel));
+	int rc;
 
 	channel->piece_acknowledged = false;
 	channel->together = 0;
 	if ((visit->flags & CHANNEL_TOGETHER) != 0 && (state.flags & CLAIM_MID) == 0) {
 		channel->together = visit->most;
-		/* If we die with it, whoever buries us must keep all of it. */
-		state.flags |= CLAIM_TOGETHER;
-		claim_write(claim_held(channel), &state);
 		channel->batching = false;
 	}
 	if (channel->batching && state.begin.record == channel->batch_position &&
@@ -288,6 +324,14 @@ static int deliver(struct visit *visit)
 	    channel->claimed[channel->batch_index].messages <= visit->most) {
 		deliver_claimed(channel, visit->delivery);
 		return CHANNEL_DELIVERED;
+	}
+	rc = claim_fit(visit, &state);
+	if (rc < 0)
+		return rc;
+	if (channel->together > 0) {
+		/* If we die with it, whoever buries us must keep all of it. */
+		state.flags |= CLAIM_TOGETHER;
+		claim_write(claim_held(channel), &state);
 	}
 	return deliver_part(channel, state, visit->most, visit->delivery);
 }
@@ -338,7 +382,6 @@ static int receive_any(struct visit *visit)
 			break;
 	}
 	claim_adopt(group, channel->claim, channel->slot);
-	channel->adopted = true;
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_ADOPT, claim_read(claim_held(channel)).end, 0);
 	channel->batching = false; /* the attempts are counted with each claim */
@@ -476,6 +519,7 @@ int visit(struct visit *visit)
 	struct channel *channel = visit->channel;
 
 	visit->delivered = false;
+	visit->fits = false;
 	visit->more = false;
 	visit->head_moved = false;
 	if (channel->options.observe)

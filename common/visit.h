@@ -22,6 +22,7 @@ struct visit {
 	struct deadline deadline; /* of the whole wait: the lock is a part of it */
 	uint64_t gather_until_ns; /* when to take what there is; 0: nothing to wait for */
 	int result;
+	bool fits;	    /* the claim is new, and holds no more than was asked for */
 	bool delivered;	    /* the new claim's first record has been handed out, all of it */
 	bool head_may_move; /* a claim, or a message passed over, may have kept head where it is */
 	bool more;	    /* for others: wake one when unlocked */

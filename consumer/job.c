@@ -177,6 +177,7 @@ int job_receive(struct job *job, const struct job_source *source, const struct d
 		return rc;
 	job->sequence = delivery.sequence;
 	job->attempts = delivery.attempts;
+	job->failures = delivery.failures;
 	whole = delivery.last;
 	job->input = output.fd = memory_file();
 	if (netstrings != NULL)

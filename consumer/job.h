@@ -18,7 +18,8 @@ struct job {
 	size_t size;	   /* bytes in it */
 	uint64_t sequence; /* of the first message */
 	uint32_t messages;
-	uint32_t attempts; /* 1: it is run for the first time */
+	uint32_t attempts; /* how often it was handed out to a consumer: 1 the first time */
+	uint32_t failures; /* tries with it that have failed so far */
 	size_t key_size;   /* 0: it has no key, or its messages have different ones */
 	unsigned char key[CHANNEL_KEY_MAX];
 

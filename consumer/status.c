@@ -40,6 +40,22 @@ static void wait_turn(const struct census *census, char buffer[TABLE_CELL])
 			 holder->life == LIFE_STOPPED ? " (stopped)" : "");
 }
 
+/* What it has taken, and what that has been through if this is not its first time. */
+static void in_hand(const struct census_endpoint *endpoint, char buffer[TABLE_CELL])
+{
+	int size = snprintf(buffer, TABLE_CELL, "its output, %llu in hand",
+			    (unsigned long long)endpoint->in_hand);
+
+	if (endpoint->attempts > 1)
+		size += snprintf(buffer + size, TABLE_CELL - (size_t)size, " (attempt %llu",
+				 (unsigned long long)endpoint->attempts);
+	if (endpoint->attempts > 1 && endpoint->failures > 0)
+		size += snprintf(buffer + size, TABLE_CELL - (size_t)size, ", %llu failed",
+				 (unsigned long long)endpoint->failures);
+	if (endpoint->attempts > 1)
+		snprintf(buffer + size, TABLE_CELL - (size_t)size, ")");
+}
+
 const char *look_wait(const struct census *census, const struct census_endpoint *endpoint,
 		      char buffer[TABLE_CELL])
 {
@@ -64,9 +80,7 @@ const char *look_wait(const struct census *census, const struct census_endpoint 
 		break;
 	}
 	if (endpoint->in_hand > 0)
-		snprintf(buffer, TABLE_CELL, "its output, %llu in hand%s",
-			 (unsigned long long)endpoint->in_hand,
-			 endpoint->attempts > 1 ? " (again)" : "");
+		in_hand(endpoint, buffer);
 	else if (endpoint->is_inside)
 		strcpy(buffer, "input, inside a long message");
 	else

@@ -129,6 +129,7 @@ static json_t *describe_endpoint(const struct census *census,
 				    json_string(census->groups[endpoint->group].name));
 		json_object_set_new(object, "in_hand", number(endpoint->in_hand));
 		json_object_set_new(object, "attempts", number(endpoint->attempts));
+		json_object_set_new(object, "failures", number(endpoint->failures));
 	}
 	return object;
 }

@@ -208,7 +208,7 @@ static bool try_again(struct worker *worker, struct job *job, uint64_t delay_ns)
 	return rc == 0;
 }
 
-/* Runs the command until it succeeds or its attempts are used up. */
+/* Runs the command until it succeeds or its tries are used up. */
 static void run(struct worker *worker, struct job *job)
 {
 	const struct work *work = worker->crew->work;
@@ -217,6 +217,13 @@ static void run(struct worker *worker, struct job *job)
 	char words[COMMAND_WORDS], name[80];
 
 	for (;;) {
+		int rc = channel_try(worker->channel);
+
+		if (rc < 0) {
+			channel_failed(worker, "receive from", rc);
+			give_back(worker);
+			return;
+		}
 		result = run_once(worker, job);
 		command_explain(work, &result, words);
 		if (result.end == COMMAND_DONE) {
@@ -231,10 +238,12 @@ static void run(struct worker *worker, struct job *job)
 			give_back(worker);
 			return;
 		}
-		if (job->attempts > work->retries)
+		/* Only now: what was interrupted, or could not be started, has not failed. */
+		channel_tried(worker->channel, true);
+		if (++job->failures > work->retries)
 			break;
-		cli_note(work->settings, "%s failed, attempt %u of %u: %s", name_job(job, name),
-			 job->attempts, work->retries + 1, words);
+		cli_note(work->settings, "%s failed, try %u of %u: %s", name_job(job, name),
+			 job->failures, work->retries + 1, words);
 		if (!try_again(worker, job, delay_ns)) {
 			give_back(worker);
 			return;
@@ -251,9 +260,9 @@ static void handle(struct worker *worker, struct job *job)
 	char cause[80];
 
 	/* With "stop" somebody has started us again after the last time: it is tried once more. */
-	if (job->attempts > work->retries + 1 && work->on_failure != FAILURE_STOP) {
-		snprintf(cause, sizeof(cause), "it was in hand %u times and never finished",
-			 job->attempts - 1);
+	if (job->failures > work->retries && work->on_failure != FAILURE_STOP) {
+		snprintf(cause, sizeof(cause), "%u %s failed before", job->failures,
+			 job->failures == 1 ? "try has" : "tries have");
 		failed_for_good(worker, job, CLI_COMMAND_FAILED, cause);
 	} else {
 		run(worker, job);

@@ -18,6 +18,9 @@
  *                       before TEXT if there is one; "ended", "incomplete"
  *   more                the next part of what came together, as receive; "ended"
  *   retry               "ok ATTEMPTS"
+ *   try                 a try with what is in hand begins
+ *   tried [failed]      and has ended
+ *   failures            "ok N": how many tries with what was received had failed
  *   epoch               "ok EPOCH"
  *   check               is what was received what sendn makes?
  *   acknowledge         give N   lost   missed
@@ -355,6 +358,12 @@ static void obey(const char *line)
 		tell_delivery(channel_receive_more(channel, &delivery));
 	} else if (strcmp(word, "retry") == 0) {
 		retry();
+	} else if (strcmp(word, "try") == 0) {
+		answer(channel_try(channel));
+	} else if (strcmp(word, "tried") == 0) {
+		answer(channel_tried(channel, has_word(line, "failed")));
+	} else if (strcmp(word, "failures") == 0) {
+		printf("ok %u\n", delivery.failures);
 	} else if (strcmp(word, "epoch") == 0) {
 		printf("ok %llu\n", (unsigned long long)channel_epoch(channel));
 	} else if (strcmp(word, "check") == 0) {

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +53,14 @@ struct message {
 	atomic_int returned;   /* its send has returned */
 	atomic_int taken_over; /* the victim had it in hand and began to acknowledge it */
 	atomic_int may_drop;   /* the victim may drop it, and then consumers know that */
+	atomic_int may_fail;   /* the victim has begun to begin a try with it ... */
+	atomic_int must_fail;  /* ... and has begun it */
 };
 
 struct delivered {
 	char text[TEXT];
 	uint64_t sequence;
-	uint32_t attempts;
+	uint32_t attempts, failures;
 	bool by_victim;
 	atomic_int complete; /* whoever wrote it was not killed over it */
 };
@@ -121,7 +124,8 @@ static struct message *message_find(const char *text)
 	return NULL;
 }
 
-static void delivered_add(const char *text, uint64_t sequence, uint32_t attempts)
+static void delivered_add(const char *text, uint64_t sequence,
+			  const struct channel_delivery *delivery)
 {
 	int i = atomic_fetch_add(&scene->delivery_count, 1);
 
@@ -131,7 +135,8 @@ static void delivered_add(const char *text, uint64_t sequence, uint32_t attempts
 	}
 	snprintf(scene->deliveries[i].text, TEXT, "%s", text);
 	scene->deliveries[i].sequence = sequence;
-	scene->deliveries[i].attempts = attempts;
+	scene->deliveries[i].attempts = delivery->attempts;
+	scene->deliveries[i].failures = delivery->failures;
 	scene->deliveries[i].by_victim = is_victim;
 	atomic_store(&scene->deliveries[i].complete, 1);
 }
@@ -283,7 +288,7 @@ static void note_delivery(const struct channel_delivery *delivery, size_t *at)
 			}
 		*at += delivery->size;
 		if (delivery->last)
-			delivered_add("long", delivery->sequence, delivery->attempts);
+			delivered_add("long", delivery->sequence, delivery);
 		return;
 	}
 	if (delivery->delimiter_size == 0) {
@@ -295,27 +300,33 @@ static void note_delivery(const struct channel_delivery *delivery, size_t *at)
 		for (size_t i = 0; delivery->size >= TEXT && i < delivery->size; i++)
 			if (delivery->bytes[i] != 'f')
 				fail("torn filler");
-		delivered_add(text, delivery->sequence, delivery->attempts);
+		delivered_add(text, delivery->sequence, delivery);
 		return;
 	}
 	if (delivery->size != 3 * (size_t)delivery->messages)
 		fail("torn block: %u messages, %zu bytes", delivery->messages, delivery->size);
 	for (uint32_t i = 0; i < delivery->messages; i++) {
 		snprintf(text, sizeof(text), "%.2s", (const char *)delivery->bytes + 3 * i);
-		delivered_add(text, delivery->sequence + i, delivery->attempts);
+		delivered_add(text, delivery->sequence + i, delivery);
 	}
 }
 
-/* The victim begins to acknowledge what it holds: from now on that may count as delivered. */
-static void mark_taken_over(void)
+/* Sets one of the marks of each message that the victim has had in hand: at this offset. */
+static void mark_victims(size_t offset)
 {
 	for (int i = 0; i < atomic_load(&scene->delivery_count); i++) {
 		struct message *message = message_find(scene->deliveries[i].text);
 
 		if (message != NULL && scene->deliveries[i].complete &&
 		    scene->deliveries[i].by_victim)
-			atomic_store(&message->taken_over, 1);
+			atomic_store((atomic_int *)(void *)((char *)message + offset), 1);
 	}
+}
+
+/* The victim begins to acknowledge what it holds: from now on that may count as delivered. */
+static void mark_taken_over(void)
+{
+	mark_victims(offsetof(struct message, taken_over));
 }
 
 /* Takes up to `most` messages in one delivery, out of several records. */
@@ -604,6 +615,28 @@ static void role_dying_together_consumer(int who)
 }
 
 /* Dies inside a long message, holding the turn and the producers' mutex. */
+/* Takes `most` messages, as one, and gives them back: they have been delivered once. */
+static void give_back_all(int who, uint32_t most)
+{
+	struct channel *channel = attach(CHANNEL_CONSUMER);
+	struct channel_delivery delivery;
+
+	if (channel_receive(channel, most, CHANNEL_TOGETHER, 0, &delivery) != CHANNEL_DELIVERED)
+		fail("nothing to give back");
+	while (channel_receive_more(channel, &delivery) == CHANNEL_DELIVERED)
+		;
+	if (channel_give_back(channel, 0) < 0)
+		fail("give back");
+	atomic_store(&scene->ready[who], 1);
+	channel_detach(channel, 0);
+	channel_free(channel);
+}
+
+static void role_giver(int who)
+{
+	give_back_all(who, BLOCK_COUNT);
+}
+
 static void role_dying_producer(int who)
 {
 	struct channel *channel = attach(CHANNEL_PRODUCER);
@@ -713,6 +746,13 @@ static void operate_receive_other(void)
 	atomic_store(&scene->other_waived, 1);
 	if (channel_acknowledge(victim) < 0)
 		fail("acknowledge");
+}
+
+/* With a part of a block in hand. */
+static void prepare_part_holder(void)
+{
+	victim = attach(CHANNEL_CONSUMER);
+	victim_receive(2);
 }
 
 static void prepare_removing(void)
@@ -842,6 +882,17 @@ static void operate_retry(void)
 		fail("retry");
 	mark_taken_over();
 	channel_acknowledge(victim);
+}
+
+/* A try with what is in hand, which is a part of a block; it fails. */
+static void operate_try(void)
+{
+	mark_victims(offsetof(struct message, may_fail));
+	if (channel_try(victim) < 0)
+		fail("try");
+	mark_victims(offsetof(struct message, must_fail));
+	if (channel_tried(victim, true) < 0 || channel_give_back(victim, 0) < 0)
+		fail("tried");
 }
 
 static void operate_receive_several(void)
@@ -1036,6 +1087,11 @@ static const struct operation operations[] = {
 	  .before = { role_block_sender },
 	  .prepare = prepare_consumer,
 	  .operate = operate_receive_part },
+	{ .name = "part of a block that was given back",
+	  .clean_end = true,
+	  .before = { role_block_sender, role_giver },
+	  .prepare = prepare_consumer,
+	  .operate = operate_receive_part },
 	{ .name = "one of a block, beside others",
 	  .clean_end = true,
 	  .before = { role_block_sender, role_sharing_consumer },
@@ -1057,6 +1113,12 @@ static const struct operation operations[] = {
 	  .prepare = prepare_holder,
 	  .behind = { role_consumer },
 	  .operate = operate_retry },
+	{ .name = "a try that fails",
+	  .clean_end = true,
+	  .before = { role_block_sender },
+	  .prepare = prepare_part_holder,
+	  .behind = { role_consumer },
+	  .operate = operate_try },
 	{ .name = "give back",
 	  .clean_end = true,
 	  .before = { role_block_sender },
@@ -1132,6 +1194,12 @@ static const struct operation operations[] = {
 	  .before = { role_many_sender },
 	  .prepare = prepare_producer,
 	  .behind = { role_dying_together_consumer },
+	  .operate = operate_look },
+	{ .name = "repair after one of several adopted",
+	  .clean_end = true,
+	  .before = { role_many_sender, role_giver },
+	  .prepare = prepare_producer,
+	  .behind = { role_dying_consumer },
 	  .operate = operate_look },
 	{ .name = "repair after a producer",
 	  .before = { role_consumer },
@@ -1416,6 +1484,16 @@ struct tally {
 	char example[320];
 };
 
+/* A try that began has failed, once, if it did not end well; being in hand is none. */
+static void failures_check(const struct message *message, const struct delivered *delivered)
+{
+	bool must = !delivered->by_victim && atomic_load(&message->must_fail);
+
+	if (delivered->failures > (uint32_t)atomic_load(&message->may_fail) ||
+	    (must && delivered->failures == 0))
+		fail("\"%s\" comes with %u failures", message->text, delivered->failures);
+}
+
 /*
  * Is every message accounted for? What only the victim saw counts as delivered if it had
  * begun to acknowledge it; what it had not must have come again.
@@ -1441,6 +1519,7 @@ static void account(struct tally *tally)
 				continue;
 			times += !delivered->by_victim || atomic_load(&message->taken_over);
 			first_times += delivered->attempts == 1;
+			failures_check(message, delivered);
 			if (sequence != 0 && delivered->sequence != sequence)
 				fail("\"%s\" has two sequence numbers", message->text);
 			sequence = delivered->sequence;

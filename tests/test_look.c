@@ -152,7 +152,7 @@ Test(look, counts_what_each_group_and_consumer_has, .timeout = 60)
 	WAIT_FOR(strcmp(agent_ask(&b, "look"), "ok") == 0 && object_look(name).consumers == 1);
 	agent_expect(&b, "ok 2 4 8 2 FL- b;b;b;b;", "receive");
 	expect_status(name, "\nfirst         5        4        0        1        0     1  open");
-	expect_status(name, "4 in hand (again)");
+	expect_status(name, "4 in hand (attempt 2)");
 	expect_status(name, "from 1 death: 0 producers, 1 consumer");
 	agent_kill(&b);
 	WAIT_FOR(strcmp(agent_ask(&producer, "look"), "ok") == 0 &&

@@ -96,7 +96,7 @@ Test(together, heirs_that_take_less_know_that_it_was_delivered, .timeout = 60)
 	agent_expect(&heir, "ended", "more");
 	agent_expect(&heir, "ok", "give 0");
 	agent_expect(&heir, "ok 2 2 4 3 FL- a;a;", "receive");
-	agent_expect(&heir, "ok 4 1 1 2 FL- b", "receive");
+	agent_expect(&heir, "ok 4 1 1 3 FL- b", "receive");
 	agent_expect(&heir, "ok 5 3 6 2 FL- c;c;c;", "receive");
 	agent_expect(&heir, "ok 8 1 1 2 FL- d", "receive");
 	agent_expect(&heir, "ok", "acknowledge");
@@ -256,9 +256,9 @@ Test(together, attempts_are_not_inherited_within_a_claim, .timeout = 60)
 	agent_expect(&consumer, "ok 9 3 6 1 FL- z;z;z;", "receive");
 	agent_expect(&consumer, "ok 2", "retry");
 	agent_expect(&consumer, "ok", "give 1");
-	agent_expect(&consumer, "ok 10 1 2 2 FL- z;", "receive 1");
-	agent_expect(&consumer, "ok 3", "retry");
-	agent_expect(&consumer, "ok 11 1 2 2 FL- z;", "receive 1");
+	agent_expect(&consumer, "ok 10 1 2 3 FL- z;", "receive 1");
+	agent_expect(&consumer, "ok 4", "retry");
+	agent_expect(&consumer, "ok 11 1 2 3 FL- z;", "receive 1");
 	agent_expect(&consumer, "ok", "acknowledge");
 	pair_end(&producer, &consumer, name);
 }

@@ -64,7 +64,7 @@ Test(worker, failing_for_good_is_123_and_gives_the_message_back, .timeout = 60)
 		     123);
 	expect_output(&consumer, "1\n2\n3\n4\n");
 	expect_errors_contain(&consumer,
-			      "shm-consume: message 1 failed, attempt 3 of 4: \"sh\" ended with "
+			      "shm-consume: message 1 failed, try 3 of 4: \"sh\" ended with "
 			      "status 9\n"
 			      "shm-consume: message 1 failed for good (given back): \"sh\" "
 			      "ended with status 9\n");
@@ -175,7 +175,7 @@ Test(worker, time_out_does_not_come_while_a_command_runs, .timeout = 60)
 	folder_remove();
 }
 
-/* ---- attempts ---- */
+/* ---- tries and attempts ---- */
 
 Test(worker, message_that_succeeds_at_last_is_done, .timeout = 60)
 {
@@ -216,17 +216,17 @@ Test(worker, attempts_count_across_consumers, .timeout = 60)
 
 	folder_make();
 	send(channel_name(name), "a");
-	/* It waits long before the second attempt, and is ended there. */
+	/* It waits long before the second try, and is ended there. */
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT >> $DIR/attempts; false", NULL);
-	WAIT_FOR(errors_contain(&consumer, "attempt 1 of 4"));
+	WAIT_FOR(errors_contain(&consumer, "try 1 of 4"));
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end(&consumer), 143);
 	tool_free(&consumer);
 	/* This one is killed there. */
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT >> $DIR/attempts; false", NULL);
-	WAIT_FOR(errors_contain(&consumer, "attempt 2 of 4"));
+	WAIT_FOR(errors_contain(&consumer, "try 2 of 4"));
 	tool_kill(&consumer);
 	tool_free(&consumer);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retry-delay", "0", "--",
@@ -240,12 +240,12 @@ Test(worker, attempts_count_across_consumers, .timeout = 60)
 		     123);
 	expect_output(&consumer, "5\n");
 	tool_free(&consumer);
-	/* With "skip" it has used up its attempts. */
+	/* With "skip" it has used up its tries. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--on-failure", "skip", "--",
 			      "echo", "run"),
 		     123);
 	expect_output(&consumer, "");
-	expect_errors_contain(&consumer, "it was in hand 5 times and never finished\n");
+	expect_errors_contain(&consumer, "5 tries have failed before\n");
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));
 	folder_remove();
@@ -294,8 +294,8 @@ Test(worker, consumer_killed_again_and_again_by_one_message_gives_it_up, .timeou
 			      "--on-failure", "skip", "--", "sh", "-c", "echo $(cat) $SHM_ATTEMPT"),
 		     123);
 	expect_output(&consumer, "fine 1\n");
-	expect_errors_contain(&consumer, "message 1 failed for good (dropped): it was in hand "
-					 "3 times and never finished\n");
+	expect_errors_contain(&consumer, "message 1 failed for good (dropped): 3 tries have "
+					 "failed before\n");
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));
 }

@@ -1,22 +1,29 @@
 /*
- * What a message's attempts say (the upper half of a claim's `owner`; claim.c, claim_forsake() in
- * orphan.c, delivery_done() in visit.c, hand_over() in receive.c), kill -9 at any step.
+ * What a claim's `owner` says of its messages: how often they were handed out, and how many tries
+ * with them failed (claim.c; claim_forsake() and claim_bury() in orphan.c, claim_fit() in visit.c,
+ * hand_over(), channel_try() and channel_retry() in receive.c), kill -9 at any step.
  *
- * RECORDS records are in the ring. CONSUMERS consumers attach and leave LIVES times each: who is
- * alone claims two records at once, and gets them one by one (TOGETHER: the first consumer gets
- * both at once). It acknowledges what it has in hand, tries it again (RETRIES times in all), or
- * gives it back and leaves. Each store to shared memory is a step. What is acknowledged without
- * the mutex is in batch.pml.
+ * RECORDS messages are in the ring, each a record (BLOCK: the first two are one). CONSUMERS
+ * consumers attach and leave LIVES times each. A consumer that is alone claims two records at
+ * once, and gets them one by one (TOGETHER: the first consumer gets both at once); of a block the
+ * first consumer takes all, the others one message. It acknowledges what it has in hand, is handed
+ * it once more (RETRIES times in all), begins a try with it (TRIES in all), which succeeds or
+ * fails, or gives it back and leaves. Each store to shared memory is a step. What is acknowledged
+ * without the mutex is in batch.pml.
  *
- * Checked: a message that somebody had in hand, and was not done with, comes with attempts of 2
- * or more; those of the first message of a claim never go down; one that nobody ever had comes
- * with 1, or, as the rest of an orphan, with 2, and one more for each death that gave it to nobody;
- * what is acknowledged does not come again.
+ * Checked: a message is handed out with the attempts and the failures that it really had. Only of
+ * what a consumer had taken when it died, and was about to hand out, an attempt too many may be
+ * counted, never a failure. What is acknowledged does not come again, no message is in two claims, and each
+ * one that is neither acknowledged nor in a claim lies behind `next`.
  *
- * Switches that remove a rule: NO_LIMIT (the rest inherits the attempts of what was before it),
- * LIMIT_LATE (they are limited after `begin` has moved), LIMIT_ONE (to 1, also in an orphan), RESET
- * (who gives back or dies leaves no attempts), CUT_AGAIN (an orphan that is given back is cut off,
- * too), NO_TOGETHER (the flag is not stored).
+ * Switches that remove a rule: NO_FIT (what was not asked for stays in the claim), REST_INHERITS
+ * (the rest of a split claim has the attempts of its front), UNSEEN_COUNTS (a claim that is given
+ * back untouched was handed out), RESET (an orphan has no attempts), FLAG_STAYS (an orphan is
+ * still CLAIM_TOGETHER in other hands), NO_TOGETHER (the flag is not stored), NO_NARROW (a try
+ * begins with more in the claim than in hand), CUT_FIRST (a claim is cut before its rest has an
+ * entry), REST_FIRST (the rest is an orphan before the claim is cut), NO_SPLIT_REPAIR (what is
+ * half split stays so), DEATH_IS_NONE (a death ends a try without a failure), RETURN_IS_ONE (so
+ * does who leaves in good order, with one).
  */
 #ifndef CONSUMERS
 #define CONSUMERS 2
@@ -30,19 +37,38 @@
 #ifndef RETRIES
 #define RETRIES 1
 #endif
+#ifndef TRIES
+#define TRIES 0
+#endif
 #ifndef KILLS
 #define KILLS 1
 #endif
 
-#define CLAIMS 2
+#define CLAIMS 3
 #define BIT(i) (1 << (i))
 #define NONE 255
 #define FREE 0
 #define ORPHAN 100
+#define SPLIT 101
 
-/* Shared memory. `owner` and `attempts` are one word. */
+#ifdef BLOCK
+#define RECORD_END(m) ((m) < 2 -> 2 : (m) + 1)
+#define MOST (me == 0 -> 2 : 1)
+#else
+#define RECORD_END(m) ((m) + 1)
+#define MOST 1
+#endif
+#ifdef TOGETHER
+#define BOTH (me == 0)
+#else
+#define BOTH false
+#endif
+#define MIN(a, b) ((a) < (b) -> (a) : (b))
+
+/* Shared memory. `owner`, `trying`, `failures` and `attempts` are one word. */
 byte next;
-byte owner[CLAIMS], attempts[CLAIMS], begin[CLAIMS], limit[CLAIMS];
+byte owner[CLAIMS], failures[CLAIMS], attempts[CLAIMS], begin[CLAIMS], limit[CLAIMS];
+bool trying[CLAIMS];
 bool together[CLAIMS]; /* CLAIM_TOGETHER */
 byte attached;
 
@@ -51,55 +77,107 @@ byte mutex, alive[CONSUMERS];
 bool holder_died;
 
 /* Not in shared memory. */
-byte kills = KILLS, retries = RETRIES;
+byte kills = KILLS, retries = RETRIES, tries = TRIES;
 bool dead[CONSUMERS];
 byte acked;
-byte had;	     /* messages that were ever in somebody's hands */
-byte open;	     /* and that one had who was not done with it */
-byte least[RECORDS]; /* attempts with which it has to come as the first of a claim */
+byte handed[RECORDS], failed[RECORDS]; /* what really happened to each message */
+byte nearly[RECORDS];		       /* it was about to be handed out when its consumer died */
+bool tried[CONSUMERS];		       /* the consumer tries just now; then, with ... */
+byte from[CONSUMERS], upto[CONSUMERS]; /* ... these */
 
 #define MORTAL(i) unless { dead[i] }
 
-/* ---- the end of a claim in somebody's hands ---- */
+/* ---- claims ---- */
 
-/* claim_forsake(): what has been delivered ends at `upto`. */
-inline forsake(c)
+#define NEW(c) (attempts[c] <= 1 && next == limit[c])
+#define BEFORE(c) (attempts[c] > 0 -> attempts[c] - 1 : 0)
+
+/* claim_split(): the rest begins at `cut` */
+inline split(c)
 {
-#ifdef CUT_AGAIN
 	if
-	:: true ->
-#else
-	if
-	:: attempts[c] == 1 ->
+	:: NEW(c) -> next = cut; limit[c] = cut
+	:: else ->
+		r = (owner[0] == FREE -> 0 : (owner[1] == FREE -> 1 : 2));
+		assert(owner[r] == FREE);
+#ifdef CUT_FIRST
+		atomic { begin[r] = cut; limit[r] = limit[c] };
+		limit[c] = cut;
 #endif
-		if
-		:: begin[c] == upto && next == limit[c] -> next = begin[c]; owner[c] = FREE
-		:: begin[c] < upto && upto < limit[c] && next == limit[c] -> next = upto; limit[c] = upto
-		:: else
-		fi
-	:: else
-	fi;
-	if
-	:: owner[c] != FREE ->
 		atomic {
-			owner[c] = ORPHAN;
+#ifndef CUT_FIRST
+			begin[r] = cut;
+			limit[r] = limit[c];
+#endif
+			together[r] = together[c]
+		};
+		atomic {
+#ifdef REST_FIRST
+			owner[r] = ORPHAN;
+#else
+			owner[r] = SPLIT;
+#endif
+			trying[r] = false;
+			failures[r] = failures[c];
+#ifdef REST_INHERITS
+			attempts[r] = attempts[c]
+#else
+			attempts[r] = BEFORE(c)
+#endif
+		};
+		limit[c] = cut;
+		owner[r] = ORPHAN
+	fi;
+	atomic { r = 0; cut = 0 }
+}
+
+/* claim_forsake(): what has been handed out ends at `cut`; `died`: its owner has */
+inline forsake(c, died)
+{
+	if
+	:: begin[c] == cut && NEW(c) -> next = begin[c]; atomic { owner[c] = FREE; trying[c] = false }
+	:: else ->
+		unseen = (begin[c] == cut);
+		if
+		:: begin[c] < cut && cut < limit[c] -> split(c)
+		:: else
+		fi;
+		/* claim_orphan() */
+		atomic {
+#ifndef UNSEEN_COUNTS
+			attempts[c] = (unseen -> BEFORE(c) : attempts[c]);
+#endif
+#ifdef DEATH_IS_NONE
+#define COUNTS(died) false
+#else
+#ifdef RETURN_IS_ONE
+#define COUNTS(died) trying[c]
+#else
+#define COUNTS(died) ((died) && trying[c])
+#endif
+#endif
+			failures[c] = (COUNTS(died) -> failures[c] + 1 : failures[c]);
 #ifdef RESET
 			attempts[c] = 0;
 #endif
-			upto = 0
+			owner[c] = ORPHAN;
+			trying[c] = false;
+			tried[me] = ((died) -> tried[me] : false)
 		}
-	:: else -> upto = 0
-	fi
+	fi;
+	atomic { cut = 0; unseen = false }
 }
 
 /* Its bit is set, and `alive` can be had: EOWNERDEAD. */
 #define DEAD(i) ((attached & BIT(i)) != 0 && alive[i] == 0)
 
-/* claim_forsake_first() of slot s */
-inline forsake_first(c)
+/* claim_bury() of slot s */
+inline bury(c)
 {
 	if
-	:: owner[c] == s + 1 -> upto = (together[c] -> limit[c] : begin[c] + 1); forsake(c)
+	:: owner[c] == s + 1 ->
+		cut = (together[c] -> limit[c] : MIN(limit[c], RECORD_END(begin[c])));
+		forsake(c, true)
 	:: else
 	fi
 }
@@ -109,14 +187,31 @@ inline probe()
 {
 	do
 	:: atomic { s < CONSUMERS && DEAD(s) && s != me -> alive[s] = me + 1 };
-		forsake_first(0);
-		forsake_first(1);
+		bury(0);
+		bury(1);
+		bury(2);
 		attached = attached & ~BIT(s);
 		atomic { alive[s] = 0; s++ }
 	:: atomic { s < CONSUMERS && (!DEAD(s) || s == me) -> s++ }
 	:: atomic { s == CONSUMERS -> s = 0; break }
 	od
 }
+
+#define IN(m, c) (owner[c] != FREE && begin[c] <= (m) && (m) < limit[c])
+
+/* split_committed(): does no other claim reach over where this one begins? */
+#define OVER(m, c) (owner[c] != SPLIT && IN(m, c))
+#define COMMITTED(c) (!OVER(begin[c], 0) && !OVER(begin[c], 1) && !OVER(begin[c], 2))
+#ifdef NO_SPLIT_REPAIR
+#define SETTLE(c) skip
+#else
+#define SETTLE(c) owner[c] = (owner[c] != SPLIT -> owner[c] : (COMMITTED(c) -> ORPHAN : FREE))
+#endif
+#define RAISE(c) next = (owner[c] != FREE && limit[c] > next -> limit[c] : next)
+
+#define SOUND(m) ((m) >= next || ((acked & BIT(m)) != 0 && !IN(m, 0) && !IN(m, 1) && !IN(m, 2)) || \
+		  ((acked & BIT(m)) == 0 && (IN(m, 0) -> 1 : 0) + (IN(m, 1) -> 1 : 0) + \
+		   (IN(m, 2) -> 1 : 0) == 1))
 
 /* side_lock(), consumers_repair(); every visit looks for the dead: a second may be short. */
 inline lock()
@@ -125,11 +220,16 @@ inline lock()
 	if
 	:: holder_died ->
 		d_step {
-			next = (owner[0] != FREE && limit[0] > next -> limit[0] : next);
-			next = (owner[1] != FREE && limit[1] > next -> limit[1] : next)
+			SETTLE(0);
+			SETTLE(1);
+			SETTLE(2);
+			RAISE(0);
+			RAISE(1);
+			RAISE(2)
 		}
 	:: else
 	fi;
+	d_step { assert(SOUND(0)); assert(SOUND(1)); assert(RECORDS < 3 || SOUND(RECORDS - 1)) };
 	probe();
 	holder_died = false
 }
@@ -145,52 +245,57 @@ inline reap()
 
 /* ---- a consumer ---- */
 
-/* The caller gets this message; `first`: it is the first of the claim. */
-inline hand_out(m, first)
+/* The caller gets what lies from `begin` to `delivered`. */
+inline hand_out()
 {
-	assert((acked & BIT(m)) == 0);
-	assert((open & BIT(m)) == 0 || attempts[claim] >= 2);
-	assert(!(first) || attempts[claim] >= least[m]);
-	assert(!(first) || (had & BIT(m)) != 0 || attempts[claim] <= 2 + KILLS - kills);
-	had = had | BIT(m);
-	open = open | BIT(m);
-	least[m] = ((first) -> attempts[claim] + 1 : 2)
+	m = begin[claim];
+	do
+	:: m < delivered ->
+		assert((acked & BIT(m)) == 0);
+		handed[m]++;
+		assert(attempts[claim] >= handed[m]);
+		assert(attempts[claim] <= handed[m] + nearly[m]);
+		assert(failures[claim] == failed[m]);
+		m++
+	:: else -> break
+	od;
+	m = 0;
+	pending = false
 }
 
-#ifdef TOGETHER
-#define BOTH (me == 0 && begin[claim] + 1 < limit[claim])
-#else
-#define BOTH false
-#endif
+/* What is in hand has failed. */
+inline has_failed(i)
+{
+	m = from[i];
+	do
+	:: m < upto[i] -> failed[m]++; m++
+	:: else -> break
+	od;
+	m = 0;
+	tried[i] = false
+}
 
-/* deliver() */
+/* deliver(), claim_fit() */
 inline deliver()
 {
+	delivered = (BOTH -> MIN(limit[claim], begin[claim] + 2)
+			  : MIN(MIN(limit[claim], RECORD_END(begin[claim])), begin[claim] + MOST));
+#ifndef NO_FIT
 	if
-	:: BOTH ->
+	:: delivered < limit[claim] && (BOTH || delivered < RECORD_END(begin[claim])) ->
+		cut = delivered;
+		split(claim)
+	:: else
+	fi;
+#endif
 #ifndef NO_TOGETHER
-		together[claim] = true;
+	if
+	:: BOTH -> together[claim] = true
+	:: else
+	fi;
 #endif
-		atomic {
-			delivered = limit[claim];
-			hand_out(begin[claim], true);
-			hand_out(begin[claim] + 1, false);
-			batching = false
-		}
-	:: else -> atomic { delivered = begin[claim] + 1; hand_out(begin[claim], true) }
-	fi
+	atomic { batching = batching && !BOTH; hand_out() }
 }
-
-#ifdef NO_LIMIT
-#define LIMIT skip
-#else
-#ifdef LIMIT_ONE
-#define MOST 1
-#else
-#define MOST (adopted -> 2 : 1)
-#endif
-#define LIMIT attempts[claim] = (attempts[claim] > MOST -> MOST : attempts[claim])
-#endif
 
 /* delivery_done(): all before `done` has been used */
 inline delivery_done()
@@ -199,30 +304,43 @@ inline delivery_done()
 	:: done == limit[claim] ->
 		atomic {
 			owner[claim] = FREE;
+			trying[claim] = false;
+			tried[me] = false;
 			acked = acked | (BIT(done) - BIT(begin[claim]));
 			claim = NONE
 		}
 	:: else ->
-		/* from here on it is done with: if we die it may come as if for the first time */
-		d_step { open = open & ~BIT(begin[claim]); least[begin[claim]] = 1
-#ifndef LIMIT_LATE
-			; LIMIT
-#endif
+		atomic {
+			acked = acked | (BIT(done) - BIT(begin[claim]));
+			begin[claim] = done;
+			from[me] = done;
+			pending = true
 		};
-		atomic { acked = acked | (BIT(done) - BIT(begin[claim])); begin[claim] = done };
-#ifdef LIMIT_LATE
-		LIMIT;
-#endif
 		if /* batch_share() */
 		:: batching && attached != BIT(me) && next == limit[claim] ->
-			upto = begin[claim];
-			forsake(claim);
+			cut = begin[claim];
+			forsake(claim, false);
 			claim = NONE
 		:: else
 		fi
 	fi;
 	done = 0
 }
+
+#ifdef FLAG_STAYS
+#define CLEAR(c) skip
+#else
+#define CLEAR(c) together[c] = false
+#endif
+
+/* claim_adopt() */
+inline adopt(c)
+{
+	CLEAR(c);
+	atomic { owner[c] = me + 1; attempts[c]++; claim = c; batching = false; pending = true }
+}
+
+#define OLDER(a, b) (owner[b] != ORPHAN || begin[a] < begin[b])
 
 /* receive_any(): an orphan, the oldest, or what is next */
 inline receive_any()
@@ -231,24 +349,29 @@ inline receive_any()
 	:: claim != NONE
 	:: else ->
 		if
-		:: atomic { owner[0] == ORPHAN && (owner[1] != ORPHAN || begin[0] < begin[1]) ->
-			owner[0] = me + 1; attempts[0]++; claim = 0; adopted = true; batching = false }
-		:: atomic { owner[1] == ORPHAN && (owner[0] != ORPHAN || begin[1] < begin[0]) ->
-			owner[1] = me + 1; attempts[1]++; claim = 1; adopted = true; batching = false }
+		:: owner[0] == ORPHAN && OLDER(0, 1) && OLDER(0, 2) -> adopt(0)
+		:: owner[1] == ORPHAN && OLDER(1, 0) && OLDER(1, 2) -> adopt(1)
+		:: owner[2] == ORPHAN && OLDER(2, 0) && OLDER(2, 1) -> adopt(2)
 		:: else ->
 			if
 			:: next < RECORDS ->
 				/* claim_next(), claim_batch(), claim_begin() */
 				atomic {
 					batching = attached == BIT(me);
-					adopted = false;
-					claim = (owner[0] == FREE -> 0 : 1);
+					pending = true;
+					claim = (owner[0] == FREE -> 0 : (owner[1] == FREE -> 1 : 2));
 					assert(owner[claim] == FREE);
 					begin[claim] = next;
-					limit[claim] = next + (batching && next + 1 < RECORDS -> 2 : 1);
+					limit[claim] = (batching || BOTH -> MIN(RECORDS, next + 2)
+								: MIN(RECORD_END(next), next + MOST));
 					together[claim] = false
 				};
-				atomic { owner[claim] = me + 1; attempts[claim] = 1 };
+				atomic {
+					owner[claim] = me + 1;
+					attempts[claim] = 1;
+					failures[claim] = 0;
+					trying[claim] = false
+				};
 				next = limit[claim]
 			:: else
 			fi
@@ -256,10 +379,22 @@ inline receive_any()
 	fi
 }
 
+/* claim_narrow() */
+inline narrow()
+{
+	batching = false;
+#ifndef NO_NARROW
+	if
+	:: delivered < limit[claim] -> cut = delivered; split(claim)
+	:: else
+	fi
+#endif
+}
+
 proctype consumer(byte me)
 {
-	byte lives = LIVES, claim = NONE, delivered, done, upto, s;
-	bool batching, adopted;
+	byte lives = LIVES, claim = NONE, delivered, done, cut, s, m, r;
+	bool batching, unseen, pending;
 
 	{
 		do
@@ -280,33 +415,59 @@ proctype consumer(byte me)
 				:: else
 				fi;
 				mutex = 0;
-retried:			if
+again:				if
 				:: claim == NONE -> break
 				:: claim != NONE
 				:: claim != NONE -> break
 				:: atomic { claim != NONE && retries > 0 -> retries-- };
 					/* channel_retry(), claim_retry() */
 					lock();
+					narrow();
+					atomic { attempts[claim]++; hand_out(); mutex = 0 };
+					goto again
+				:: atomic { claim != NONE && tries > 0 && !tried[me] -> tries-- };
+					/* channel_try() */
+					lock();
+					narrow();
 					atomic {
-						attempts[claim]++;
-						assert(attempts[claim] >= least[begin[claim]]);
-						least[begin[claim]] = attempts[claim] + 1;
-						batching = false;
+						trying[claim] = true;
+						tried[me] = true;
+						from[me] = begin[claim];
+						upto[me] = delivered;
 						mutex = 0
 					};
-					goto retried
+					goto again
+				:: atomic { tried[me] -> /* channel_tried() */
+						trying[claim] = false;
+						failures[claim]++;
+						has_failed(me) };
+					goto again
+				:: atomic { tried[me] -> trying[claim] = false; tried[me] = false };
+					goto again
 				fi
 			od;
-			/* channel_give_back(), hand_over(): nothing of it is done, or the first */
+			/* channel_give_back(), hand_over(): nothing of it is done, or the
+			 * first, or all */
 			lock();
 			if
-			:: claim != NONE -> batching = false; upto = delivered;
+			:: claim != NONE -> batching = false; cut = delivered;
 				if
 				:: true
-				:: begin[claim] + 1 < delivered -> done = begin[claim] + 1; delivery_done()
+				:: begin[claim] + 1 < delivered ->
+					done = begin[claim] + 1;
+					delivery_done();
+					cut = delivered
+				:: true -> /* channel_acknowledge() */
+					done = delivered;
+					delivery_done();
+					cut = delivered
 				fi;
-				forsake(claim);
-				claim = NONE
+				if
+				:: claim != NONE -> forsake(claim, false)
+				:: else
+				fi;
+				claim = NONE;
+				pending = false
 			:: else
 			fi;
 			attached = attached & ~BIT(me);
@@ -315,15 +476,27 @@ retried:			if
 				mutex = 0;
 				lives--;
 				delivered = 0;
-				adopted = false;
 				batching = false
 			}
 		od;
 		skip
 	} MORTAL(me);
 	d_step {
-		lives = 0; claim = 0; delivered = 0; done = 0; upto = 0; s = 0;
-		batching = false; adopted = false
+		if
+		:: tried[me] -> has_failed(me)
+		:: else
+		fi;
+		if
+		:: pending ->
+			m = begin[claim];
+			do
+			:: m < limit[claim] -> nearly[m]++; m++
+			:: else -> break
+			od
+		:: else
+		fi;
+		lives = 0; claim = 0; delivered = 0; done = 0; cut = 0; s = 0; m = 0; r = 0;
+		batching = false; unseen = false; pending = false
 	};
 	reap()
 }

@@ -59,9 +59,12 @@ holds drop_old.pml "drop-old: a group begins beside the producer" -DNEWEST
 holds tap.pml "tap: five records in a ring of two"
 holds tap.pml "tap: who writes alone, frontier ahead" -DALONE -DAHEAD=1 -DCAPACITY=3 -DRECORDS=7
 holds tap.pml "tap: two producers, one death" -DKILLS=1 -DPRODUCERS=2
-holds attempts.pml "attempts: given back and tried again" -DKILLS=0
+holds attempts.pml "attempts: given back and handed out again" -DKILLS=0
 holds attempts.pml "attempts: given back, one death" -DKILLS=1 -DRETRIES=0
 holds attempts.pml "attempts: several at once, one death" -DKILLS=1 -DRETRIES=0 -DTOGETHER
+holds attempts.pml "attempts: a part of a block, one death" -DKILLS=1 -DRETRIES=0 -DBLOCK
+holds attempts.pml "attempts: a try, one death" -DKILLS=1 -DRETRIES=0 -DTRIES=1 -DRECORDS=2
+holds attempts.pml "attempts: a try with several at once" -DKILLS=0 -DRETRIES=0 -DTRIES=1 -DTOGETHER
 
 "$here/teeth.sh" || failed=1
 exit $failed

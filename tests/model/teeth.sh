@@ -70,10 +70,16 @@ fails tap.pml "payload==(position+1)" "tail is stored without release" -DNO_RELE
 fails tap.pml "payload==(position+1)" "frontier read before the bytes" -DLOOK_FIRST
 fails tap.pml "payload==(position+1)" "no look behind the payload" -DLOOK_ONCE
 fails tap.pml "delivered+missed" "what is skipped is not counted" -DNO_MISS
-fails attempts.pml "attempts[claim]<=" "the rest inherits the attempts" -DKILLS=0 -DNO_LIMIT
-fails attempts.pml "attempts[claim]<=" "attempts limited after begin has moved" -DLIMIT_LATE
-fails attempts.pml "attempts[claim]>=2" "the rest of an orphan begins with 1" -DKILLS=0 -DTOGETHER -DLIMIT_ONE
-fails attempts.pml "attempts[claim]>=2" "an orphan has no attempts" -DKILLS=0 -DRESET
-fails attempts.pml "attempts[claim]>=2" "an orphan is cut off behind what was delivered" -DKILLS=0 -DTOGETHER -DCUT_AGAIN
-fails attempts.pml "attempts[claim]>=2" "several in one hand are not marked" -DRETRIES=0 -DTOGETHER -DNO_TOGETHER
+fails attempts.pml "attempts[claim]<=" "what was not asked for stays in the claim" -DBLOCK -DRETRIES=0 -DNO_FIT
+fails attempts.pml "attempts[claim]<=" "the rest inherits the attempts" -DKILLS=0 -DTOGETHER -DREST_INHERITS
+fails attempts.pml "attempts[claim]<=" "what is given back untouched was handed out" -DKILLS=0 -DTOGETHER -DUNSEEN_COUNTS
+fails attempts.pml "attempts[claim]>=" "an orphan has no attempts" -DKILLS=0 -DRESET
+fails attempts.pml "attempts[claim]<=" "CLAIM_TOGETHER stays in other hands" -DRETRIES=0 -DTOGETHER -DFLAG_STAYS
+fails attempts.pml "attempts[claim]>=" "several in one hand are not marked" -DRETRIES=0 -DTOGETHER -DNO_TOGETHER
+fails attempts.pml "failures" "a try with more in the claim than in hand" -DKILLS=0 -DRETRIES=0 -DTRIES=1 -DNO_NARROW
+fails attempts.pml "SOUND" "a claim is cut before its rest has an entry" -DRETRIES=0 -DTOGETHER -DCUT_FIRST
+fails attempts.pml "SOUND" "the rest is an orphan before its claim is cut" -DRETRIES=0 -DTOGETHER -DREST_FIRST
+fails attempts.pml "SOUND" "what is half split stays so" -DRETRIES=0 -DTOGETHER -DNO_SPLIT_REPAIR
+fails attempts.pml "failures" "a death ends a try without a failure" -DRETRIES=0 -DTRIES=1 -DDEATH_IS_NONE
+fails attempts.pml "failures" "so does who leaves in good order, with one" -DKILLS=0 -DRETRIES=0 -DTRIES=1 -DRETURN_IS_ONE
 exit $failed
