@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "deadline.h"
 
 #ifndef SYS_pidfd_open
@@ -195,7 +196,7 @@ static int spawn(char *const *words, char *const *environment, int input, pid_t 
 	if (error == 0)
 		error = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
 	if (error == 0)
-		error = posix_spawnp(pid, words[0], &actions, &attributes, words, environment);
+		error = child_spawn(pid, words, environment, &actions, &attributes);
 	posix_spawn_file_actions_destroy(&actions);
 destroy_attributes:
 	posix_spawnattr_destroy(&attributes);

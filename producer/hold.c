@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
+
 /* The first three are passed on. */
 static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 enum { WATCHED_COUNT = sizeof(watched) / sizeof(watched[0]) };
@@ -71,7 +73,7 @@ static int command_start(struct hold *hold, char **command)
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setsigmask(&attributes, &hold->before);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	error = posix_spawnp(&hold->pid, command[0], NULL, &attributes, command, environ);
+	error = child_spawn(&hold->pid, command, environ, NULL, &attributes);
 	posix_spawnattr_destroy(&attributes);
 	return error;
 }
