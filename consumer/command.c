@@ -203,37 +203,52 @@ destroy_attributes:
 	return error;
 }
 
+/* Did we lack something, which says nothing about the command? */
+static bool lacks_resources(int error)
+{
+	return error == ENOMEM || error == EAGAIN || error == EMFILE || error == ENFILE ||
+	       error == EIO;
+}
+
+/* What it means that the command could not be started. */
+static struct command_result start_failed(const struct work *work, const char *name, int error)
+{
+	struct command_result result = { .end = COMMAND_CANNOT_RUN, .detail = error };
+
+	if (error == E2BIG && work->placeholder) { /* the words together */
+		result.end = COMMAND_BAD_TEXT;
+	} else if (strstr(work->command[0], "{}") != NULL && !lacks_resources(error)) {
+		result.end = COMMAND_BAD_NAME;
+		cli_excerpt((const unsigned char *)name, strlen(name), result.name);
+	} else if (error == ENOENT) {
+		result.end = COMMAND_NOT_FOUND;
+	}
+	return result;
+}
+
 static struct command_result command_start(const struct work *work, const struct job *job,
 					   const struct command_origin *origin, pid_t *pid)
 {
+	struct command_result result = { .end = COMMAND_DONE };
 	struct environment environment;
 	char **words;
 	int error = arguments_make(work, job, &words);
 
 	if (error == E2BIG || error == EILSEQ)
-		return (struct command_result){ COMMAND_BAD_TEXT, error };
+		return (struct command_result){ .end = COMMAND_BAD_TEXT, .detail = error };
 	if (error != 0)
-		return (struct command_result){ COMMAND_CANNOT_RUN, error };
+		return (struct command_result){ .end = COMMAND_CANNOT_RUN, .detail = error };
 	if (!environment_make(&environment, job, origin))
 		error = ENOMEM;
 	else if (lseek(job->input, 0, SEEK_SET) < 0) /* an attempt before this one may have read */
 		error = errno;
 	else
 		error = spawn(words, environment.pointers, job->input, pid);
+	if (error != 0)
+		result = start_failed(work, words[0], error);
 	free(environment.pointers);
 	words_free(words);
-	switch (error) {
-	case 0:
-		return (struct command_result){ COMMAND_DONE, 0 };
-	case ENOENT:
-		return (struct command_result){ COMMAND_NOT_FOUND, error };
-	case E2BIG: /* the words together */
-		return (struct command_result){ work->placeholder ? COMMAND_BAD_TEXT
-								  : COMMAND_CANNOT_RUN,
-						error };
-	default:
-		return (struct command_result){ COMMAND_CANNOT_RUN, error };
-	}
+	return result;
 }
 
 /* ---- waiting for the end ---- */
@@ -305,14 +320,15 @@ static struct command_result command_wait(const struct work *work, pid_t pid,
 	if (pidfd >= 0)
 		close(pidfd);
 	if (waited < 0)
-		return (struct command_result){ COMMAND_CANNOT_RUN, errno };
+		return (struct command_result){ .end = COMMAND_CANNOT_RUN, .detail = errno };
 	if (too_long)
-		return (struct command_result){ COMMAND_TOO_LONG, 0 };
+		return (struct command_result){ .end = COMMAND_TOO_LONG };
 	if (WIFSIGNALED(status))
-		return (struct command_result){ COMMAND_KILLED, WTERMSIG(status) };
+		return (struct command_result){ .end = COMMAND_KILLED, .detail = WTERMSIG(status) };
 	if (WEXITSTATUS(status) != 0)
-		return (struct command_result){ COMMAND_FAILED, WEXITSTATUS(status) };
-	return (struct command_result){ COMMAND_DONE, 0 };
+		return (struct command_result){ .end = COMMAND_FAILED,
+						.detail = WEXITSTATUS(status) };
+	return (struct command_result){ .end = COMMAND_DONE };
 }
 
 struct command_result command_run(const struct work *work, const struct job *job,
@@ -347,6 +363,10 @@ const char *command_explain(const struct work *work, const struct command_result
 		break;
 	case COMMAND_TOO_LONG:
 		snprintf(buffer, COMMAND_WORDS, "\"%.60s\" took longer than --max-time", name);
+		break;
+	case COMMAND_BAD_NAME:
+		snprintf(buffer, COMMAND_WORDS, "cannot run \"%s\": %s", result->name,
+			 strerror(result->detail));
 		break;
 	case COMMAND_BAD_TEXT:
 		snprintf(buffer, COMMAND_WORDS, "it cannot be an argument of \"%.60s\": %s", name,

@@ -9,15 +9,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli.h"
 #include "job.h"
 #include "work.h"
 
 enum command_end {
-	COMMAND_DONE,	    /* exit status 0 */
-	COMMAND_FAILED,	    /* another exit status: detail */
-	COMMAND_KILLED,	    /* by a signal: detail */
-	COMMAND_TOO_LONG,   /* --max-time */
-	COMMAND_BAD_TEXT,   /* the message cannot be an argument: detail is an errno */
+	COMMAND_DONE,	  /* exit status 0 */
+	COMMAND_FAILED,	  /* another exit status: detail */
+	COMMAND_KILLED,	  /* by a signal: detail */
+	COMMAND_TOO_LONG, /* --max-time */
+	COMMAND_BAD_TEXT, /* the message cannot be an argument: detail is an errno */
+	COMMAND_BAD_NAME, /* with the message in it the command's name is of nothing that can run */
 	COMMAND_CANNOT_RUN, /* detail is an errno */
 	COMMAND_NOT_FOUND
 };
@@ -25,6 +27,7 @@ enum command_end {
 struct command_result {
 	enum command_end end;
 	int detail;
+	char name[CLI_EXCERPT_MAX]; /* COMMAND_BAD_NAME: an excerpt of it */
 };
 
 /* How the caller follows a command. */
@@ -50,7 +53,7 @@ struct command_result command_run(const struct work *work, const struct job *job
 				  const struct command_watch *watch);
 
 /* How it ended, in words, behind the command's name. Returns buffer. */
-enum { COMMAND_WORDS = 160 };
+enum { COMMAND_WORDS = CLI_EXCERPT_MAX + 160 };
 const char *command_explain(const struct work *work, const struct command_result *result,
 			    char buffer[COMMAND_WORDS]);
 

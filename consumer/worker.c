@@ -231,7 +231,7 @@ static void run(struct worker *worker, struct job *job)
 			give_back(worker);
 			return;
 		}
-		if (job->attempts > work->retries)
+		if (result.end == COMMAND_BAD_TEXT || job->attempts > work->retries)
 			break;
 		cli_note(work->settings, "%s failed, attempt %u of %u: %s", name_job(job, name),
 			 job->attempts, work->retries + 1, words);

@@ -159,18 +159,23 @@ Test(crew, stop_lets_the_other_commands_finish, .timeout = 60)
 	folder_remove();
 }
 
-/* The messages are the commands. */
+/* What cannot be an argument has failed for good at once. */
 Test(crew, stop_ends_the_waiting_for_another_attempt, .timeout = 60)
 {
 	struct tool consumer;
 	char name[NAME_SIZE];
+	size_t size;
 
-	SEND_LINES(channel_name(name), "false\n./no-such-command\n");
+	SEND_BYTES(channel_name(name), "x\na\0b\n", NULL);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-j", "2", "--retry-delay",
-			      "1000", "--", "{}"),
-		     127);
+			      "1000", "--", "false", "{}"),
+		     123);
 	tool_free(&consumer);
-	expect_channel(name, "false\n./no-such-command\n");
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 0);
+	free(tool_output(&consumer, &size));
+	cr_expect_eq(size, 6);
+	tool_free(&consumer);
+	cr_expect_not(object_exists(name));
 }
 
 Test(crew, signal_ends_the_waiting_for_another_attempt, .timeout = 60)

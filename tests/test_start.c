@@ -1,4 +1,4 @@
-/* How the command of a consumer, and of --hold, is started. */
+/* How the command of a consumer, and of --hold, is started; and what if it cannot be. */
 #include "support.h"
 #include "support_folder.h"
 
@@ -14,6 +14,16 @@ static void send(const char *name, const char *text)
 	struct tool producer;
 
 	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "--", text), 0);
+	tool_free(&producer);
+}
+
+static void send_lines(const char *name, const void *lines, size_t size)
+{
+	int input = bytes_file(lines, size);
+	struct tool producer = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
+
+	close(input);
+	cr_assert_eq(tool_end(&producer), 0);
 	tool_free(&producer);
 }
 
@@ -115,4 +125,76 @@ Test(start, what_is_no_text_is_not_given_to_the_shell, .timeout = 60)
 	tool_free(&tool);
 	expect_channel(name, 4, "");
 	folder_remove();
+}
+
+/* ---- a message that makes no command ---- */
+
+Test(start, message_that_names_no_program_has_failed_and_no_other, .timeout = 60)
+{
+	static const char lines[] = "true\nno/such\033program\n/\n\ntrue\n";
+	struct tool tool;
+	char name[NAME_SIZE];
+
+	channel_name(name);
+	send_lines(name, lines, strlen(lines));
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "1", "--retry-delay",
+			      "0", "--on-failure", "skip", "--", "{}"),
+		     123);
+	expect_errors_contain(&tool, "message 2 failed, attempt 1 of 2: cannot run "
+				     "\"no/such\\x1bprogram\": No such file");
+	expect_errors_contain(&tool, "message 2 failed for good (dropped): cannot run "
+				     "\"no/such\\x1bprogram\": No such file");
+	expect_errors_contain(&tool, "message 3 failed for good (dropped): cannot run \"/\": ");
+	expect_errors_contain(&tool, "message 4 failed for good (dropped): cannot run \"\": ");
+	tool_free(&tool);
+	cr_expect_not(object_exists(name));
+}
+
+/* Whatever the message is, such a command is not there. */
+Test(start, command_that_is_not_there_is_no_failure_of_the_message, .timeout = 60)
+{
+	struct tool tool;
+	char name[NAME_SIZE];
+
+	send(channel_name(name), "message");
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "0", "--on-failure",
+			      "skip", "--", "/no/such/program", "{}"),
+		     127);
+	tool_free(&tool);
+	expect_channel(name, 0, "message\n");
+}
+
+static void expect_no_second_try(const char *name, const char *cause)
+{
+	struct tool tool;
+	char *errors;
+
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retry-delay", "1000",
+			      "--on-failure", "skip", "--", "echo", "{}{}"),
+		     123);
+	errors = tool_errors(&tool);
+	cr_expect_null(strstr(errors, "attempt"), "it said: %s", errors);
+	cr_expect_not_null(strstr(errors, cause), "it said: %s", errors);
+	free(errors);
+	expect_output(&tool, "");
+	tool_free(&tool);
+	cr_expect_not(object_exists(name));
+}
+
+/* Also when it is only too long together with the other words. */
+Test(start, message_that_can_never_be_an_argument_is_not_tried_again, .timeout = 60)
+{
+	enum { SIZE = 128 * 1024 };
+	char name[NAME_SIZE], *text = malloc(SIZE + 1);
+
+	memset(text, 't', SIZE + 1);
+	channel_name(name);
+	send_lines(name, "a\0b\n", 4);
+	expect_no_second_try(name, "message 1 failed for good (dropped): it cannot be an argument "
+				   "of \"echo\": it holds a NUL byte");
+	send_lines(name, text, SIZE + 1);
+	expect_no_second_try(name, "it is too long");
+	send_lines(name, text, SIZE - 1);
+	expect_no_second_try(name, "it is too long");
+	free(text);
 }
