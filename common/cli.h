@@ -289,8 +289,21 @@ void cli_trace_open(struct cli_settings *settings);
  */
 void cli_signals_catch(const struct cli_settings *settings, struct channel *channel);
 
-/* The signal that was caught first, or 0; and how often that one came. */
-int cli_signal_caught(unsigned *times);
+/*
+ * For who waits for nothing but signals: like cli_signals_catch(), but these signals and SIGCHLD
+ * stay pending until the calling thread takes them, and interrupt nothing. No other thread may
+ * unblock them.
+ */
+void cli_signals_queue(const struct cli_settings *settings);
+
+/*
+ * Waits timeout_ms (-1: for ever) for the next of those signals: its number, or 0 if none came.
+ * *typed: it comes from the terminal, not from a process.
+ */
+int cli_signal_next(int timeout_ms, bool *typed);
+
+/* The signal that was caught first, or 0. */
+int cli_signal_caught(void);
 
 /*
  * The calling thread works on this channel, whose name is `name` (NULL: on none any more): a

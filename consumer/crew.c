@@ -1,11 +1,9 @@
 #include "crew.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +15,8 @@
 static const enum cli_exit gravity[] = { CLI_FAILED,	     CLI_NOT_FOUND,	 CLI_CANNOT_RUN,
 					 CLI_COMMAND_KILLED, CLI_COMMAND_FAILED, CLI_TIMED_OUT,
 					 CLI_INCOMPLETE,     CLI_WOULD_BLOCK,	 CLI_DONE };
+
+enum { IMPATIENT_MS = 1000 };
 
 static void lock(struct crew *crew)
 {
@@ -277,42 +277,71 @@ static void show_progress(struct crew *crew)
 	progress_tick(progress, messages, bytes);
 }
 
+/* How often one of the signals that ask us to end has come. */
+struct request {
+	uint64_t first_ns; /* when it came first; 0: it has not */
+	bool typed;	   /* it has come from the terminal */
+};
+
 /*
- * Waits until all workers have ended. The second time that a signal comes it kills: whoever
- * presses Ctrl-C twice means it. But a SIGHUP may come from the terminal and from the shell.
+ * A supervisor or timeout(1) signals a process and then its group: that is one request, and so is
+ * what a wrapper passes on when Ctrl-C has reached all of us. It is an impatient one if it comes
+ * again after a second, or if Ctrl-C was pressed again. But a SIGHUP may come from the terminal
+ * and, any time later, from the shell.
  */
-static void supervise(struct crew *crew, unsigned running)
+static void request_end(struct crew *crew, struct request *request, int number, bool typed)
 {
-	unsigned passed = 0;
+	uint64_t now = clock_now_ns();
 
-	while (running > 0) {
-		struct pollfd ended = { .fd = crew->ended, .events = POLLIN };
-		unsigned times;
-		int number = cli_signal_caught(&times);
-		uint64_t count;
+	typed = typed && number == SIGINT;
+	if (request->first_ns == 0) {
+		request->first_ns = now;
+		pass_on(crew, number);
+	} else if (number != SIGHUP && ((typed && request->typed) ||
+					now - request->first_ns >= IMPATIENT_MS * NS_PER_MS)) {
+		pass_on(crew, SIGKILL);
+	}
+	request->typed |= typed;
+}
 
-		if (number != 0 && passed == 0) {
-			pass_on(crew, number);
-			passed = 1;
-		} else if (times > passed && number != SIGHUP) {
-			pass_on(crew, SIGKILL);
-			passed = times;
-		}
+static bool has_ended(struct crew *crew, unsigned workers)
+{
+	bool ended;
+
+	lock(crew);
+	ended = crew->ended == workers;
+	unlock(crew);
+	return ended;
+}
+
+/* Waits until all workers have ended, and does what signals ask for. */
+static void supervise(struct crew *crew, unsigned workers)
+{
+	const struct progress *progress = crew->work->progress;
+	struct request requests[NSIG] = { 0 };
+
+	while (!has_ended(crew, workers)) {
+		bool typed;
+		int number = cli_signal_next(progress->drawing ? PROGRESS_TICK_MS : -1, &typed);
+
+		if (number > 0 && number != SIGCHLD)
+			request_end(crew, &requests[number], number, typed);
 		show_progress(crew);
-		if (poll(&ended, 1, crew->work->progress->drawing ? PROGRESS_TICK_MS : -1) > 0 &&
-		    read(crew->ended, &count, sizeof(count)) == (ssize_t)sizeof(count))
-			running -= (unsigned)count;
 	}
 }
 
 static int worker_main(void *context)
 {
 	struct worker *worker = context;
-	uint64_t one = 1;
+	struct crew *crew = worker->crew;
 	int rc = worker_work(worker);
 
-	if (rc != CLI_ANOTHER_THREAD && write(worker->crew->ended, &one, sizeof(one)) < 0)
-		abort();
+	if (rc == CLI_ANOTHER_THREAD)
+		return rc;
+	lock(crew);
+	crew->ended++;
+	unlock(crew);
+	kill(getpid(), SIGCHLD); /* only the first thread takes signals: it looks */
 	return rc;
 }
 
@@ -325,7 +354,6 @@ static bool crew_make(struct crew *crew, const struct work *work)
 	crew->count = work->jobs > 0 ? work->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	if (crew->count > JOBS_MAX)
 		crew->count = JOBS_MAX;
-	crew->ended = eventfd(0, EFD_CLOEXEC);
 	crew->workers = calloc(crew->count, sizeof(*crew->workers));
 	crew->dead_letters = dead_letters_new(work);
 	pthread_mutex_init(&crew->mutex, NULL);
@@ -346,7 +374,7 @@ static bool crew_make(struct crew *crew, const struct work *work)
 		if (work->delimited && work->settings->netstrings)
 			format_begin(&worker->format, -1); /* of each batch its file */
 	}
-	return crew->ended >= 0 && crew->workers != NULL && crew->dead_letters != NULL;
+	return crew->workers != NULL && crew->dead_letters != NULL;
 }
 
 static void crew_free(struct crew *crew)
@@ -357,8 +385,6 @@ static void crew_free(struct crew *crew)
 	}
 	free(crew->workers);
 	dead_letters_free(crew->dead_letters);
-	if (crew->ended >= 0)
-		close(crew->ended);
 	pthread_cond_destroy(&crew->changed);
 	pthread_mutex_destroy(&crew->mutex);
 }
@@ -387,7 +413,6 @@ int crew_run(const struct work *work)
 	struct crew crew;
 	int status;
 
-	signal(SIGCHLD, SIG_DFL); /* or the system would reap the commands before us */
 	if (crew_make(&crew, work)) {
 		crew.status = CLI_DONE;
 		crew_work(&crew);

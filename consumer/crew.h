@@ -38,10 +38,10 @@ struct crew {
 	struct dead_letters *dead_letters;
 	struct worker *workers;
 	unsigned count; /* of workers */
-	int ended;	/* a descriptor that says so when a worker has ended */
 
 	pthread_mutex_t mutex; /* all below */
 	pthread_cond_t changed;
+	unsigned ended;		   /* workers that have */
 	bool attached;		   /* the first worker is */
 	bool finishing;		   /* nobody takes another message */
 	bool giving_up;		   /* nor tries one again: what has failed is given back */
@@ -57,7 +57,7 @@ struct crew {
 	enum cli_exit status;
 };
 
-/* Runs all workers to their end; the exit status. Signals are caught already. */
+/* Runs all workers to their end; the exit status. Signals are queued (cli_signals_queue()). */
 int crew_run(const struct work *work);
 
 /* ---- for a worker ---- */

@@ -505,7 +505,7 @@ __attribute__((noreturn)) static void run_commands(void)
 	work.idle_ns = consumer.idle_ns;
 	work.exit_empty = consumer.exit_empty;
 	work.follow = consumer.follow;
-	cli_signals_catch(&settings, NULL);
+	cli_signals_queue(&settings);
 	cli_trace_open(&settings);
 	cli_story(&settings, "consumer: waiting for shared memory...");
 	/* What it prints is not known here; where both are one terminal, it would run into that. */

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "deadline.h"
+
+enum { SAME_REQUEST_MS = 1000 };
 
 /* The first three are passed on. */
 static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
@@ -39,8 +42,9 @@ struct hold {
 	sigset_t signals; /* waited for, and blocked meanwhile */
 	sigset_t before;  /* what was blocked when we began */
 	pid_t pid;
-	int received; /* the last of the signals that were for the command */
-	int error;    /* of the channel */
+	uint64_t request_ns[NSIG]; /* when the command last got each signal; 0: it has not */
+	int received;		   /* the last of the signals that were for the command */
+	int error;		   /* of the channel */
 };
 
 /* Blocked signals wait for us even if they are ignored: those are left alone. */
@@ -80,13 +84,20 @@ static int command_start(struct hold *hold, char **command)
 
 /*
  * What comes from the terminal has come to the command as well: it is in our process group.
- * Twice would be an order to hurry up, for some.
+ * Twice would be an order to hurry up, for some. For the same reason what comes again within a
+ * second is not passed on: a supervisor or timeout(1) signals a process and then its group, and a
+ * wrapper passes on what the terminal has sent to all of us.
  */
 static void signal_pass_on(struct hold *hold, const siginfo_t *info)
 {
+	uint64_t *last = &hold->request_ns[info->si_signo], now = clock_now_ns();
+	bool again = *last != 0 && now - *last < SAME_REQUEST_MS * NS_PER_MS;
+
 	hold->received = info->si_signo;
-	if (info->si_code != SI_KERNEL)
+	if (info->si_code != SI_KERNEL && !again)
 		kill(hold->pid, info->si_signo);
+	if (info->si_code == SI_KERNEL || !again)
+		*last = now;
 }
 
 /* Returns what waitpid() says of it. */
