@@ -3,17 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "deadline.h"
+
 #define SHELL	  "/bin/sh"
 #define PATH_ELSE "/bin:/usr/bin" /* where the C library looks if PATH is not set */
 
-enum { LINE_LOOKED_AT = 128 };
+enum { LINE_LOOKED_AT = 128, STOPPED_MS = 500 };
 
 /* ---- a script without "#!" ---- */
 
@@ -108,4 +110,41 @@ int child_spawn(pid_t *pid, char *const *words, char *const *environment,
 
 	return error == ENOEXEC ? script_spawn(pid, words, environment, actions, attributes)
 				: error;
+}
+
+/* ---- signals ---- */
+
+void child_signal(pid_t pid, int number)
+{
+	kill(pid, number);
+	kill(pid, SIGCONT);
+}
+
+bool child_stop_note(struct child_stop *stop, int number)
+{
+	uint64_t now = clock_now_ns();
+
+	if (number == 0 || stop->number == 0)
+		stop->since_ns = now;
+	stop->number = number;
+	if (number == 0 || stop->told || now - stop->since_ns < STOPPED_MS * NS_PER_MS)
+		return false;
+	stop->told = true;
+	return true;
+}
+
+const char *child_stop_explain(int number)
+{
+	switch (number) {
+	case SIGTTIN:
+		return "by SIGTTIN: it reads the terminal, but runs in the background";
+	case SIGTTOU:
+		return "by SIGTTOU: it writes to the terminal or sets it up, as for a password, "
+		       "but "
+		       "runs in the background";
+	case SIGTSTP:
+		return "by SIGTSTP, until it gets SIGCONT";
+	default:
+		return "by SIGSTOP, until it gets SIGCONT";
+	}
 }

@@ -253,11 +253,14 @@ static struct command_result command_start(const struct work *work, const struct
 
 /* ---- waiting for the end ---- */
 
-static bool has_ended(pid_t pid)
+/* Has it ended? Its status can still be had. *stopped: by which signal it is, or 0. */
+static bool has_ended(pid_t pid, int *stopped)
 {
 	siginfo_t info = { 0 };
+	int rc = waitid(P_PID, (id_t)pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT);
 
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+	*stopped = info.si_code == CLD_STOPPED ? info.si_status : 0;
+	return rc < 0 || (info.si_pid != 0 && *stopped == 0);
 }
 
 /*
@@ -288,10 +291,21 @@ static bool end_demand(pid_t pid, uint64_t now, uint64_t *kill_at, int *signal_n
 {
 	if (now < *kill_at)
 		return false;
-	kill(-pid, *signal_number);
+	child_signal(-pid, *signal_number);
 	*kill_at = *signal_number == SIGTERM ? now + KILL_AFTER_S * NS_PER_SEC : DEADLINE_NEVER;
 	*signal_number = SIGKILL;
 	return true;
+}
+
+/* What the status of a command that has not taken too long means. */
+static struct command_result status_read(int status)
+{
+	if (WIFSIGNALED(status))
+		return (struct command_result){ .end = COMMAND_KILLED, .detail = WTERMSIG(status) };
+	if (WEXITSTATUS(status) != 0)
+		return (struct command_result){ .end = COMMAND_FAILED,
+						.detail = WEXITSTATUS(status) };
+	return (struct command_result){ .end = COMMAND_DONE };
 }
 
 static struct command_result command_wait(const struct work *work, pid_t pid,
@@ -301,13 +315,19 @@ static struct command_result command_wait(const struct work *work, pid_t pid,
 	uint64_t kill_at = work->max_time_ns == 0 ? DEADLINE_NEVER : now + work->max_time_ns;
 	uint64_t look_ns = NS_PER_MS;
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec */
-	int signal_number = SIGTERM, status = 0;
+	int signal_number = SIGTERM, status = 0, stopped, stopped_then = 0;
+	struct child_stop stop = { 0 };
 	bool too_long = false;
 	pid_t waited;
 
-	while (!has_ended(pid)) {
+	while (!has_ended(pid, &stopped)) {
 		now = clock_now_ns();
-		too_long |= end_demand(pid, now, &kill_at, &signal_number);
+		if (child_stop_note(&stop, stopped))
+			watch->stopped(watch->context, pid, stopped);
+		if (end_demand(pid, now, &kill_at, &signal_number)) {
+			stopped_then = too_long ? stopped_then : stopped;
+			too_long = true;
+		}
 		end_await(pidfd, kill_at - now < NS_PER_SEC ? kill_at - now : NS_PER_SEC, &look_ns);
 		watch->meanwhile(watch->context);
 	}
@@ -322,13 +342,8 @@ static struct command_result command_wait(const struct work *work, pid_t pid,
 	if (waited < 0)
 		return (struct command_result){ .end = COMMAND_CANNOT_RUN, .detail = errno };
 	if (too_long)
-		return (struct command_result){ .end = COMMAND_TOO_LONG };
-	if (WIFSIGNALED(status))
-		return (struct command_result){ .end = COMMAND_KILLED, .detail = WTERMSIG(status) };
-	if (WEXITSTATUS(status) != 0)
-		return (struct command_result){ .end = COMMAND_FAILED,
-						.detail = WEXITSTATUS(status) };
-	return (struct command_result){ .end = COMMAND_DONE };
+		return (struct command_result){ .end = COMMAND_TOO_LONG, .detail = stopped_then };
+	return status_read(status);
 }
 
 struct command_result command_run(const struct work *work, const struct job *job,
@@ -362,7 +377,9 @@ const char *command_explain(const struct work *work, const struct command_result
 			 result->detail);
 		break;
 	case COMMAND_TOO_LONG:
-		snprintf(buffer, COMMAND_WORDS, "\"%.60s\" took longer than --max-time", name);
+		snprintf(buffer, COMMAND_WORDS, "\"%.60s\" took longer than --max-time%s%s", name,
+			 result->detail != 0 ? ", stopped " : "",
+			 result->detail != 0 ? child_stop_explain(result->detail) : "");
 		break;
 	case COMMAND_BAD_NAME:
 		snprintf(buffer, COMMAND_WORDS, "cannot run \"%s\": %s", result->name,

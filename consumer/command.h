@@ -17,7 +17,7 @@ enum command_end {
 	COMMAND_DONE,	  /* exit status 0 */
 	COMMAND_FAILED,	  /* another exit status: detail */
 	COMMAND_KILLED,	  /* by a signal: detail */
-	COMMAND_TOO_LONG, /* --max-time */
+	COMMAND_TOO_LONG, /* --max-time; detail: the signal that had stopped it, or 0 */
 	COMMAND_BAD_TEXT, /* the message cannot be an argument: detail is an errno */
 	COMMAND_BAD_NAME, /* with the message in it the command's name is of nothing that can run */
 	COMMAND_CANNOT_RUN, /* detail is an errno */
@@ -34,6 +34,8 @@ struct command_result {
 struct command_watch {
 	/* It runs, in the process group `pid`. */
 	void (*started)(void *context, pid_t pid);
+	/* It has been stopped by this signal: called once, half a second later or more. */
+	void (*stopped)(void *context, pid_t pid, int number);
 	/* It has ended; `pid` is still its own, and will not be when this returns. */
 	void (*ended)(void *context);
 	/* About once a second meanwhile. */

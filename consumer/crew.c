@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "dead_letter.h"
 #include "deadline.h"
 #include "worker.h"
@@ -241,7 +242,7 @@ void crew_command(struct worker *worker, pid_t group)
 	lock(crew);
 	worker->command = group;
 	if (group != 0 && crew->signal_number != 0)
-		kill(-group, crew->signal_number);
+		child_signal(-group, crew->signal_number);
 	unlock(crew);
 }
 
@@ -254,7 +255,7 @@ static void pass_on(struct crew *crew, int number)
 	crew->signal_number = number;
 	for (unsigned i = 0; i < crew->count; i++)
 		if (crew->workers[i].command != 0)
-			kill(-crew->workers[i].command, number);
+			child_signal(-crew->workers[i].command, number);
 	finish(crew, true);
 	interrupt(crew, true);
 	unlock(crew);

@@ -53,7 +53,7 @@ struct crew {
 	uint64_t done, done_bytes; /* messages that were acknowledged */
 	uint64_t redelivered;	   /* taken, and in other hands before */
 	uint64_t lost;
-	uint64_t missed; /* messages that were dropped before */
+	uint64_t missed;	       /* messages that were dropped before */
 	enum cli_exit status;
 };
 

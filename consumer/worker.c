@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "command.h"
 #include "dead_letter.h"
 #include "deadline.h"
@@ -138,6 +139,14 @@ static void on_started(void *context, pid_t pid)
 	crew_command(context, pid);
 }
 
+static void on_stopped(void *context, pid_t pid, int number)
+{
+	const struct work *work = ((const struct worker *)context)->crew->work;
+
+	cli_note(work->settings, "\"%s\" (process %ld) is stopped %s", work->command[0], (long)pid,
+		 child_stop_explain(number));
+}
+
 static void on_ended(void *context)
 {
 	crew_command(context, 0);
@@ -155,9 +164,11 @@ static void look_after(void *context)
 static struct command_result run_once(struct worker *worker, const struct job *job)
 {
 	const struct work *work = worker->crew->work;
-	struct command_watch watch = {
-		.started = on_started, .ended = on_ended, .meanwhile = look_after, .context = worker
-	};
+	struct command_watch watch = { .started = on_started,
+				       .stopped = on_stopped,
+				       .ended = on_ended,
+				       .meanwhile = look_after,
+				       .context = worker };
 	struct command_origin origin = { .channel = work->settings->channel.name,
 					 .epoch = channel_epoch(worker->channel) };
 	struct command_result result;

@@ -42,6 +42,7 @@ struct hold {
 	sigset_t signals; /* waited for, and blocked meanwhile */
 	sigset_t before;  /* what was blocked when we began */
 	pid_t pid;
+	struct child_stop stop;
 	uint64_t request_ns[NSIG]; /* when the command last got each signal; 0: it has not */
 	int received;		   /* the last of the signals that were for the command */
 	int error;		   /* of the channel */
@@ -94,14 +95,28 @@ static void signal_pass_on(struct hold *hold, const siginfo_t *info)
 	bool again = *last != 0 && now - *last < SAME_REQUEST_MS * NS_PER_MS;
 
 	hold->received = info->si_signo;
-	if (info->si_code != SI_KERNEL && !again)
-		kill(hold->pid, info->si_signo);
-	if (info->si_code == SI_KERNEL || !again)
+	if (info->si_code == SI_KERNEL) {
 		*last = now;
+		kill(hold->pid, SIGCONT);
+	} else if (!again) {
+		*last = now;
+		child_signal(hold->pid, info->si_signo);
+	}
+}
+
+/* Says once that it is stopped, and nobody is there who lets it go on. */
+static void stop_notice(struct hold *hold, const char *name)
+{
+	siginfo_t info = { 0 };
+	int rc = waitid(P_PID, (id_t)hold->pid, &info, WSTOPPED | WNOHANG | WNOWAIT);
+
+	if (child_stop_note(&hold->stop, rc == 0 && info.si_pid != 0 ? info.si_status : 0))
+		cli_note(hold->settings, "\"%s\" (process %ld) is stopped %s", name,
+			 (long)hold->pid, child_stop_explain(info.si_status));
 }
 
 /* Returns what waitpid() says of it. */
-static int command_wait(struct hold *hold)
+static int command_wait(struct hold *hold, const char *name)
 {
 	const struct timespec second = { .tv_sec = 1 };
 	int status;
@@ -115,6 +130,7 @@ static int command_wait(struct hold *hold)
 			signal_pass_on(hold, &info);
 		if (waitpid(hold->pid, &status, WNOHANG) == hold->pid)
 			return status;
+		stop_notice(hold, name);
 		if (hold->error == 0) {
 			hold->error = channel_look_after(hold->channel);
 			if (hold->error < 0)
@@ -146,7 +162,7 @@ int hold_run(const struct cli_settings *settings, struct channel *channel, char 
 		status = error == ENOENT ? HOLD_NOT_FOUND : HOLD_CANNOT_RUN;
 		goto restore;
 	}
-	ended = command_wait(&hold);
+	ended = command_wait(&hold, command[0]);
 	status = command_status(&hold, ended);
 	if (WIFSIGNALED(ended) && WTERMSIG(ended) == hold.received) {
 		/* Now it is ours: a shell that sees it knows that it need not go on. */
