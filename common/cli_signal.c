@@ -22,6 +22,7 @@ enum { CAUGHT_COUNT = sizeof(caught_signals) / sizeof(caught_signals[0]) };
 
 static struct channel *_Atomic interrupted_channel;
 static atomic_int caught;
+static atomic_int drain_asked;
 static bool pipe_ignored, file_size_ignored;
 static sigset_t blocked_at_start;
 static sigset_t queued; /* for cli_signal_next() */
@@ -119,12 +120,35 @@ void cli_signals_catch(const struct cli_settings *settings, struct channel *chan
 			sigaction(caught_signals[i], &action, NULL);
 }
 
+static void on_drain(int number)
+{
+	(void)number;
+	atomic_store(&drain_asked, 1);
+}
+
+void cli_drain_catch(void)
+{
+	/* What is being written is to be finished. */
+	struct sigaction action = { .sa_handler = on_drain, .sa_flags = SA_RESTART };
+
+	sigemptyset(&action.sa_mask);
+	if (!signal_ignored(CLI_SIGNAL_DRAIN))
+		sigaction(CLI_SIGNAL_DRAIN, &action, NULL);
+}
+
+bool cli_drain_asked(void)
+{
+	return atomic_load(&drain_asked) != 0;
+}
+
 void cli_signals_queue(const struct cli_settings *settings)
 {
 	signals_begin(settings);
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would leave no status of a command */
 	sigemptyset(&queued);
 	sigaddset(&queued, SIGCHLD);
+	if (!signal_ignored(CLI_SIGNAL_DRAIN))
+		sigaddset(&queued, CLI_SIGNAL_DRAIN);
 	for (int i = 0; i < CAUGHT_COUNT; i++)
 		if (!signal_ignored(caught_signals[i]))
 			sigaddset(&queued, caught_signals[i]);
@@ -140,7 +164,7 @@ int cli_signal_next(int timeout_ms, bool *typed)
 	int none = 0;
 
 	*typed = info.si_code == SI_KERNEL;
-	if (number > 0 && number != SIGCHLD)
+	if (number > 0 && number != SIGCHLD && number != CLI_SIGNAL_DRAIN)
 		atomic_compare_exchange_strong(&caught, &none, number);
 	return number > 0 ? number : 0;
 }

@@ -163,13 +163,13 @@ bool crew_pause(struct crew *crew, uint64_t until_ns)
 	if (slice > until_ns)
 		slice = until_ns;
 	lock(crew);
-	while (!crew->giving_up && clock_now_ns() < slice) {
+	while (!crew->giving_up && !crew->draining && clock_now_ns() < slice) {
 		struct timespec until = { .tv_sec = (time_t)(slice / NS_PER_SEC),
 					  .tv_nsec = (long)(slice % NS_PER_SEC) };
 
 		pthread_cond_timedwait(&crew->changed, &crew->mutex, &until);
 	}
-	go_on = !crew->giving_up;
+	go_on = !crew->giving_up && !crew->draining;
 	unlock(crew);
 	return go_on;
 }
@@ -278,6 +278,15 @@ static void show_progress(struct crew *crew)
 	progress_tick(progress, messages, bytes);
 }
 
+/* What runs goes on to its end, and nobody takes another message. */
+static void drain(struct crew *crew)
+{
+	lock(crew);
+	crew->draining = true;
+	finish(crew, false);
+	unlock(crew);
+}
+
 /* How often one of the signals that ask us to end has come. */
 struct request {
 	uint64_t first_ns; /* when it came first; 0: it has not */
@@ -325,7 +334,9 @@ static void supervise(struct crew *crew, unsigned workers)
 		bool typed;
 		int number = cli_signal_next(progress->drawing ? PROGRESS_TICK_MS : -1, &typed);
 
-		if (number > 0 && number != SIGCHLD)
+		if (number == CLI_SIGNAL_DRAIN)
+			drain(crew);
+		else if (number > 0 && number != SIGCHLD)
 			request_end(crew, &requests[number], number, typed);
 		show_progress(crew);
 	}

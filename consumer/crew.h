@@ -44,6 +44,7 @@ struct crew {
 	unsigned ended;		   /* workers that have */
 	bool attached;		   /* the first worker is */
 	bool finishing;		   /* nobody takes another message */
+	bool draining;		   /* nor waits to try one again: it is given back */
 	bool giving_up;		   /* nor tries one again: what has failed is given back */
 	int signal_number;	   /* what the commands were sent */
 	unsigned waiting;	   /* workers that wait for messages */
@@ -84,7 +85,10 @@ void crew_rest(struct crew *crew);
 /* Is any other worker busy? What it does may bring new messages. */
 bool crew_busy(struct crew *crew);
 
-/* Waits, a second at most, for `until_ns` (CLOCK_MONOTONIC) to come. False: give up. */
+/*
+ * Waits, a second at most, for `until_ns` (CLOCK_MONOTONIC) to come. False: nothing is tried again
+ * any more.
+ */
 bool crew_pause(struct crew *crew, uint64_t until_ns);
 
 /* Shall this worker give back what is in its hands and does not succeed? */

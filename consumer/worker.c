@@ -211,7 +211,7 @@ static bool try_again(struct worker *worker, struct job *job, uint64_t delay_ns)
 		if (worker->trouble != 0)
 			return false;
 	}
-	if (crew_gives_up(worker->crew))
+	if (!crew_pause(worker->crew, until))
 		return false;
 	rc = channel_retry(worker->channel, &job->attempts);
 	if (rc < 0)

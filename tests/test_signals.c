@@ -1,16 +1,18 @@
 /*
  * What asks a consumer with commands, or a holder, to end: one request that comes as several
- * signals, and an impatient one.
+ * signals, an impatient one, and one that lets what runs come to its end.
  */
 #include "support.h"
 #include "support_folder.h"
 #include "support_terminal.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { IMPATIENT_MS = 1000, A_WHILE_MS = 50 };
@@ -278,4 +280,186 @@ Test(signals, leave_nothing_to_do_but_to_wait_for_the_command, .timeout = 60)
 	tool_free(&consumer);
 	expect_channel(name, "");
 	folder_remove();
+}
+
+/* ---- drain ---- */
+
+/* Writes its message, in one piece, when it may. */
+#define WRITES                                                                                     \
+	"until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done; echo $(cat) >> $DIR/done"
+
+Test(signals, drain_lets_all_jobs_that_run_finish_and_takes_none, .timeout = 60)
+{
+	struct tool consumer;
+	char name[NAME_SIZE];
+
+	folder_make();
+	send(channel_name(name), "1\n1\n1\n");
+	consumer = tool_start("shm-consume", "-f", "-C", name, "-j", "4", "--", "sh", "-c", WRITES,
+			      NULL);
+	WAIT_FOR(object_look(name).consumers == 4 && object_look(name).claims == 3);
+	kill(consumer.pid, SIGUSR1);
+	WAIT_FOR(object_look(name).consumers == 3); /* the fourth had nothing to finish */
+	send(name, "2\n2\n");
+	cr_expect_not(tool_ended(&consumer));
+	kill(consumer.pid, SIGUSR1); /* nothing more than the first time */
+	file_make("go");
+	cr_expect_eq(tool_end(&consumer), 0);
+	expect_errors_contain(&consumer, "");
+	tool_free(&consumer);
+	expect_file("done", "1\n1\n1\n");
+	expect_channel(name, "2\n2\n");
+	folder_remove();
+}
+
+/* With a command, printing, and looking on. */
+Test(signals, drain_ends_a_consumer_that_waits, .timeout = 60)
+{
+	static const struct {
+		const char *arguments[6];
+		int status;
+	} cases[] = { { { "-f", "-j", "4", "--", "cat" }, 0 },
+		      { { "-c", "5", "--", "cat" }, 3 },
+		      { { "-f" }, 0 },
+		      { { "-c", "5" }, 3 },
+		      { { "--tap" }, 0 } };
+	struct tool consumer;
+	char name[NAME_SIZE];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *argv[10] = { "shm-consume", "-C", channel_name(name) };
+
+		for (int k = 0; k < 6; k++)
+			argv[3 + k] = cases[i].arguments[k];
+		consumer = tool_start_argv(-1, -1, argv);
+		WAIT_FOR(object_look(name).waiting_data != 0 || object_look(name).consumers == 4);
+		kill(consumer.pid, SIGUSR1);
+		cr_expect_eq(tool_end(&consumer), cases[i].status, "case %zu", i);
+		expect_errors_contain(&consumer, "");
+		tool_free(&consumer);
+		cr_expect_not(object_exists(name), "case %zu", i);
+	}
+}
+
+Test(signals, drain_gives_back_what_waits_to_be_tried_again, .timeout = 60)
+{
+	struct tool consumer;
+	char name[NAME_SIZE];
+
+	folder_make();
+	send(channel_name(name), "again\n");
+	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
+			      "echo >> $DIR/runs; exit 1", NULL);
+	WAIT_FOR(file_lines("runs") == 1);
+	kill(consumer.pid, SIGUSR1);
+	cr_expect_eq(tool_end(&consumer), 0);
+	tool_free(&consumer);
+	cr_expect_eq(file_lines("runs"), 1);
+	expect_channel(name, "again\n");
+	folder_remove();
+}
+
+/* Without a wait, too; and what has failed for the last time is what --on-failure says. */
+Test(signals, drain_tries_nothing_again, .timeout = 60)
+{
+	struct tool consumer;
+	char name[NAME_SIZE];
+
+	for (int retries = 0; retries < 2; retries++) {
+		folder_make();
+		send(channel_name(name), "job\n");
+		consumer = tool_start("shm-consume", "-f", "-C", name, "-j", "2", "--retries",
+				      retries == 0 ? "0" : "1", "--retry-delay", "0",
+				      "--on-failure", "skip", "--", "sh", "-c",
+				      "echo >> $DIR/runs; : > $DIR/began;"
+				      "until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
+				      "exit 1",
+				      NULL);
+		WAIT_FOR(file_exists("began") && object_look(name).consumers == 2);
+		kill(consumer.pid, SIGUSR1);
+		WAIT_FOR(object_look(name).consumers == 1);
+		file_make("go");
+		cr_expect_eq(tool_end(&consumer), retries == 0 ? 123 : 0);
+		tool_free(&consumer);
+		cr_expect_eq(file_lines("runs"), 1);
+		if (retries > 0)
+			expect_channel(name, "job\n");
+		cr_expect_not(object_exists(name));
+		folder_remove();
+	}
+}
+
+Test(signals, after_a_drain_end_it_as_ever, .timeout = 60)
+{
+	struct tool consumer;
+	char name[NAME_SIZE];
+
+	folder_make();
+	send(channel_name(name), "job\n");
+	consumer = tool_start("shm-consume", "-C", name, "-j", "2", "-f", "--", "sh", "-c",
+			      "trap 'echo >> $DIR/traps; exit 1' TERM; : > $DIR/began;"
+			      "while [ -d $DIR ]; do sleep 0.01; done",
+			      NULL);
+	WAIT_FOR(file_exists("began") && object_look(name).consumers == 2);
+	kill(consumer.pid, SIGUSR1);
+	WAIT_FOR(object_look(name).consumers == 1);
+	cr_expect_eq(file_lines("traps"), 0);
+	kill(consumer.pid, SIGTERM);
+	cr_expect_eq(tool_end(&consumer), 143);
+	cr_expect_eq(file_lines("traps"), 1);
+	tool_free(&consumer);
+	expect_channel(name, "job\n");
+	folder_remove();
+}
+
+/* Its output is a pipe that is full. What it has claimed beside that is for the next consumer. */
+Test(signals, drain_lets_a_printer_finish_the_message_that_it_writes, .timeout = 60)
+{
+	enum { SIZE = 200000 };
+	char name[NAME_SIZE], *text = malloc(SIZE + 2);
+	struct tool consumer;
+	int pipes[2], waiting = 0;
+	ssize_t got;
+	size_t size = 0;
+
+	memset(text, 'x', SIZE);
+	strcpy(text + SIZE, "\n");
+	send(channel_name(name), text);
+	send(name, "next\n");
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
+	consumer = tool_start_fds(-1, pipes[1], "shm-consume", "-C", name, NULL);
+	close(pipes[1]);
+	WAIT_FOR(ioctl(pipes[0], FIONREAD, &waiting) == 0 && waiting >= 65536);
+	kill(consumer.pid, SIGUSR1);
+	signal_taken(consumer.pid, SIGUSR1);
+	while ((got = read(pipes[0], text, SIZE)) > 0)
+		size += (size_t)got;
+	cr_expect_eq(size, (size_t)SIZE + 1);
+	cr_expect_eq(tool_end(&consumer), 0);
+	tool_free(&consumer);
+	close(pipes[0]);
+	free(text);
+	expect_channel(name, "next\n");
+}
+
+Test(signals, drain_that_was_ignored_at_the_start_stays_so, .timeout = 60)
+{
+	static const char *const scripts[] = {
+		"trap '' USR1; exec \"$TOOLS/shm-consume\" -c 1 -C \"$0\"",
+		"trap '' USR1; exec \"$TOOLS/shm-consume\" -c 1 -C \"$0\" -- cat",
+	};
+	struct tool consumer;
+	char name[NAME_SIZE];
+
+	for (int i = 0; i < 2; i++) {
+		consumer = tool_start("sh", "-c", scripts[i], channel_name(name), NULL);
+		WAIT_FOR(object_look(name).waiting_data != 0);
+		kill(consumer.pid, SIGUSR1);
+		pause_while();
+		send(name, "x\n");
+		cr_expect_eq(tool_end(&consumer), 0);
+		expect_output(&consumer, i == 0 ? "x\n" : "x");
+		tool_free(&consumer);
+		cr_expect_not(object_exists(name));
+	}
 }
