@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "deadline.h"
@@ -118,6 +119,14 @@ void child_signal(pid_t pid, int number)
 {
 	kill(pid, number);
 	kill(pid, SIGCONT);
+}
+
+void child_reap_strangers(void)
+{
+	/* The kernel gives orphans to the first thread, and a command to the one that started it.
+	 */
+	while (waitpid(-1, NULL, WNOHANG | __WNOTHREAD) > 0)
+		;
 }
 
 bool child_stop_note(struct child_stop *stop, int number)

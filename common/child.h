@@ -24,6 +24,13 @@ int child_spawn(pid_t *pid, char *const *words, char *const *environment,
  */
 void child_signal(pid_t pid, int number);
 
+/*
+ * Reaps those children of the calling thread that have ended. Of what other threads have started
+ * nothing is taken. The children of a thread that starts none are processes that were left behind:
+ * as process 1 of a container it gets all of those.
+ */
+void child_reap_strangers(void);
+
 /* What has been seen of a command that is stopped. All 0 at first. */
 struct child_stop {
 	int number;	   /* the signal that has stopped it; 0: it is not stopped */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "cli.h"
 
 /*
@@ -113,6 +114,9 @@ void cli_signals_catch(const struct cli_settings *settings, struct channel *chan
 	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART */
 
 	signals_begin(settings);
+	/* We start nothing here, but process 1 of a container gets the children of others. */
+	signal(SIGCHLD, SIG_IGN);
+	child_reap_strangers();
 	sigemptyset(&action.sa_mask);
 	atomic_store(&interrupted_channel, channel);
 	for (int i = 0; i < CAUGHT_COUNT; i++)

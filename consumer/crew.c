@@ -334,9 +334,11 @@ static void supervise(struct crew *crew, unsigned workers)
 		bool typed;
 		int number = cli_signal_next(progress->drawing ? PROGRESS_TICK_MS : -1, &typed);
 
-		if (number == CLI_SIGNAL_DRAIN)
+		if (number == SIGCHLD)
+			child_reap_strangers();
+		else if (number == CLI_SIGNAL_DRAIN)
 			drain(crew);
-		else if (number > 0 && number != SIGCHLD)
+		else if (number > 0)
 			request_end(crew, &requests[number], number, typed);
 		show_progress(crew);
 	}
@@ -425,6 +427,7 @@ int crew_run(const struct work *work)
 	struct crew crew;
 	int status;
 
+	child_reap_strangers(); /* of whoever was this process before us */
 	if (crew_make(&crew, work)) {
 		crew.status = CLI_DONE;
 		crew_work(&crew);

@@ -104,6 +104,20 @@ static void signal_pass_on(struct hold *hold, const siginfo_t *info)
 	}
 }
 
+/*
+ * Has it ended? Then *status is what waitpid() says of it. Other children were left behind by
+ * somebody, as process 1 of a container has them: they are reaped.
+ */
+static bool has_ended(struct hold *hold, int *status)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, status, WNOHANG)) > 0)
+		if (pid == hold->pid)
+			return true;
+	return false;
+}
+
 /* Says once that it is stopped, and nobody is there who lets it go on. */
 static void stop_notice(struct hold *hold, const char *name)
 {
@@ -128,7 +142,7 @@ static int command_wait(struct hold *hold, const char *name)
 		/* Its pid stays its own until it has been waited for. */
 		if (number > 0 && number != SIGCHLD)
 			signal_pass_on(hold, &info);
-		if (waitpid(hold->pid, &status, WNOHANG) == hold->pid)
+		if (has_ended(hold, &status))
 			return status;
 		stop_notice(hold, name);
 		if (hold->error == 0) {
