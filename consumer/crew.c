@@ -205,6 +205,24 @@ void crew_lost(struct crew *crew, uint64_t lost)
 	unlock(crew);
 }
 
+void crew_removed(struct worker *worker)
+{
+	lock(worker->crew);
+	worker->crew->removed = worker->channel;
+	unlock(worker->crew);
+	crew_finish(worker->crew, CLI_FAILED, true);
+}
+
+void crew_leaves(struct worker *worker)
+{
+	lock(worker->crew); /* the last one to leave counts when all others have let go */
+	if (worker->crew->removed != NULL) {
+		channel_count_left(worker->channel);
+		worker->crew->removed = worker->channel;
+	}
+	unlock(worker->crew);
+}
+
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up)
 {
 	lock(crew);
@@ -437,6 +455,8 @@ int crew_run(const struct work *work)
 		crew.status = CLI_FAILED;
 	}
 	show_progress(&crew);
+	if (crew.removed != NULL)
+		cli_channel_error(work->settings, crew.removed, "receive from", -CHANNEL_EREMOVED);
 	cli_note_missed(work->settings, crew.missed);
 	if (crew.status == CLI_DONE && work->count > crew.received)
 		crew.status = CLI_WOULD_BLOCK;

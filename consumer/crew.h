@@ -55,6 +55,7 @@ struct crew {
 	uint64_t redelivered;	   /* taken, and in other hands before */
 	uint64_t lost;
 	uint64_t missed;	       /* messages that were dropped before */
+	const struct channel *removed; /* as the last worker found it; NULL: it was not */
 	enum cli_exit status;
 };
 
@@ -102,6 +103,15 @@ void crew_missed(struct crew *crew, uint64_t missed);
 
 /* So many messages longer than the ring were lost. */
 void crew_lost(struct crew *crew, uint64_t lost);
+
+/*
+ * This worker found that the channel was removed. That is told when all of them have ended, as only
+ * then it is known what is lost.
+ */
+void crew_removed(struct worker *worker);
+
+/* The worker is about to leave the channel: if it was removed, counts what is lost once more. */
+void crew_leaves(struct worker *worker);
 
 /* Like crew_status(), and nobody takes another message; with `give_up` nobody tries again. */
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up);

@@ -23,8 +23,12 @@ static const struct cli_settings *settings_of(const struct worker *worker)
 /* An error of the channel: this consumer cannot go on. */
 static void channel_failed(struct worker *worker, const char *what, int rc)
 {
-	crew_finish(worker->crew, cli_channel_error(settings_of(worker), worker->channel, what, rc),
-		    true);
+	if (rc == -CHANNEL_EREMOVED)
+		crew_removed(worker);
+	else
+		crew_finish(worker->crew,
+			    cli_channel_error(settings_of(worker), worker->channel, what, rc),
+			    true);
 }
 
 /* ---- what becomes of a job ---- */
@@ -359,6 +363,9 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 			  strerror(job->error));
 		crew_finish(worker->crew, CLI_FAILED, true);
 		return false;
+	case -CHANNEL_EREMOVED:
+		crew_removed(worker);
+		return false;
 	default:
 		break;
 	}
@@ -466,6 +473,7 @@ int worker_work(struct worker *worker)
 		}
 		take_messages(worker);
 		tell_lost(worker);
+		crew_leaves(worker);
 	}
 	crew_reach(worker, false);
 	channel_detach(worker->channel, 0);
