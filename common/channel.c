@@ -542,22 +542,24 @@ int channel_group_remove(struct channel *channel, const struct channel_options *
 
 /* ---- looking after it ---- */
 
-/* How many messages are in the ring, acknowledged ones not counted. 0 if it cannot be known. */
-static uint64_t messages_count(struct channel *channel)
+void channel_count_left(struct channel *channel)
 {
-	uint64_t tail = atomic_load(&producers_of(channel)->tail);
-	uint64_t count = 0;
-	struct record record;
+	struct consumers *consumers = consumers_of(channel);
+	bool ours = channel->role == CHANNEL_CONSUMER && !channel->options.observe;
+	uint64_t most = 0, count;
 
 	if (side_try_lock(channel, CHANNEL_CONSUMER) < 0)
-		return 0;
-	head_advance(consumers_of(channel));
-	for (uint64_t at = atomic_load(&consumers_of(channel)->head);
-	     at != tail && ring_get(&channel->segment.ring, at, tail, &record);
-	     at += ring_record_bytes(record.size))
-		count += record.messages;
+		return;
+	for (unsigned used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		unsigned index = (unsigned)__builtin_ctz(used);
+
+		if (ours && index != channel->group)
+			continue;
+		if (group_messages(channel, &consumers->groups[index], &count) == 0 && count > most)
+			most = count;
+	}
 	side_unlock(channel, CHANNEL_CONSUMER);
-	return count;
+	channel->report.messages = most;
 }
 
 int channel_look_after(struct channel *channel)
@@ -580,7 +582,7 @@ int channel_look_after(struct channel *channel)
 	trace_sleep(channel->trace); /* who waits elsewhere, for input say, is here each second */
 	rc = segment_check(&channel->segment);
 	if (rc == -CHANNEL_EREMOVED)
-		channel->report.messages = messages_count(channel);
+		channel_count_left(channel);
 	if (rc < 0)
 		return rc;
 	/* Who finds a mutex taken knows that somebody alive, or stopped, works there. */

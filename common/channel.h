@@ -307,6 +307,13 @@ int channel_wait_acknowledged(struct channel *channel);
  */
 int channel_look_after(struct channel *channel);
 
+/*
+ * After -CHANNEL_EREMOVED: counts anew, in report.messages, what our group has not acknowledged, or
+ * for a producer or an observer the group that is most behind. Does not wait: while another
+ * endpoint holds the lock the count stays as it was.
+ */
+void channel_count_left(struct channel *channel);
+
 /* ---- receiving ---- */
 
 /*

@@ -289,8 +289,30 @@ void cli_trace_open(struct cli_settings *settings);
  */
 void cli_signals_catch(const struct cli_settings *settings, struct channel *channel);
 
-/* The signal that was caught first, or 0; and how often that one came. */
-int cli_signal_caught(unsigned *times);
+/*
+ * From here on CLI_SIGNAL_DRAIN, which asks a consumer to finish what it has in hand and to take no
+ * more, is noted. It interrupts nothing: who waits looks at it about once a second. If it was
+ * ignored at entry it stays ignored.
+ */
+enum { CLI_SIGNAL_DRAIN = SIGUSR1 };
+void cli_drain_catch(void);
+bool cli_drain_asked(void);
+
+/*
+ * For who waits for nothing but signals: like cli_signals_catch(), but these signals, SIGCHLD and
+ * CLI_SIGNAL_DRAIN stay pending until the calling thread takes them, and interrupt nothing. No
+ * other thread may unblock them.
+ */
+void cli_signals_queue(const struct cli_settings *settings);
+
+/*
+ * Waits timeout_ms (-1: for ever) for the next of those signals: its number, or 0 if none came.
+ * *typed: it comes from the terminal, not from a process.
+ */
+int cli_signal_next(int timeout_ms, bool *typed);
+
+/* The signal that was caught first, or 0. */
+int cli_signal_caught(void);
 
 /*
  * The calling thread works on this channel, whose name is `name` (NULL: on none any more): a

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "cli.h"
 
 /*
@@ -21,9 +23,10 @@ enum { CAUGHT_COUNT = sizeof(caught_signals) / sizeof(caught_signals[0]) };
 
 static struct channel *_Atomic interrupted_channel;
 static atomic_int caught;
-static atomic_uint caught_times;
+static atomic_int drain_asked;
 static bool pipe_ignored, file_size_ignored;
 static sigset_t blocked_at_start;
+static sigset_t queued; /* for cli_signal_next() */
 
 /* For on_bus_error(). An endpoint belongs to a thread, so a fault in it, too. */
 static const char *tool_name, *channel_name;
@@ -44,8 +47,6 @@ static void on_signal(int number)
 		sigaction(SIGALRM, &action, NULL); /* from now on it is our own */
 		setitimer(ITIMER_REAL, &knock, NULL);
 	}
-	if (number == atomic_load(&caught))
-		atomic_fetch_add(&caught_times, 1);
 	if (channel != NULL)
 		channel_interrupt(channel);
 	errno = saved;
@@ -84,36 +85,96 @@ void cli_thread_channel(struct channel *channel, const char *name)
 	thread_channel_name = name;
 }
 
-void cli_signals_catch(const struct cli_settings *settings, struct channel *channel)
+static bool signal_ignored(int number)
 {
-	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART */
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* What is alike whoever gets the signals that end us. */
+static void signals_begin(const struct cli_settings *settings)
+{
 	struct sigaction bus = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
-	struct sigaction before;
 
 	tool_name = settings->tool->name;
 	channel_name = settings->channel.name;
 	pthread_sigmask(SIG_SETMASK, NULL, &blocked_at_start);
 	sigemptyset(&bus.sa_mask);
 	sigaction(SIGBUS, &bus, NULL);
-	sigemptyset(&action.sa_mask);
-	atomic_store(&interrupted_channel, channel);
-	for (int i = 0; i < CAUGHT_COUNT; i++) {
-		sigaction(caught_signals[i], NULL, &before);
-		if (before.sa_handler != SIG_IGN)
-			sigaction(caught_signals[i], &action, NULL);
-	}
 	/* write() then reports what these would kill us for. */
-	sigaction(SIGPIPE, NULL, &before);
-	pipe_ignored = before.sa_handler == SIG_IGN;
+	pipe_ignored = signal_ignored(SIGPIPE);
 	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGXFSZ, NULL, &before);
-	file_size_ignored = before.sa_handler == SIG_IGN;
+	file_size_ignored = signal_ignored(SIGXFSZ);
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-int cli_signal_caught(unsigned *times)
+void cli_signals_catch(const struct cli_settings *settings, struct channel *channel)
 {
-	*times = atomic_load(&caught_times);
+	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART */
+
+	signals_begin(settings);
+	/* We start nothing here, but process 1 of a container gets the children of others. */
+	signal(SIGCHLD, SIG_IGN);
+	child_reap_strangers();
+	sigemptyset(&action.sa_mask);
+	atomic_store(&interrupted_channel, channel);
+	for (int i = 0; i < CAUGHT_COUNT; i++)
+		if (!signal_ignored(caught_signals[i]))
+			sigaction(caught_signals[i], &action, NULL);
+}
+
+static void on_drain(int number)
+{
+	(void)number;
+	atomic_store(&drain_asked, 1);
+}
+
+void cli_drain_catch(void)
+{
+	/* What is being written is to be finished. */
+	struct sigaction action = { .sa_handler = on_drain, .sa_flags = SA_RESTART };
+
+	sigemptyset(&action.sa_mask);
+	if (!signal_ignored(CLI_SIGNAL_DRAIN))
+		sigaction(CLI_SIGNAL_DRAIN, &action, NULL);
+}
+
+bool cli_drain_asked(void)
+{
+	return atomic_load(&drain_asked) != 0;
+}
+
+void cli_signals_queue(const struct cli_settings *settings)
+{
+	signals_begin(settings);
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would leave no status of a command */
+	sigemptyset(&queued);
+	sigaddset(&queued, SIGCHLD);
+	if (!signal_ignored(CLI_SIGNAL_DRAIN))
+		sigaddset(&queued, CLI_SIGNAL_DRAIN);
+	for (int i = 0; i < CAUGHT_COUNT; i++)
+		if (!signal_ignored(caught_signals[i]))
+			sigaddset(&queued, caught_signals[i]);
+	pthread_sigmask(SIG_BLOCK, &queued, NULL);
+}
+
+int cli_signal_next(int timeout_ms, bool *typed)
+{
+	const struct timespec timeout = { .tv_sec = timeout_ms / 1000,
+					  .tv_nsec = timeout_ms % 1000 * 1000000L };
+	siginfo_t info = { 0 };
+	int number = sigtimedwait(&queued, &info, timeout_ms < 0 ? NULL : &timeout);
+	int none = 0;
+
+	*typed = info.si_code == SI_KERNEL;
+	if (number > 0 && number != SIGCHLD && number != CLI_SIGNAL_DRAIN)
+		atomic_compare_exchange_strong(&caught, &none, number);
+	return number > 0 ? number : 0;
+}
+
+int cli_signal_caught(void)
+{
 	return atomic_load(&caught);
 }
 

@@ -392,8 +392,7 @@ void progress_end(struct progress *progress, int status)
 	uint64_t now = clock_now_ns();
 	double seconds = seconds_between(progress->begun_ns, now);
 	double moving = seconds_moving(progress, now);
-	unsigned times;
-	int number = cli_signal_caught(&times);
+	int number = cli_signal_caught();
 
 	if (progress->drawing) {
 		struct progress_rate messages = { .per_second =

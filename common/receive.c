@@ -258,6 +258,8 @@ static int hand_over_locked(struct channel *channel, uint32_t done)
 	head_moved = head_advance(consumers_of(channel));
 	side_unlock(channel, CHANNEL_CONSUMER);
 	visit_wake(channel, head_moved, true);
+	if (channel->report.messages > 0) /* it was found removed with what is acknowledged now */
+		channel_count_left(channel);
 	return 0;
 }
 

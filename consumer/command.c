@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "deadline.h"
 
 #ifndef SYS_pidfd_open
@@ -195,53 +196,71 @@ static int spawn(char *const *words, char *const *environment, int input, pid_t 
 	if (error == 0)
 		error = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
 	if (error == 0)
-		error = posix_spawnp(pid, words[0], &actions, &attributes, words, environment);
+		error = child_spawn(pid, words, environment, &actions, &attributes);
 	posix_spawn_file_actions_destroy(&actions);
 destroy_attributes:
 	posix_spawnattr_destroy(&attributes);
 	return error;
 }
 
+/* Did we lack something, which says nothing about the command? */
+static bool lacks_resources(int error)
+{
+	return error == ENOMEM || error == EAGAIN || error == EMFILE || error == ENFILE ||
+	       error == EIO;
+}
+
+/* What it means that the command could not be started. */
+static struct command_result start_failed(const struct work *work, const char *name, int error)
+{
+	struct command_result result = { .end = COMMAND_CANNOT_RUN, .detail = error };
+
+	if (error == E2BIG && work->placeholder) { /* the words together */
+		result.end = COMMAND_BAD_TEXT;
+	} else if (strstr(work->command[0], "{}") != NULL && !lacks_resources(error)) {
+		result.end = COMMAND_BAD_NAME;
+		cli_excerpt((const unsigned char *)name, strlen(name), result.name);
+	} else if (error == ENOENT) {
+		result.end = COMMAND_NOT_FOUND;
+	}
+	return result;
+}
+
 static struct command_result command_start(const struct work *work, const struct job *job,
 					   const struct command_origin *origin, pid_t *pid)
 {
+	struct command_result result = { .end = COMMAND_DONE };
 	struct environment environment;
 	char **words;
 	int error = arguments_make(work, job, &words);
 
 	if (error == E2BIG || error == EILSEQ)
-		return (struct command_result){ COMMAND_BAD_TEXT, error };
+		return (struct command_result){ .end = COMMAND_BAD_TEXT, .detail = error };
 	if (error != 0)
-		return (struct command_result){ COMMAND_CANNOT_RUN, error };
+		return (struct command_result){ .end = COMMAND_CANNOT_RUN, .detail = error };
 	if (!environment_make(&environment, job, origin))
 		error = ENOMEM;
 	else if (lseek(job->input, 0, SEEK_SET) < 0) /* an attempt before this one may have read */
 		error = errno;
 	else
 		error = spawn(words, environment.pointers, job->input, pid);
+	if (error != 0)
+		result = start_failed(work, words[0], error);
 	free(environment.pointers);
 	words_free(words);
-	switch (error) {
-	case 0:
-		return (struct command_result){ COMMAND_DONE, 0 };
-	case ENOENT:
-		return (struct command_result){ COMMAND_NOT_FOUND, error };
-	case E2BIG: /* the words together */
-		return (struct command_result){ work->placeholder ? COMMAND_BAD_TEXT
-								  : COMMAND_CANNOT_RUN,
-						error };
-	default:
-		return (struct command_result){ COMMAND_CANNOT_RUN, error };
-	}
+	return result;
 }
 
 /* ---- waiting for the end ---- */
 
-static bool has_ended(pid_t pid)
+/* Has it ended? Its status can still be had. *stopped: by which signal it is, or 0. */
+static bool has_ended(pid_t pid, int *stopped)
 {
 	siginfo_t info = { 0 };
+	int rc = waitid(P_PID, (id_t)pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT);
 
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+	*stopped = info.si_code == CLD_STOPPED ? info.si_status : 0;
+	return rc < 0 || (info.si_pid != 0 && *stopped == 0);
 }
 
 /*
@@ -272,10 +291,21 @@ static bool end_demand(pid_t pid, uint64_t now, uint64_t *kill_at, int *signal_n
 {
 	if (now < *kill_at)
 		return false;
-	kill(-pid, *signal_number);
+	child_signal(-pid, *signal_number);
 	*kill_at = *signal_number == SIGTERM ? now + KILL_AFTER_S * NS_PER_SEC : DEADLINE_NEVER;
 	*signal_number = SIGKILL;
 	return true;
+}
+
+/* What the status of a command that has not taken too long means. */
+static struct command_result status_read(int status)
+{
+	if (WIFSIGNALED(status))
+		return (struct command_result){ .end = COMMAND_KILLED, .detail = WTERMSIG(status) };
+	if (WEXITSTATUS(status) != 0)
+		return (struct command_result){ .end = COMMAND_FAILED,
+						.detail = WEXITSTATUS(status) };
+	return (struct command_result){ .end = COMMAND_DONE };
 }
 
 static struct command_result command_wait(const struct work *work, pid_t pid,
@@ -285,13 +315,19 @@ static struct command_result command_wait(const struct work *work, pid_t pid,
 	uint64_t kill_at = work->max_time_ns == 0 ? DEADLINE_NEVER : now + work->max_time_ns;
 	uint64_t look_ns = NS_PER_MS;
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec */
-	int signal_number = SIGTERM, status = 0;
+	int signal_number = SIGTERM, status = 0, stopped, stopped_then = 0;
+	struct child_stop stop = { 0 };
 	bool too_long = false;
 	pid_t waited;
 
-	while (!has_ended(pid)) {
+	while (!has_ended(pid, &stopped)) {
 		now = clock_now_ns();
-		too_long |= end_demand(pid, now, &kill_at, &signal_number);
+		if (child_stop_note(&stop, stopped))
+			watch->stopped(watch->context, pid, stopped);
+		if (end_demand(pid, now, &kill_at, &signal_number)) {
+			stopped_then = too_long ? stopped_then : stopped;
+			too_long = true;
+		}
 		end_await(pidfd, kill_at - now < NS_PER_SEC ? kill_at - now : NS_PER_SEC, &look_ns);
 		watch->meanwhile(watch->context);
 	}
@@ -304,14 +340,10 @@ static struct command_result command_wait(const struct work *work, pid_t pid,
 	if (pidfd >= 0)
 		close(pidfd);
 	if (waited < 0)
-		return (struct command_result){ COMMAND_CANNOT_RUN, errno };
+		return (struct command_result){ .end = COMMAND_CANNOT_RUN, .detail = errno };
 	if (too_long)
-		return (struct command_result){ COMMAND_TOO_LONG, 0 };
-	if (WIFSIGNALED(status))
-		return (struct command_result){ COMMAND_KILLED, WTERMSIG(status) };
-	if (WEXITSTATUS(status) != 0)
-		return (struct command_result){ COMMAND_FAILED, WEXITSTATUS(status) };
-	return (struct command_result){ COMMAND_DONE, 0 };
+		return (struct command_result){ .end = COMMAND_TOO_LONG, .detail = stopped_then };
+	return status_read(status);
 }
 
 struct command_result command_run(const struct work *work, const struct job *job,
@@ -345,7 +377,13 @@ const char *command_explain(const struct work *work, const struct command_result
 			 result->detail);
 		break;
 	case COMMAND_TOO_LONG:
-		snprintf(buffer, COMMAND_WORDS, "\"%.60s\" took longer than --max-time", name);
+		snprintf(buffer, COMMAND_WORDS, "\"%.60s\" took longer than --max-time%s%s", name,
+			 result->detail != 0 ? ", stopped " : "",
+			 result->detail != 0 ? child_stop_explain(result->detail) : "");
+		break;
+	case COMMAND_BAD_NAME:
+		snprintf(buffer, COMMAND_WORDS, "cannot run \"%s\": %s", result->name,
+			 strerror(result->detail));
 		break;
 	case COMMAND_BAD_TEXT:
 		snprintf(buffer, COMMAND_WORDS, "it cannot be an argument of \"%.60s\": %s", name,

@@ -9,15 +9,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli.h"
 #include "job.h"
 #include "work.h"
 
 enum command_end {
-	COMMAND_DONE,	    /* exit status 0 */
-	COMMAND_FAILED,	    /* another exit status: detail */
-	COMMAND_KILLED,	    /* by a signal: detail */
-	COMMAND_TOO_LONG,   /* --max-time */
-	COMMAND_BAD_TEXT,   /* the message cannot be an argument: detail is an errno */
+	COMMAND_DONE,	  /* exit status 0 */
+	COMMAND_FAILED,	  /* another exit status: detail */
+	COMMAND_KILLED,	  /* by a signal: detail */
+	COMMAND_TOO_LONG, /* --max-time; detail: the signal that had stopped it, or 0 */
+	COMMAND_BAD_TEXT, /* the message cannot be an argument: detail is an errno */
+	COMMAND_BAD_NAME, /* with the message in it the command's name is of nothing that can run */
 	COMMAND_CANNOT_RUN, /* detail is an errno */
 	COMMAND_NOT_FOUND
 };
@@ -25,12 +27,15 @@ enum command_end {
 struct command_result {
 	enum command_end end;
 	int detail;
+	char name[CLI_EXCERPT_MAX]; /* COMMAND_BAD_NAME: an excerpt of it */
 };
 
 /* How the caller follows a command. */
 struct command_watch {
 	/* It runs, in the process group `pid`. */
 	void (*started)(void *context, pid_t pid);
+	/* It has been stopped by this signal: called once, half a second later or more. */
+	void (*stopped)(void *context, pid_t pid, int number);
 	/* It has ended; `pid` is still its own, and will not be when this returns. */
 	void (*ended)(void *context);
 	/* About once a second meanwhile. */
@@ -50,7 +55,7 @@ struct command_result command_run(const struct work *work, const struct job *job
 				  const struct command_watch *watch);
 
 /* How it ended, in words, behind the command's name. Returns buffer. */
-enum { COMMAND_WORDS = 160 };
+enum { COMMAND_WORDS = CLI_EXCERPT_MAX + 160 };
 const char *command_explain(const struct work *work, const struct command_result *result,
 			    char buffer[COMMAND_WORDS]);
 

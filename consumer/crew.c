@@ -1,14 +1,13 @@
 #include "crew.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "dead_letter.h"
 #include "deadline.h"
 #include "worker.h"
@@ -17,6 +16,8 @@
 static const enum cli_exit gravity[] = { CLI_FAILED,	     CLI_NOT_FOUND,	 CLI_CANNOT_RUN,
 					 CLI_COMMAND_KILLED, CLI_COMMAND_FAILED, CLI_TIMED_OUT,
 					 CLI_INCOMPLETE,     CLI_WOULD_BLOCK,	 CLI_DONE };
+
+enum { IMPATIENT_MS = 1000 };
 
 static void lock(struct crew *crew)
 {
@@ -162,13 +163,13 @@ bool crew_pause(struct crew *crew, uint64_t until_ns)
 	if (slice > until_ns)
 		slice = until_ns;
 	lock(crew);
-	while (!crew->giving_up && clock_now_ns() < slice) {
+	while (!crew->giving_up && !crew->draining && clock_now_ns() < slice) {
 		struct timespec until = { .tv_sec = (time_t)(slice / NS_PER_SEC),
 					  .tv_nsec = (long)(slice % NS_PER_SEC) };
 
 		pthread_cond_timedwait(&crew->changed, &crew->mutex, &until);
 	}
-	go_on = !crew->giving_up;
+	go_on = !crew->giving_up && !crew->draining;
 	unlock(crew);
 	return go_on;
 }
@@ -202,6 +203,24 @@ void crew_lost(struct crew *crew, uint64_t lost)
 	lock(crew);
 	crew->lost += lost;
 	unlock(crew);
+}
+
+void crew_removed(struct worker *worker)
+{
+	lock(worker->crew);
+	worker->crew->removed = worker->channel;
+	unlock(worker->crew);
+	crew_finish(worker->crew, CLI_FAILED, true);
+}
+
+void crew_leaves(struct worker *worker)
+{
+	lock(worker->crew); /* the last one to leave counts when all others have let go */
+	if (worker->crew->removed != NULL) {
+		channel_count_left(worker->channel);
+		worker->crew->removed = worker->channel;
+	}
+	unlock(worker->crew);
 }
 
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up)
@@ -241,7 +260,7 @@ void crew_command(struct worker *worker, pid_t group)
 	lock(crew);
 	worker->command = group;
 	if (group != 0 && crew->signal_number != 0)
-		kill(-group, crew->signal_number);
+		child_signal(-group, crew->signal_number);
 	unlock(crew);
 }
 
@@ -254,7 +273,7 @@ static void pass_on(struct crew *crew, int number)
 	crew->signal_number = number;
 	for (unsigned i = 0; i < crew->count; i++)
 		if (crew->workers[i].command != 0)
-			kill(-crew->workers[i].command, number);
+			child_signal(-crew->workers[i].command, number);
 	finish(crew, true);
 	interrupt(crew, true);
 	unlock(crew);
@@ -277,42 +296,84 @@ static void show_progress(struct crew *crew)
 	progress_tick(progress, messages, bytes);
 }
 
-/*
- * Waits until all workers have ended. The second time that a signal comes it kills: whoever
- * presses Ctrl-C twice means it. But a SIGHUP may come from the terminal and from the shell.
- */
-static void supervise(struct crew *crew, unsigned running)
+/* What runs goes on to its end, and nobody takes another message. */
+static void drain(struct crew *crew)
 {
-	unsigned passed = 0;
+	lock(crew);
+	crew->draining = true;
+	finish(crew, false);
+	unlock(crew);
+}
 
-	while (running > 0) {
-		struct pollfd ended = { .fd = crew->ended, .events = POLLIN };
-		unsigned times;
-		int number = cli_signal_caught(&times);
-		uint64_t count;
+/* How often one of the signals that ask us to end has come. */
+struct request {
+	uint64_t first_ns; /* when it came first; 0: it has not */
+	bool typed;	   /* it has come from the terminal */
+};
 
-		if (number != 0 && passed == 0) {
-			pass_on(crew, number);
-			passed = 1;
-		} else if (times > passed && number != SIGHUP) {
-			pass_on(crew, SIGKILL);
-			passed = times;
-		}
+/*
+ * A supervisor or timeout(1) signals a process and then its group: that is one request, and so is
+ * what a wrapper passes on when Ctrl-C has reached all of us. It is an impatient one if it comes
+ * again after a second, or if Ctrl-C was pressed again. But a SIGHUP may come from the terminal
+ * and, any time later, from the shell.
+ */
+static void request_end(struct crew *crew, struct request *request, int number, bool typed)
+{
+	uint64_t now = clock_now_ns();
+
+	typed = typed && number == SIGINT;
+	if (request->first_ns == 0) {
+		request->first_ns = now;
+		pass_on(crew, number);
+	} else if (number != SIGHUP && ((typed && request->typed) ||
+					now - request->first_ns >= IMPATIENT_MS * NS_PER_MS)) {
+		pass_on(crew, SIGKILL);
+	}
+	request->typed |= typed;
+}
+
+static bool has_ended(struct crew *crew, unsigned workers)
+{
+	bool ended;
+
+	lock(crew);
+	ended = crew->ended == workers;
+	unlock(crew);
+	return ended;
+}
+
+/* Waits until all workers have ended, and does what signals ask for. */
+static void supervise(struct crew *crew, unsigned workers)
+{
+	const struct progress *progress = crew->work->progress;
+	struct request requests[NSIG] = { 0 };
+
+	while (!has_ended(crew, workers)) {
+		bool typed;
+		int number = cli_signal_next(progress->drawing ? PROGRESS_TICK_MS : -1, &typed);
+
+		if (number == SIGCHLD)
+			child_reap_strangers();
+		else if (number == CLI_SIGNAL_DRAIN)
+			drain(crew);
+		else if (number > 0)
+			request_end(crew, &requests[number], number, typed);
 		show_progress(crew);
-		if (poll(&ended, 1, crew->work->progress->drawing ? PROGRESS_TICK_MS : -1) > 0 &&
-		    read(crew->ended, &count, sizeof(count)) == (ssize_t)sizeof(count))
-			running -= (unsigned)count;
 	}
 }
 
 static int worker_main(void *context)
 {
 	struct worker *worker = context;
-	uint64_t one = 1;
+	struct crew *crew = worker->crew;
 	int rc = worker_work(worker);
 
-	if (rc != CLI_ANOTHER_THREAD && write(worker->crew->ended, &one, sizeof(one)) < 0)
-		abort();
+	if (rc == CLI_ANOTHER_THREAD)
+		return rc;
+	lock(crew);
+	crew->ended++;
+	unlock(crew);
+	kill(getpid(), SIGCHLD); /* only the first thread takes signals: it looks */
 	return rc;
 }
 
@@ -325,7 +386,6 @@ static bool crew_make(struct crew *crew, const struct work *work)
 	crew->count = work->jobs > 0 ? work->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	if (crew->count > JOBS_MAX)
 		crew->count = JOBS_MAX;
-	crew->ended = eventfd(0, EFD_CLOEXEC);
 	crew->workers = calloc(crew->count, sizeof(*crew->workers));
 	crew->dead_letters = dead_letters_new(work);
 	pthread_mutex_init(&crew->mutex, NULL);
@@ -346,7 +406,7 @@ static bool crew_make(struct crew *crew, const struct work *work)
 		if (work->delimited && work->settings->netstrings)
 			format_begin(&worker->format, -1); /* of each batch its file */
 	}
-	return crew->ended >= 0 && crew->workers != NULL && crew->dead_letters != NULL;
+	return crew->workers != NULL && crew->dead_letters != NULL;
 }
 
 static void crew_free(struct crew *crew)
@@ -357,8 +417,6 @@ static void crew_free(struct crew *crew)
 	}
 	free(crew->workers);
 	dead_letters_free(crew->dead_letters);
-	if (crew->ended >= 0)
-		close(crew->ended);
 	pthread_cond_destroy(&crew->changed);
 	pthread_mutex_destroy(&crew->mutex);
 }
@@ -387,7 +445,7 @@ int crew_run(const struct work *work)
 	struct crew crew;
 	int status;
 
-	signal(SIGCHLD, SIG_DFL); /* or the system would reap the commands before us */
+	child_reap_strangers(); /* of whoever was this process before us */
 	if (crew_make(&crew, work)) {
 		crew.status = CLI_DONE;
 		crew_work(&crew);
@@ -397,6 +455,8 @@ int crew_run(const struct work *work)
 		crew.status = CLI_FAILED;
 	}
 	show_progress(&crew);
+	if (crew.removed != NULL)
+		cli_channel_error(work->settings, crew.removed, "receive from", -CHANNEL_EREMOVED);
 	cli_note_missed(work->settings, crew.missed);
 	if (crew.status == CLI_DONE && work->count > crew.received)
 		crew.status = CLI_WOULD_BLOCK;

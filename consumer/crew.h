@@ -38,12 +38,13 @@ struct crew {
 	struct dead_letters *dead_letters;
 	struct worker *workers;
 	unsigned count; /* of workers */
-	int ended;	/* a descriptor that says so when a worker has ended */
 
 	pthread_mutex_t mutex; /* all below */
 	pthread_cond_t changed;
+	unsigned ended;		   /* workers that have */
 	bool attached;		   /* the first worker is */
 	bool finishing;		   /* nobody takes another message */
+	bool draining;		   /* nor waits to try one again: it is given back */
 	bool giving_up;		   /* nor tries one again: what has failed is given back */
 	int signal_number;	   /* what the commands were sent */
 	unsigned waiting;	   /* workers that wait for messages */
@@ -53,11 +54,12 @@ struct crew {
 	uint64_t done, done_bytes; /* messages that were acknowledged */
 	uint64_t redelivered;	   /* taken, and in other hands before */
 	uint64_t lost;
-	uint64_t missed; /* messages that were dropped before */
+	uint64_t missed;	       /* messages that were dropped before */
+	const struct channel *removed; /* as the last worker found it; NULL: it was not */
 	enum cli_exit status;
 };
 
-/* Runs all workers to their end; the exit status. Signals are caught already. */
+/* Runs all workers to their end; the exit status. Signals are queued (cli_signals_queue()). */
 int crew_run(const struct work *work);
 
 /* ---- for a worker ---- */
@@ -84,7 +86,10 @@ void crew_rest(struct crew *crew);
 /* Is any other worker busy? What it does may bring new messages. */
 bool crew_busy(struct crew *crew);
 
-/* Waits, a second at most, for `until_ns` (CLOCK_MONOTONIC) to come. False: give up. */
+/*
+ * Waits, a second at most, for `until_ns` (CLOCK_MONOTONIC) to come. False: nothing is tried again
+ * any more.
+ */
 bool crew_pause(struct crew *crew, uint64_t until_ns);
 
 /* Shall this worker give back what is in its hands and does not succeed? */
@@ -98,6 +103,15 @@ void crew_missed(struct crew *crew, uint64_t missed);
 
 /* So many messages longer than the ring were lost. */
 void crew_lost(struct crew *crew, uint64_t lost);
+
+/*
+ * This worker found that the channel was removed. That is told when all of them have ended, as only
+ * then it is known what is lost.
+ */
+void crew_removed(struct worker *worker);
+
+/* The worker is about to leave the channel: if it was removed, counts what is lost once more. */
+void crew_leaves(struct worker *worker);
 
 /* Like crew_status(), and nobody takes another message; with `give_up` nobody tries again. */
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up);

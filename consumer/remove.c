@@ -110,7 +110,6 @@ static struct deadline deadline_for(const struct channel_options *options)
 static int remove_interruptibly(const struct look *look, const struct deadline *deadline,
 				struct census *census, pid_t *holder)
 {
-	unsigned times;
 	int rc;
 
 	do {
@@ -118,7 +117,7 @@ static int remove_interruptibly(const struct look *look, const struct deadline *
 						       -EWOULDBLOCK, NULL);
 
 		rc = channel_remove(&look->settings->channel, look->force, &slice, census, holder);
-		if (cli_signal_caught(&times) != 0)
+		if (cli_signal_caught() != 0)
 			return -EINTR;
 		if (rc == -EWOULDBLOCK && deadline_passed(deadline) < 0)
 			return deadline->expired;

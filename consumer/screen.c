@@ -299,9 +299,8 @@ static bool pause_for(uint64_t ns)
 	struct pollfd reader = { .fd = STDOUT_FILENO };
 	struct timespec pause = { .tv_sec = (time_t)(ns / NS_PER_SEC),
 				  .tv_nsec = (long)(ns % NS_PER_SEC) };
-	unsigned times;
 
-	if (cli_signal_caught(&times) != 0)
+	if (cli_signal_caught() != 0)
 		return false;
 	return ppoll(&reader, 1, &pause, NULL) <= 0 || (reader.revents & (POLLERR | POLLHUP)) == 0;
 }
@@ -310,7 +309,6 @@ int screen_watch(struct look *look)
 {
 	bool screen = !look->settings->json && show_output().terminal;
 	struct samples samples = { 0 };
-	unsigned times;
 	int status;
 
 	if (screen) {
@@ -324,7 +322,7 @@ int screen_watch(struct look *look)
 			break;
 		if (stop_asked != 0)
 			stop();
-	} while (status == CLI_DONE && cli_signal_caught(&times) == 0);
+	} while (status == CLI_DONE && cli_signal_caught() == 0);
 	screen_give_back();
 	free(samples.at);
 	return status;

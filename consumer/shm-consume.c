@@ -172,6 +172,10 @@ static enum cli_exit status_without(int result, bool idle)
 		if (channel_report(consumer.channel)->lock_taken)
 			break;
 		return consumer.exit_empty ? status_at_end() : CLI_WOULD_BLOCK;
+	case -EINTR:
+		if (cli_drain_asked() && cli_signal_caught() == 0)
+			return status_at_end();
+		break;
 	case -ETIMEDOUT:
 		if (idle && !channel_report(consumer.channel)->lock_taken)
 			return status_at_end();
@@ -222,6 +226,9 @@ static void on_waiting(const struct channel *channel)
 	if (!consumer.print.inside || isatty(STDOUT_FILENO) == 0)
 		why_waiting(channel);
 	progress_wait(&progress);
+	/* Nothing is in hand but, perhaps, a part of a message, whose rest is to come. */
+	if (cli_drain_asked() && !consumer.print.inside)
+		channel_interrupt(consumer.channel);
 }
 
 static enum cli_exit receive_messages(void)
@@ -242,6 +249,8 @@ static enum cli_exit receive_messages(void)
 		if (!told_waiting)
 			cli_story(&settings, "consumer: waiting for data...");
 		told_waiting = true;
+		if (cli_drain_asked() && !consumer.print.inside) /* then nothing is taken */
+			channel_interrupt(consumer.channel);
 		rc = channel_receive(consumer.channel,
 				     consumer.count == 0 || left > UINT32_MAX ? UINT32_MAX
 									      : (uint32_t)left,
@@ -279,6 +288,8 @@ static enum cli_exit attach_failed(int error)
 	if (error == -ENOENT && settings.channel.owner == geteuid() &&
 	    settings.channel.never_create)
 		return consumer.exit_empty ? status_at_end() : CLI_WOULD_BLOCK;
+	if (error == -EINTR && cli_drain_asked() && cli_signal_caught() == 0)
+		return status_at_end();
 	return cli_channel_error(&settings, consumer.channel, "attach to", error);
 }
 
@@ -505,7 +516,7 @@ __attribute__((noreturn)) static void run_commands(void)
 	work.idle_ns = consumer.idle_ns;
 	work.exit_empty = consumer.exit_empty;
 	work.follow = consumer.follow;
-	cli_signals_catch(&settings, NULL);
+	cli_signals_queue(&settings);
 	cli_trace_open(&settings);
 	cli_story(&settings, "consumer: waiting for shared memory...");
 	/* What it prints is not known here; where both are one terminal, it would run into that. */
@@ -620,6 +631,8 @@ int main(int argc, char **argv)
 	format_begin(&format, STDOUT_FILENO);
 	print_begin(&consumer.print, &settings, consumer.channel, &format, &progress);
 	cli_signals_catch(&settings, consumer.channel);
+	if (consumer.remove_group == NULL && !consumer.peek)
+		cli_drain_catch();
 	cli_trace_open(&settings);
 	if (consumer.remove_group != NULL)
 		cli_end(cli_run(&settings, group_remove), false);

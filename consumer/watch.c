@@ -59,6 +59,8 @@ static enum cli_exit status_without(int result, bool idle)
 		return CLI_WOULD_BLOCK;
 	if (result == -ETIMEDOUT && idle)
 		return status_at_end();
+	if (result == -EINTR && cli_drain_asked() && cli_signal_caught() == 0)
+		return watch->print.inside ? CLI_INCOMPLETE : status_at_end();
 	return cli_channel_error(watch->settings, channel, "receive from", result);
 }
 
@@ -74,8 +76,11 @@ static enum cli_exit tap_messages(void)
 		struct channel_delivery delivery;
 		bool idle = watch->idle_ns != 0 && !watch->print.inside &&
 			    (options->timeout_ns == 0 || watch->idle_ns < options->timeout_ns);
-		int rc = tap_receive(tap, most_wanted(), flags, idle ? watch->idle_ns : 0,
-				     &delivery);
+		int rc;
+
+		if (cli_drain_asked() && !watch->print.inside)
+			return status_at_end();
+		rc = tap_receive(tap, most_wanted(), flags, idle ? watch->idle_ns : 0, &delivery);
 
 		if (rc >= 0)
 			why_moved();

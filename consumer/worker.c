@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "command.h"
 #include "dead_letter.h"
 #include "deadline.h"
@@ -22,8 +23,12 @@ static const struct cli_settings *settings_of(const struct worker *worker)
 /* An error of the channel: this consumer cannot go on. */
 static void channel_failed(struct worker *worker, const char *what, int rc)
 {
-	crew_finish(worker->crew, cli_channel_error(settings_of(worker), worker->channel, what, rc),
-		    true);
+	if (rc == -CHANNEL_EREMOVED)
+		crew_removed(worker);
+	else
+		crew_finish(worker->crew,
+			    cli_channel_error(settings_of(worker), worker->channel, what, rc),
+			    true);
 }
 
 /* ---- what becomes of a job ---- */
@@ -138,6 +143,14 @@ static void on_started(void *context, pid_t pid)
 	crew_command(context, pid);
 }
 
+static void on_stopped(void *context, pid_t pid, int number)
+{
+	const struct work *work = ((const struct worker *)context)->crew->work;
+
+	cli_note(work->settings, "\"%s\" (process %ld) is stopped %s", work->command[0], (long)pid,
+		 child_stop_explain(number));
+}
+
 static void on_ended(void *context)
 {
 	crew_command(context, 0);
@@ -155,9 +168,11 @@ static void look_after(void *context)
 static struct command_result run_once(struct worker *worker, const struct job *job)
 {
 	const struct work *work = worker->crew->work;
-	struct command_watch watch = {
-		.started = on_started, .ended = on_ended, .meanwhile = look_after, .context = worker
-	};
+	struct command_watch watch = { .started = on_started,
+				       .stopped = on_stopped,
+				       .ended = on_ended,
+				       .meanwhile = look_after,
+				       .context = worker };
 	struct command_origin origin = { .channel = work->settings->channel.name,
 					 .epoch = channel_epoch(worker->channel) };
 	struct command_result result;
@@ -200,7 +215,7 @@ static bool try_again(struct worker *worker, struct job *job, uint64_t delay_ns)
 		if (worker->trouble != 0)
 			return false;
 	}
-	if (crew_gives_up(worker->crew))
+	if (!crew_pause(worker->crew, until))
 		return false;
 	rc = channel_retry(worker->channel, &job->attempts);
 	if (rc < 0)
@@ -240,7 +255,7 @@ static void run(struct worker *worker, struct job *job)
 		}
 		/* Only now: what was interrupted, or could not be started, has not failed. */
 		channel_tried(worker->channel, true);
-		if (++job->failures > work->retries)
+		if (++job->failures > work->retries || result.end == COMMAND_BAD_TEXT)
 			break;
 		cli_note(work->settings, "%s failed, try %u of %u: %s", name_job(job, name),
 			 job->failures, work->retries + 1, words);
@@ -357,6 +372,9 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 			  strerror(job->error));
 		crew_finish(worker->crew, CLI_FAILED, true);
 		return false;
+	case -CHANNEL_EREMOVED:
+		crew_removed(worker);
+		return false;
 	default:
 		break;
 	}
@@ -464,6 +482,7 @@ int worker_work(struct worker *worker)
 		}
 		take_messages(worker);
 		tell_lost(worker);
+		crew_leaves(worker);
 	}
 	crew_reach(worker, false);
 	channel_detach(worker->channel, 0);

@@ -9,6 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
+#include "deadline.h"
+
+enum { SAME_REQUEST_MS = 1000 };
+
 /* The first three are passed on. */
 static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 enum { WATCHED_COUNT = sizeof(watched) / sizeof(watched[0]) };
@@ -37,8 +42,10 @@ struct hold {
 	sigset_t signals; /* waited for, and blocked meanwhile */
 	sigset_t before;  /* what was blocked when we began */
 	pid_t pid;
-	int received; /* the last of the signals that were for the command */
-	int error;    /* of the channel */
+	struct child_stop stop;
+	uint64_t request_ns[NSIG]; /* when the command last got each signal; 0: it has not */
+	int received;		   /* the last of the signals that were for the command */
+	int error;		   /* of the channel */
 };
 
 /* Blocked signals wait for us even if they are ignored: those are left alone. */
@@ -71,24 +78,59 @@ static int command_start(struct hold *hold, char **command)
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setsigmask(&attributes, &hold->before);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	error = posix_spawnp(&hold->pid, command[0], NULL, &attributes, command, environ);
+	error = child_spawn(&hold->pid, command, environ, NULL, &attributes);
 	posix_spawnattr_destroy(&attributes);
 	return error;
 }
 
 /*
  * What comes from the terminal has come to the command as well: it is in our process group.
- * Twice would be an order to hurry up, for some.
+ * Twice would be an order to hurry up, for some. For the same reason what comes again within a
+ * second is not passed on: a supervisor or timeout(1) signals a process and then its group, and a
+ * wrapper passes on what the terminal has sent to all of us.
  */
 static void signal_pass_on(struct hold *hold, const siginfo_t *info)
 {
+	uint64_t *last = &hold->request_ns[info->si_signo], now = clock_now_ns();
+	bool again = *last != 0 && now - *last < SAME_REQUEST_MS * NS_PER_MS;
+
 	hold->received = info->si_signo;
-	if (info->si_code != SI_KERNEL)
-		kill(hold->pid, info->si_signo);
+	if (info->si_code == SI_KERNEL) {
+		*last = now;
+		kill(hold->pid, SIGCONT);
+	} else if (!again) {
+		*last = now;
+		child_signal(hold->pid, info->si_signo);
+	}
+}
+
+/*
+ * Has it ended? Then *status is what waitpid() says of it. Other children were left behind by
+ * somebody, as process 1 of a container has them: they are reaped.
+ */
+static bool has_ended(struct hold *hold, int *status)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, status, WNOHANG)) > 0)
+		if (pid == hold->pid)
+			return true;
+	return false;
+}
+
+/* Says once that it is stopped, and nobody is there who lets it go on. */
+static void stop_notice(struct hold *hold, const char *name)
+{
+	siginfo_t info = { 0 };
+	int rc = waitid(P_PID, (id_t)hold->pid, &info, WSTOPPED | WNOHANG | WNOWAIT);
+
+	if (child_stop_note(&hold->stop, rc == 0 && info.si_pid != 0 ? info.si_status : 0))
+		cli_note(hold->settings, "\"%s\" (process %ld) is stopped %s", name,
+			 (long)hold->pid, child_stop_explain(info.si_status));
 }
 
 /* Returns what waitpid() says of it. */
-static int command_wait(struct hold *hold)
+static int command_wait(struct hold *hold, const char *name)
 {
 	const struct timespec second = { .tv_sec = 1 };
 	int status;
@@ -100,8 +142,9 @@ static int command_wait(struct hold *hold)
 		/* Its pid stays its own until it has been waited for. */
 		if (number > 0 && number != SIGCHLD)
 			signal_pass_on(hold, &info);
-		if (waitpid(hold->pid, &status, WNOHANG) == hold->pid)
+		if (has_ended(hold, &status))
 			return status;
+		stop_notice(hold, name);
 		if (hold->error == 0) {
 			hold->error = channel_look_after(hold->channel);
 			if (hold->error < 0)
@@ -133,7 +176,7 @@ int hold_run(const struct cli_settings *settings, struct channel *channel, char 
 		status = error == ENOENT ? HOLD_NOT_FOUND : HOLD_CANNOT_RUN;
 		goto restore;
 	}
-	ended = command_wait(&hold);
+	ended = command_wait(&hold, command[0]);
 	status = command_status(&hold, ended);
 	if (WIFSIGNALED(ended) && WTERMSIG(ended) == hold.received) {
 		/* Now it is ours: a shell that sees it knows that it need not go on. */

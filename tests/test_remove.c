@@ -1,12 +1,15 @@
 /* --remove takes a channel away, and never one that was not looked at. */
 #include "support.h"
+#include "support_folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,6 +106,88 @@ Test(remove, by_force_is_noticed_by_those_who_are_attached, .timeout = 60)
 	expect_errors_contain(&producer, "1 message in it cannot be delivered");
 	tool_free(&producer);
 	cr_assert(!object_exists(name));
+}
+
+static int threads_count(pid_t pid)
+{
+	char path[64];
+	DIR *tasks;
+	int count = -2; /* "." and ".." */
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	cr_assert_not_null(tasks);
+	while (readdir(tasks) != NULL)
+		count++;
+	closedir(tasks);
+	return count;
+}
+
+/* Those of one block; and it is said once, not by each of the four workers. */
+Test(remove, under_workers_does_not_lose_what_they_had_in_hand_and_did, .timeout = 60)
+{
+	struct tool consumer;
+	char name[NAME_SIZE], expected[512], *errors;
+	int input = bytes_file("1\n2\n3\n", 6);
+
+	folder_make();
+	consumer = tool_start_fds(input, -1, "shm-produce", "-C", channel_name(name), NULL);
+	close(input);
+	cr_assert_eq(tool_end(&consumer), 0);
+	tool_free(&consumer);
+	consumer = tool_start("shm-consume", "-C", name, "-j", "4", "--", "sh", "-c",
+			      "until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
+			      "[ $(cat) != 2 ]",
+			      NULL);
+	WAIT_FOR(object_look(name).claims == 3 && object_look(name).consumers == 4);
+	object_remove(name);
+	WAIT_FOR(threads_count(consumer.pid) == 4); /* the fourth worker has noticed, and ended */
+	file_make("go");
+	cr_expect_eq(tool_end(&consumer), 1);
+	errors = tool_errors(&consumer);
+	snprintf(expected, sizeof(expected),
+		 "shm-consume: cannot receive from channel \"%s\": the channel was removed while "
+		 "in use; 1 message in it cannot be delivered\n",
+		 name);
+	cr_expect_str_eq(errors, expected, "it said: %s", errors);
+	free(errors);
+	tool_free(&consumer);
+	folder_remove();
+}
+
+/* It notices when it has written a message that took it more than a second, and not said so yet. */
+Test(remove, under_a_printer_does_not_lose_what_it_has_printed, .timeout = 60)
+{
+	enum { SIZE = 200000, SLOW_MS = 1200 };
+	char name[NAME_SIZE], *text = calloc(1, SIZE + 1);
+	struct tool tool;
+	int pipes[2], waiting = 0, input;
+	size_t size = 0;
+	ssize_t got;
+	uint64_t until;
+
+	memset(text, 'x', SIZE);
+	input = bytes_file(text, SIZE);
+	tool = tool_start_fds(input, -1, "shm-produce", "-C", channel_name(name), NULL);
+	close(input);
+	cr_assert_eq(tool_end(&tool), 0);
+	tool_free(&tool);
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
+	tool = tool_start_fds(-1, pipes[1], "shm-consume", "-C", name, "-f", NULL);
+	close(pipes[1]);
+	WAIT_FOR(ioctl(pipes[0], FIONREAD, &waiting) == 0 && waiting >= 65536);
+	object_remove(name);
+	until = test_now_ms() + SLOW_MS;
+	while (test_now_ms() < until)
+		test_pause();
+	while ((got = read(pipes[0], text, SIZE)) > 0)
+		size += (size_t)got;
+	cr_expect_eq(size, (size_t)SIZE);
+	cr_expect_eq(tool_end(&tool), 1);
+	expect_errors_contain(&tool, " 0 messages in it cannot be delivered");
+	tool_free(&tool);
+	close(pipes[0]);
+	free(text);
 }
 
 Test(remove, waits_for_the_lock_as_long_as_it_is_told, .timeout = 60)
