@@ -487,7 +487,7 @@ again:				if
 		:: else
 		fi;
 		if
-		:: pending ->
+		:: pending && claim != NONE ->
 			m = begin[claim];
 			do
 			:: m < limit[claim] -> nearly[m]++; m++
