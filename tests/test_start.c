@@ -140,7 +140,7 @@ Test(start, message_that_names_no_program_has_failed_and_no_other, .timeout = 60
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "1", "--retry-delay",
 			      "0", "--on-failure", "skip", "--", "{}"),
 		     123);
-	expect_errors_contain(&tool, "message 2 failed, attempt 1 of 2: cannot run "
+	expect_errors_contain(&tool, "message 2 failed, try 1 of 2: cannot run "
 				     "\"no/such\\x1bprogram\": No such file");
 	expect_errors_contain(&tool, "message 2 failed for good (dropped): cannot run "
 				     "\"no/such\\x1bprogram\": No such file");
