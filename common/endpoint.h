@@ -100,7 +100,10 @@ struct channel {
 	uint64_t events_then;	     /* `events` when we attached */
 	uint64_t told_then;	     /* `told` when we attached */
 	bool seen_then;		     /* there was something of a stream when we attached */
-	bool incomplete;	     /* the end we saw was not a clean one */
+	bool end_passed;	     /* we follow, and went on through an end, ... */
+	bool ended;		     /* ... or have ended at it; `events` was, the last time, ... */
+	uint64_t end_events;	     /* ... this, which nobody has been told for us, and ... */
+	bool incomplete;	     /* ... that end was not a clean one */
 	uint64_t lost;
 	uint64_t missed; /* messages that were dropped before our group got them, as we found */
 	uint64_t observed_from; /* observer: tail, or head, when we attached, and ... */

@@ -297,6 +297,13 @@ int channel_give_back(struct channel *channel, uint32_t done)
 	return rc < 0 ? rc : hand_over_locked(channel, done);
 }
 
+bool channel_end_passed(struct channel *channel)
+{
+	if (channel->end_passed)
+		channel->ended = true;
+	return channel->end_passed;
+}
+
 bool channel_incomplete(const struct channel *channel)
 {
 	return channel->incomplete;

@@ -235,7 +235,7 @@ struct group {
 	_Atomic uint32_t state; /* enum group_state */
 	/* not trusted after a death: a superset of the claims that are not OWNER_FREE */
 	_Atomic uint64_t claims_used;
-	/* the value of events last reported at an end to one of its consumers */
+	/* the value of events at the last end that one of its consumers has reported and left */
 	_Atomic uint64_t told;
 	/* a stream without a message ended unseen; set under flock, cleared under the mutex */
 	_Atomic uint32_t empty_end;

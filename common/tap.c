@@ -195,11 +195,10 @@ static bool stream_over(struct tap *tap, unsigned flags)
 	if (!channel->seen_then && !events_differ(events, channel->events_then,
 						  EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
 		return false;
-	if ((flags & CHANNEL_FOLLOW) != 0 &&
-	    !events_differ(events, channel->events_then, EVENTS_ENDS))
-		return false;
+	/* Whoever follows may stop later, and then knows. */
 	channel->incomplete = events_differ(events, channel->events_then, EVENTS_DEATHS);
-	return true;
+	return (flags & CHANNEL_FOLLOW) == 0 ||
+	       events_differ(events, channel->events_then, EVENTS_ENDS);
 }
 
 static int tap_look(struct tap *tap, uint32_t most, unsigned flags,

@@ -190,6 +190,18 @@ void crew_status(struct crew *crew, enum cli_exit status)
 	unlock(crew);
 }
 
+bool crew_tells_end(struct crew *crew)
+{
+	unsigned times;
+	bool tells;
+
+	lock(crew);
+	tells = crew->status == CLI_DONE || crew->status == CLI_WOULD_BLOCK ||
+		crew->status == CLI_INCOMPLETE;
+	unlock(crew);
+	return tells && cli_signal_caught(&times) == 0;
+}
+
 void crew_missed(struct crew *crew, uint64_t missed)
 {
 	lock(crew);

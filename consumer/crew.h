@@ -99,6 +99,12 @@ void crew_missed(struct crew *crew, uint64_t missed);
 /* So many messages longer than the ring were lost. */
 void crew_lost(struct crew *crew, uint64_t lost);
 
+/*
+ * Will the exit status say whether a producer died or failed? Not if the process is ended by a
+ * signal, or something graver has happened: then the next consumer has to.
+ */
+bool crew_tells_end(struct crew *crew);
+
 /* Like crew_status(), and nobody takes another message; with `give_up` nobody tries again. */
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up);
 

@@ -28,8 +28,7 @@ static const struct cli_option options[] = {
 	  "still there; never creates a channel" },
 	{ 'f', "follow", NULL, "do not stop when the producers have gone" },
 	{ KEY_IDLE, "idle", "SEC",
-	  "with -f: stop, exit 0, when nothing has come for\n"
-	  "this long" },
+	  "with -f: stop when nothing has come for this long" },
 	{ 'g', "group", "GROUP",
 	  "belong to this group: each group sees every\n"
 	  "message, the consumers of one share them" },
@@ -173,9 +172,11 @@ static enum cli_exit status_without(int result, bool idle)
 			break;
 		return consumer.exit_empty ? status_at_end() : CLI_WOULD_BLOCK;
 	case -ETIMEDOUT:
-		if (idle && !channel_report(consumer.channel)->lock_taken)
-			return status_at_end();
-		break;
+		if (!idle || channel_report(consumer.channel)->lock_taken)
+			break;
+		return channel_end_passed(consumer.channel) && channel_incomplete(consumer.channel)
+			       ? CLI_INCOMPLETE
+			       : status_at_end();
 	default:
 		break;
 	}
@@ -285,6 +286,7 @@ static enum cli_exit attach_failed(int error)
 static int consume(void)
 {
 	enum cli_exit status;
+	unsigned signals;
 	int rc;
 
 	rc = channel_attach(consumer.channel, CHANNEL_CONSUMER, &settings.channel);
@@ -303,7 +305,8 @@ static int consume(void)
 	cli_note_missed(&settings, consumer.missed);
 	if (consumer.lost > 0 && (status == CLI_DONE || status == CLI_WOULD_BLOCK))
 		status = CLI_INCOMPLETE;
-	channel_detach(consumer.channel, 0);
+	/* Whoever is ended by a signal does not exit with the status that would say it. */
+	channel_detach(consumer.channel, cli_signal_caught(&signals) != 0 ? CHANNEL_UNTOLD : 0);
 	return (int)status;
 }
 

@@ -57,8 +57,8 @@ static enum cli_exit status_without(int result, bool idle)
 		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
 	if (result == -EAGAIN)
 		return CLI_WOULD_BLOCK;
-	if (result == -ETIMEDOUT && idle)
-		return status_at_end();
+	if (result == -ETIMEDOUT && idle) /* of a stream that we went through, perhaps */
+		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
 	return cli_channel_error(watch->settings, channel, "receive from", result);
 }
 

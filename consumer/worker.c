@@ -335,7 +335,12 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 			return true;
 		if (locked || !idle)
 			break;
-		crew_finish(worker->crew, CLI_DONE, false);
+		crew_finish(worker->crew,
+			    channel_end_passed(worker->channel) &&
+					    channel_incomplete(worker->channel)
+				    ? CLI_INCOMPLETE
+				    : CLI_DONE,
+			    false);
 		return false;
 	case -CHANNEL_EABORTED: /* nothing of it has been seen; what is behind it is whole */
 		cli_note(work->settings, "a message was cut short and is not run");
@@ -457,7 +462,7 @@ int worker_work(struct worker *worker)
 		tell_lost(worker);
 	}
 	crew_reach(worker, false);
-	channel_detach(worker->channel, 0);
+	channel_detach(worker->channel, crew_tells_end(worker->crew) ? 0 : CHANNEL_UNTOLD);
 	cli_thread_channel(NULL, NULL);
 	return 0;
 }
