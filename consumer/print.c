@@ -1,7 +1,9 @@
 #include "print.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel,
@@ -87,4 +89,26 @@ enum cli_exit print_failed(struct print *print, int error)
 	if (error != -EINTR && !(print->pipe_closed && !cli_pipe_ignored()))
 		cli_error(print->settings, "cannot write standard output: %s", strerror(-error));
 	return CLI_FAILED;
+}
+
+void print_look(struct print *print)
+{
+	struct pollfd output = { .fd = print->output.fd };
+
+	if (poll(&output, 1, 0) != 1 || (output.revents & (POLLERR | POLLHUP)) == 0)
+		return;
+	print->reader_gone = true;
+	channel_interrupt(print->channel);
+}
+
+enum cli_exit print_channel_failed(struct print *print, const char *what, int error)
+{
+	struct stat status;
+
+	if (error != -EINTR || !print->reader_gone)
+		return cli_channel_error(print->settings, print->channel, what, error);
+	/* A terminal that has hung up is no pipe. */
+	return print_failed(print, fstat(print->output.fd, &status) == 0 && S_ISCHR(status.st_mode)
+					   ? -EIO
+					   : -EPIPE);
 }

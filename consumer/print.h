@@ -19,7 +19,8 @@ struct print {
 	struct progress *progress;
 	uint64_t received; /* whole messages */
 	bool inside;	   /* of a message longer than the ring */
-	bool pipe_closed;  /* the reader of our output has gone */
+	bool reader_gone;  /* as print_look() has found, ... */
+	bool pipe_closed;  /* ... or a write */
 };
 
 void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel,
@@ -31,7 +32,20 @@ void print_begin(struct print *print, const struct cli_settings *settings, struc
  */
 int print_delivery(struct print *print, const struct channel_delivery *delivery, uint32_t *done);
 
+/*
+ * For waits, in which nothing is written that would tell: has whoever reads our output, a pipe, a
+ * socket or a terminal, gone? Then interrupts the channel. Does not wait; from the thread that
+ * prints.
+ */
+void print_look(struct print *print);
+
 /* Says why it could not be written; the exit status that this means. */
 enum cli_exit print_failed(struct print *print, int error);
+
+/*
+ * Says that `what` failed on the channel, as cli_channel_error() does; or, if print_look() has
+ * interrupted it, what a write would have said.
+ */
+enum cli_exit print_channel_failed(struct print *print, const char *what, int error);
 
 #endif

@@ -27,8 +27,7 @@ static const struct cli_option options[] = {
 	  "stop when nothing is left, even if producers are\n"
 	  "still there; never creates a channel" },
 	{ 'f', "follow", NULL, "do not stop when the producers have gone" },
-	{ KEY_IDLE, "idle", "SEC",
-	  "with -f: stop when nothing has come for this long" },
+	{ KEY_IDLE, "idle", "SEC", "with -f: stop when nothing has come for this long" },
 	{ 'g', "group", "GROUP",
 	  "belong to this group: each group sees every\n"
 	  "message, the consumers of one share them" },
@@ -142,6 +141,7 @@ struct consumer {
 };
 
 static struct consumer consumer;
+static struct print *printing = &consumer.print; /* what is printed at the moment */
 
 /* Were there as many as --count asked for? */
 static enum cli_exit status_at_end(void)
@@ -180,7 +180,7 @@ static enum cli_exit status_without(int result, bool idle)
 	default:
 		break;
 	}
-	return cli_channel_error(&settings, consumer.channel, "receive from", result);
+	return print_channel_failed(&consumer.print, "receive from", result);
 }
 
 /* Says at once that a message is lost: a follower may not end for days. */
@@ -219,8 +219,9 @@ static bool output_leaves_line(void)
 /* A second of a wait for the other side. */
 static void on_waiting(const struct channel *channel)
 {
+	print_look(printing);
 	/* Not in the middle of a message that is on the same terminal. */
-	if (!consumer.print.inside || isatty(STDOUT_FILENO) == 0)
+	if (!printing->inside || isatty(STDOUT_FILENO) == 0)
 		why_waiting(channel);
 	progress_wait(&progress);
 }
@@ -280,7 +281,7 @@ static enum cli_exit attach_failed(int error)
 	if (error == -ENOENT && settings.channel.owner == geteuid() &&
 	    settings.channel.never_create)
 		return consumer.exit_empty ? status_at_end() : CLI_WOULD_BLOCK;
-	return cli_channel_error(&settings, consumer.channel, "attach to", error);
+	return print_channel_failed(&consumer.print, "attach to", error);
 }
 
 static int consume(void)
@@ -480,9 +481,12 @@ static int watch(void)
 				  .count = consumer.count,
 				  .idle_ns = consumer.idle_ns,
 				  .follow = consumer.follow };
-	int status = consumer.peek ? watch_peek(&watching) : watch_tap(&watching);
+	int status;
 
+	printing = &watching.print;
+	status = consumer.peek ? watch_peek(&watching) : watch_tap(&watching);
 	consumer.print = watching.print;
+	printing = &consumer.print;
 	return status;
 }
 

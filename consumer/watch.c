@@ -59,7 +59,7 @@ static enum cli_exit status_without(int result, bool idle)
 		return CLI_WOULD_BLOCK;
 	if (result == -ETIMEDOUT && idle) /* of a stream that we went through, perhaps */
 		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
-	return cli_channel_error(watch->settings, channel, "receive from", result);
+	return print_channel_failed(&watch->print, "receive from", result);
 }
 
 static enum cli_exit tap_messages(void)
@@ -99,7 +99,7 @@ static int tap_attached(void)
 	if (rc == -ENOENT && options->never_create && options->owner == geteuid())
 		return CLI_WOULD_BLOCK;
 	if (rc < 0)
-		return (int)cli_channel_error(watch->settings, channel, "attach to", rc);
+		return (int)print_channel_failed(&watch->print, "attach to", rc);
 	why_moved();
 	cli_story(watch->settings, "consumer: connected to shared memory!");
 	cli_check_size(watch->settings, channel);
