@@ -173,7 +173,7 @@ enum channel_detach_flags {
 	CHANNEL_UNBEGUN = 4, /* producer: it took nothing from anywhere. If no consumer is there, */
 			     /* leave no trace: neither an empty stream nor a failure */
 	CHANNEL_UNTOLD = 8 /* consumer: the end that it has seen, CHANNEL_ENDED, is not reported */
-	/* to anybody: it is left to the next consumer of the group */
+			   /* to anybody: it is left to the next consumer of the group */
 };
 
 /*
@@ -377,6 +377,12 @@ int channel_give_back(struct channel *channel, uint32_t done);
  * through, as if channel_receive() had returned CHANNEL_ENDED there. False: there was none.
  */
 bool channel_end_passed(struct channel *channel);
+
+/*
+ * Is a part of the message in hand freed already, as it is longer than the ring? It cannot be given
+ * back, and is lost if it is not acknowledged. Its number; 0: not.
+ */
+uint64_t channel_part_gone(struct channel *channel);
 
 /* At an end: did a producer die or fail since this consumer attached, or before it unseen? */
 bool channel_incomplete(const struct channel *channel);

@@ -297,6 +297,16 @@ int channel_give_back(struct channel *channel, uint32_t done)
 	return rc < 0 ? rc : hand_over_locked(channel, done);
 }
 
+uint64_t channel_part_gone(struct channel *channel)
+{
+	struct claim_state state;
+
+	if (!channel->attached || channel->claim == NO_CLAIM)
+		return 0;
+	state = claim_read(claim_held(channel)); /* nobody but us changes it */
+	return (state.flags & CLAIM_PART) != 0 ? state.sequence : 0;
+}
+
 bool channel_end_passed(struct channel *channel)
 {
 	if (channel->end_passed)

@@ -62,12 +62,28 @@ static void acknowledge(struct worker *worker, const struct job *job)
 		crew_done(worker->crew, job->messages, job_bytes(job));
 }
 
-static void give_back(struct worker *worker)
+/* What is said of a message that nobody can have again, as a part of it is freed. 0: of none. */
+static void tell_part_gone(const struct worker *worker, uint64_t sequence)
+{
+	if (sequence != 0)
+		cli_error(settings_of(worker),
+			  "message %llu is lost: it is longer than the ring, so it cannot be given "
+			  "back",
+			  (unsigned long long)sequence);
+}
+
+static void hand_back(struct worker *worker)
 {
 	int rc = channel_give_back(worker->channel, 0);
 
 	if (rc < 0)
 		channel_failed(worker, "give back to", rc);
+}
+
+static void give_back(struct worker *worker)
+{
+	tell_part_gone(worker, channel_part_gone(worker->channel));
+	hand_back(worker);
 }
 
 /* Each message of a batch is a dead letter of its own. */
@@ -105,10 +121,14 @@ static void failed_for_good(struct worker *worker, const struct job *job, enum c
 	name_job(job, name);
 	switch (work->on_failure) {
 	case FAILURE_STOP:
-		cli_error(work->settings, "%s failed for good (given back): %s", name, cause);
+		cli_error(work->settings, "%s failed for good (%s): %s", name,
+			  channel_part_gone(worker->channel) != 0
+				  ? "lost, as it is longer than the ring"
+				  : "given back",
+			  cause);
 		/* First stop, or the next of us would take it at once. */
 		crew_finish(worker->crew, status, true);
-		give_back(worker);
+		hand_back(worker);
 		break;
 	case FAILURE_SKIP:
 		cli_error(work->settings, "%s failed for good (dropped): %s", name, cause);
@@ -318,6 +338,7 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 	const struct work *work = worker->crew->work;
 	bool locked = channel_report(worker->channel)->lock_taken;
 
+	tell_part_gone(worker, job->lost);
 	switch (rc) {
 	case CHANNEL_ENDED:
 		crew_finish(worker->crew,
