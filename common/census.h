@@ -36,9 +36,10 @@ struct census_endpoint {
 	int group;		  /* consumer: index in census.groups; CENSUS_NO_GROUP: looks on */
 	uint64_t messages, bytes; /* sent, or taken, since it attached */
 	uint64_t dropped;	  /* producer: for which there was no room */
-	uint64_t in_hand;	  /* consumer: messages that it has taken and not acknowledged */
-	uint64_t attempts;	  /* the most of what it has in hand */
-	uint64_t attached_ns;	  /* how long it has been here */
+	uint64_t in_hand;     /* consumer: messages that it has taken and not acknowledged, ... */
+	uint64_t hand_at;     /* ... and the position where their record begins */
+	uint64_t attempts;    /* the most of what it has in hand */
+	uint64_t attached_ns; /* how long it has been here */
 	bool has_turn,
 		is_inside; /* producer: may write next; inside a message longer than the ring */
 };
@@ -76,7 +77,8 @@ struct census {
 	uint64_t deaths, ends;	  /* of producers; explicit ones. Modulo 2^20. */
 	uint64_t recovered[2];	  /* endpoints cleaned up after, by enum channel_role */
 	uint64_t largest;	  /* messages of up to this size go through in one piece */
-	bool room_wanted;	  /* somebody waits for room */
+	bool room_wanted;	  /* somebody waits for room, ... */
+	uint64_t wanted;	  /* ... until all before this position is acknowledged */
 	pid_t locked_by[2];	  /* who last had that side's lock: by enum channel_role */
 	pid_t keeper;		  /* who attaches or detaches at the moment, or died doing so */
 
