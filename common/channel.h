@@ -334,10 +334,11 @@ enum channel_receive_flags {
 	CHANNEL_DONTWAIT = 1, /* -EAGAIN when there is nothing; inside a message it waits */
 	CHANNEL_FOLLOW = 2,   /* the end of the producers is not the end */
 	CHANNEL_SHARE = 4,    /* beside other consumers, take no more than options.share */
-	CHANNEL_TOGETHER = 8  /* take up to `most` messages out of several records, as one */
+	CHANNEL_TOGETHER = 8, /* take up to `most` messages out of several records, as one */
+	CHANNEL_PASSING = 16 /* with CHANNEL_FOLLOW: CHANNEL_PASSED at an end, instead of waiting */
 };
 
-enum channel_receive_result { CHANNEL_ENDED = 0, CHANNEL_DELIVERED = 1 };
+enum channel_receive_result { CHANNEL_ENDED = 0, CHANNEL_DELIVERED = 1, CHANNEL_PASSED = 2 };
 
 /*
  * Acknowledges the delivery before, if there is one, and takes the next, of at most `most`
@@ -377,6 +378,12 @@ int channel_give_back(struct channel *channel, uint32_t done);
  * through, as if channel_receive() had returned CHANNEL_ENDED there. False: there was none.
  */
 bool channel_end_passed(struct channel *channel);
+
+/* Is this consumer the only one of its group? Observers are in none, and each is alone. */
+bool channel_alone(struct channel *channel);
+
+/* Is it, and is nothing in the channel for its group behind what it has in hand? */
+bool channel_at_last(struct channel *channel);
 
 /*
  * Is a part of the message in hand freed already, as it is longer than the ring? It cannot be given

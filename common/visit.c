@@ -379,7 +379,7 @@ static int stream_end(struct visit *visit, uint64_t events)
 		return CHANNEL_ENDED;
 	channel->end_passed = true;
 	atomic_store(&group->empty_end, 0); /* an empty stream was ours as one with messages is */
-	return VISIT_NOTHING;
+	return (visit->flags & CHANNEL_PASSING) != 0 ? CHANNEL_PASSED : VISIT_NOTHING;
 }
 
 /* Is there work for another consumer of our group? */

@@ -19,6 +19,8 @@ struct print {
 	struct progress *progress;
 	uint64_t received; /* whole messages */
 	bool inside;	   /* of a message longer than the ring */
+	bool appends;	   /* it writes behind what is in a file, as others may after it */
+	bool failed;	   /* nothing can be written any more */
 	bool reader_gone;  /* as print_look() has found, ... */
 	bool pipe_closed;  /* ... or a write */
 };
@@ -31,6 +33,26 @@ void print_begin(struct print *print, const struct cli_settings *settings, struc
  * frame_write() or format_write().
  */
 int print_delivery(struct print *print, const struct channel_delivery *delivery, uint32_t *done);
+
+/*
+ * A line that came without its delimiter is left open if it is the last there is, by a consumer
+ * that is alone in its group and does not append to a file. This is what to receive with
+ * meanwhile: CHANNEL_PASSING or 0.
+ */
+unsigned print_flags(const struct print *print);
+
+/* More may come behind it: ends a line that was left open. CLI_DONE, or it failed, which is said.
+ */
+enum cli_exit print_line_end(struct print *print);
+
+/* For waits: what print_line_end() does if we are no longer alone. */
+void print_line_look(struct print *print);
+
+/*
+ * Nothing more is printed. A line may stay open only if that is because the stream has `ended`.
+ * Returns the exit status, which `status` was so far. The channel is still attached.
+ */
+enum cli_exit print_end(struct print *print, enum cli_exit status, bool ended);
 
 /*
  * For waits, in which nothing is written that would tell: has whoever reads our output, a pipe, a

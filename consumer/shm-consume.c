@@ -138,6 +138,7 @@ struct consumer {
 	bool tap;
 	bool exit_empty;
 	bool follow;
+	bool ended; /* the stream has: nothing more comes */
 };
 
 static struct consumer consumer;
@@ -166,6 +167,7 @@ static enum cli_exit status_without(int result, bool idle)
 {
 	switch (result) {
 	case CHANNEL_ENDED:
+		consumer.ended = true;
 		return channel_incomplete(consumer.channel) ? CLI_INCOMPLETE : status_at_end();
 	case -EAGAIN:
 		if (channel_report(consumer.channel)->lock_taken)
@@ -220,6 +222,8 @@ static bool output_leaves_line(void)
 static void on_waiting(const struct channel *channel)
 {
 	print_look(printing);
+	if (channel_report(channel)->waits == CHANNEL_WAITS_DATA) /* no lock is in our hands */
+		print_line_look(printing);
 	/* Not in the middle of a message that is on the same terminal. */
 	if (!printing->inside || isatty(STDOUT_FILENO) == 0)
 		why_waiting(channel);
@@ -247,11 +251,18 @@ static enum cli_exit receive_messages(void)
 		rc = channel_receive(consumer.channel,
 				     consumer.count == 0 || left > UINT32_MAX ? UINT32_MAX
 									      : (uint32_t)left,
-				     flags, idle ? consumer.idle_ns : 0, &delivery);
+				     flags | print_flags(&consumer.print),
+				     idle ? consumer.idle_ns : 0, &delivery);
 		if (rc >= 0)
 			why_moved();
 		tell_lost();
 		tell_missed(rc == CHANNEL_DELIVERED ? delivery.sequence : 0);
+		if (rc == CHANNEL_PASSED) {
+			status = print_line_end(&consumer.print);
+			if (status != CLI_DONE)
+				return status;
+			continue;
+		}
 		if (rc != CHANNEL_DELIVERED) {
 			/*
 			 * An error may have come before the last delivery was acknowledged. Of a
@@ -288,6 +299,7 @@ static int consume(void)
 {
 	enum cli_exit status;
 	unsigned signals;
+	bool untold;
 	int rc;
 
 	rc = channel_attach(consumer.channel, CHANNEL_CONSUMER, &settings.channel);
@@ -300,14 +312,18 @@ static int consume(void)
 	cli_check_size(&settings, consumer.channel);
 
 	status = receive_messages();
+	status = print_end(&consumer.print, status, consumer.ended);
 	tell_lost();
 	progress.lost = consumer.lost;
 	progress.dropped = consumer.missed;
 	cli_note_missed(&settings, consumer.missed);
 	if (consumer.lost > 0 && (status == CLI_DONE || status == CLI_WOULD_BLOCK))
 		status = CLI_INCOMPLETE;
-	/* Whoever is ended by a signal does not exit with the status that would say it. */
-	channel_detach(consumer.channel, cli_signal_caught(&signals) != 0 ? CHANNEL_UNTOLD : 0);
+	/* Does the exit status say how the stream ended? It is not seen of one ended by a signal.
+	 */
+	untold = cli_signal_caught(&signals) != 0 ||
+		 (channel_incomplete(consumer.channel) && status != CLI_INCOMPLETE);
+	channel_detach(consumer.channel, untold ? CHANNEL_UNTOLD : 0);
 	return (int)status;
 }
 

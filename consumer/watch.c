@@ -74,17 +74,21 @@ static enum cli_exit tap_messages(void)
 		struct channel_delivery delivery;
 		bool idle = watch->idle_ns != 0 && !watch->print.inside &&
 			    (options->timeout_ns == 0 || watch->idle_ns < options->timeout_ns);
-		int rc = tap_receive(tap, most_wanted(), flags, idle ? watch->idle_ns : 0,
-				     &delivery);
+		int rc = tap_receive(tap, most_wanted(), flags | print_flags(&watch->print),
+				     idle ? watch->idle_ns : 0, &delivery);
 
 		if (rc >= 0)
 			why_moved();
 		tell_missed();
-		if (rc != CHANNEL_DELIVERED)
-			return status_without(rc, idle);
-		status = print_copy(&delivery);
+		if (rc == CHANNEL_PASSED)
+			status = print_line_end(&watch->print);
+		else if (rc == CHANNEL_DELIVERED)
+			status = print_copy(&delivery);
+		else
+			return print_end(&watch->print, status_without(rc, idle),
+					 rc == CHANNEL_ENDED);
 	}
-	return status;
+	return print_end(&watch->print, status, false);
 }
 
 static int tap_attached(void)
