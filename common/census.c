@@ -414,7 +414,7 @@ static int census_read_closed(struct census *census, const char *name, uid_t own
 		else if (status.st_uid != owner)
 			census->error = -CHANNEL_EOWNER;
 	} else if (errno == ENOENT) {
-		return -ENOENT;
+		return segment_missing();
 	}
 	census->kind = kind_of(census->error);
 	return 0;
@@ -432,7 +432,8 @@ int census_read(struct census *census, const char *name, uid_t owner)
 	fd = shm_open(path + strlen(CENSUS_FOLDER), O_RDONLY | O_NONBLOCK,
 		      0); /* a FIFO would wait */
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : census_read_closed(census, name, owner, errno);
+		return errno == ENOENT ? segment_missing()
+				       : census_read_closed(census, name, owner, errno);
 	rc = census_read_fd(census, fd, name, owner);
 	close(fd);
 	return rc;

@@ -160,7 +160,8 @@ struct channel *channel_new(void);
 
 /*
  * Attaches the calling thread. Whoever comes first creates the channel, with all its memory
- * reserved. Waits only for locks and for a free slot. Errors: those above, and ENOENT,
+ * reserved. Waits only for locks and for a free slot. Errors: those above, and ENOENT, ENODEV
+ * (there is no /dev/shm),
  * EACCES, ENOSPC, EFBIG, ENOMEM, EMFILE, EINTR (interrupted), ETIMEDOUT, EAGAIN.
  * CHANNEL_ETHREAD: attach from another thread.
  */
