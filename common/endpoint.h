@@ -132,7 +132,10 @@ static inline uint64_t tail_now(struct channel *channel)
 	return channel->known_tail;
 }
 
-/* Adds to the own counters. Only their owner writes them, so no locked instruction is needed. */
+/*
+ * Adds to the own counters: bytes of messages, without keys and delimiters. Only their owner writes
+ * them, so no locked instruction is needed.
+ */
 static inline void slot_count(struct slot *slot, uint64_t messages, uint64_t bytes)
 {
 	messages += atomic_load_explicit(&slot->messages, memory_order_relaxed);

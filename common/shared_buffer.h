@@ -87,8 +87,8 @@ struct slot {
 	_Atomic uint32_t tid;	   /* hints, written by the owner when it attaches ...   */
 	_Atomic uint32_t pid;	   /* ... and tid set to 0 when it detaches in good order */
 	_Atomic uint64_t messages; /* counters, written by the owner */
-	_Atomic uint64_t bytes;
-	_Atomic uint64_t dropped; /* the same, of a producer: when there was no room */
+	_Atomic uint64_t bytes;	   /* of them, without keys and delimiters */
+	_Atomic uint64_t dropped;  /* the same, of a producer: when there was no room */
 	/*
 	 * For those who ask whether the owner lives without touching a mutex (life.h). Written by
 	 * the owner when it attaches: the time since boot, in ns, and in which namespaces that and
