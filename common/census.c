@@ -104,6 +104,21 @@ static void producers_read(struct census *census, const struct shared_buffer *co
 	}
 }
 
+/* A consumer has one claim at most. */
+static uint64_t hand_at(const struct consumers *consumers, unsigned slot)
+{
+	for (unsigned i = 0; i < GROUP_COUNT; i++)
+		for (uint64_t used = claims_in_use(&consumers->groups[i]); used != 0;
+		     used &= used - 1) {
+			const struct claim *claim =
+				&consumers->groups[i].claims[__builtin_ctzll(used)];
+
+			if (claim_owner(claim) == slot + 1)
+				return claim_record(claim);
+		}
+	return 0;
+}
+
 static void consumers_read(struct census *census, const struct consumers *consumers,
 			   const struct census_counts *counts, const int *group_at)
 {
@@ -117,6 +132,7 @@ static void consumers_read(struct census *census, const struct consumers *consum
 		endpoint->waits = consumer_wait(consumers, slot);
 		endpoint->in_hand =
 			counts->endpoint[slot] > 0 ? (uint64_t)counts->endpoint[slot] : 0;
+		endpoint->hand_at = hand_at(consumers, slot);
 		endpoint->attempts = counts->attempts[slot];
 		endpoint->failures = counts->failures[slot];
 		for (unsigned i = 0; i < GROUP_COUNT; i++)
@@ -206,6 +222,7 @@ static void sides_read(struct census *census, const struct census_source *source
 	census->locked_by[CHANNEL_PRODUCER] = (pid_t)atomic_load(&producers->side.holder);
 	census->locked_by[CHANNEL_CONSUMER] = (pid_t)atomic_load(&consumers->side.holder);
 	census->room_wanted = room_missing(copy) != 0;
+	census->wanted = atomic_load(&producers->room_wanted) & ~UINT64_C(1);
 }
 
 /* ---- the copy ---- */
@@ -398,7 +415,7 @@ static int census_read_closed(struct census *census, const char *name, uid_t own
 		else if (status.st_uid != owner)
 			census->error = -CHANNEL_EOWNER;
 	} else if (errno == ENOENT) {
-		return -ENOENT;
+		return segment_missing();
 	}
 	census->kind = kind_of(census->error);
 	return 0;
@@ -416,7 +433,8 @@ int census_read(struct census *census, const char *name, uid_t owner)
 	fd = shm_open(path + strlen(CENSUS_FOLDER), O_RDONLY | O_NONBLOCK,
 		      0); /* a FIFO would wait */
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : census_read_closed(census, name, owner, errno);
+		return errno == ENOENT ? segment_missing()
+				       : census_read_closed(census, name, owner, errno);
 	rc = census_read_fd(census, fd, name, owner);
 	close(fd);
 	return rc;

@@ -34,9 +34,10 @@ struct census_endpoint {
 	enum life life;
 	enum channel_wait waits;  /* as it has said */
 	int group;		  /* consumer: index in census.groups; CENSUS_NO_GROUP: looks on */
-	uint64_t messages, bytes; /* sent, or taken, since it attached */
+	uint64_t messages, bytes; /* sent, or taken, since it attached; bytes as below */
 	uint64_t dropped;	  /* producer: for which there was no room */
-	uint64_t in_hand;	  /* consumer: messages that it has taken and not acknowledged */
+	uint64_t in_hand;	  /* consumer: messages that it has taken and not acknowledged, ... */
+	uint64_t hand_at;	  /* ... and the position where their record begins */
 	uint64_t attempts;	  /* how often what it has in hand was handed out, at most, ... */
 	uint64_t failures;	  /* ... and how many tries with it have failed */
 	uint64_t attached_ns;	  /* how long it has been here */
@@ -69,7 +70,8 @@ struct census {
 
 	uint64_t made_ns, age_ns; /* since 1970; until now */
 	uint64_t capacity, used;  /* of the ring, in bytes */
-	uint64_t messages, bytes; /* that some group has not acknowledged: the most of any group */
+	uint64_t messages, bytes; /* that some group has not acknowledged: the most of any group. */
+				  /* Bytes are those of messages, without keys and delimiters. */
 	bool estimated;		  /* they are: too many, or gone before they could be counted */
 	uint64_t sent;		  /* messages since it was made, dropped ones too */
 	uint64_t received;	  /* positions: bytes of ring that came in, and that went out ... */
@@ -77,7 +79,8 @@ struct census {
 	uint64_t deaths, ends;	  /* of producers; explicit ones. Modulo 2^20. */
 	uint64_t recovered[2];	  /* endpoints cleaned up after, by enum channel_role */
 	uint64_t largest;	  /* messages of up to this size go through in one piece */
-	bool room_wanted;	  /* somebody waits for room */
+	bool room_wanted;	  /* somebody waits for room, ... */
+	uint64_t wanted;	  /* ... until all before this position is acknowledged */
 	pid_t locked_by[2];	  /* who last had that side's lock: by enum channel_role */
 	pid_t keeper;		  /* who attaches or detaches at the moment, or died doing so */
 
@@ -90,7 +93,7 @@ struct census {
 
 /*
  * Reads the channel of this name. 0, whatever it is (see census->kind); -ENOENT: there is none;
- * -ENOMEM.
+ * -ENODEV: there is no /dev/shm; -ENOMEM.
  */
 int census_read(struct census *census, const char *name, uid_t owner);
 

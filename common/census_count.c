@@ -34,6 +34,7 @@ struct walk {
 	struct point points[POINTS_MAX];
 	size_t point_count, point_next;
 	uint64_t begin, end;	     /* positions */
+	struct cursor first;	     /* the lowest that anybody needs, in the record at `begin` */
 	uint64_t window, window_end; /* positions: what is in bytes[] */
 	uint64_t cost;
 	int64_t messages; /* so far */
@@ -182,6 +183,21 @@ static bool still_needed(const struct walk *walk)
 		!position_before(walk->begin + walk->source->capacity, frontier));
 }
 
+/* Bytes of the messages in this record, without keys and delimiters, that somebody needs. */
+static uint64_t bytes_needed(const struct walk *walk, uint64_t position,
+			     const struct record *record)
+{
+	uint64_t bytes = record_body_size(record), delimiters;
+	uint32_t messages = record->messages;
+
+	if (position == walk->first.record) { /* a part of a block may have been taken */
+		bytes -= walk->first.offset < bytes ? walk->first.offset : bytes;
+		messages -= walk->first.index < messages ? walk->first.index : messages;
+	}
+	delimiters = (uint64_t)messages * record->delimiter_size;
+	return bytes > delimiters ? bytes - delimiters : 0;
+}
+
 static enum census_count walk_records(struct walk *walk)
 {
 	uint64_t before = 0;
@@ -195,8 +211,7 @@ static enum census_count walk_records(struct walk *walk)
 		if (!good)
 			break;
 		walk->messages += record.messages;
-		walk->counts->bytes += record_body_size(&record) -
-				       (uint64_t)record.messages * record.delimiter_size;
+		walk->counts->bytes += bytes_needed(walk, position, &record);
 		before = ring_record_bytes(record.size);
 		if (walk->cost > COST_MAX)
 			return CENSUS_TOO_MANY;
@@ -206,6 +221,34 @@ static enum census_count walk_records(struct walk *walk)
 	if (!still_needed(walk))
 		return CENSUS_CHANGED;
 	return good ? CENSUS_COUNTED : CENSUS_BAD;
+}
+
+/* Notes the cursor, if it lies in the first record, and before what was noted so far. */
+static void first_lower(struct walk *walk, struct cursor cursor)
+{
+	if (cursor.record == walk->begin && cursor_before(cursor, walk->first))
+		walk->first = cursor;
+}
+
+static void first_find(struct walk *walk)
+{
+	const struct consumers *consumers = &walk->source->copy->consumers;
+
+	walk->first = cursor_at(walk->end);
+	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
+		const struct group *group = &consumers->groups[__builtin_ctz(used)];
+
+		first_lower(walk, next_read(group));
+		for (uint64_t claims = claims_in_use(group); claims != 0; claims &= claims - 1) {
+			const struct claim *claim = &group->claims[__builtin_ctzll(claims)];
+			struct cursor begin = claim_read(claim).begin;
+
+			if (claim_owner(claim) != OWNER_FREE)
+				first_lower(walk, claim_record(claim) == begin.record
+							  ? begin
+							  : cursor_at(claim_record(claim)));
+		}
+	}
 }
 
 /* The lowest position that a group needs; its claims count as far as they are acknowledged. */
@@ -254,6 +297,7 @@ enum census_count census_count(const struct census_source *source, struct census
 	walk->end = atomic_load(&source->copy->producers.tail);
 	for (uint32_t used = groups_in_use(&source->copy->consumers); used != 0; used &= used - 1)
 		group_points(walk, (unsigned)__builtin_ctz(used));
+	first_find(walk);
 	qsort(walk->points, walk->point_count, sizeof(walk->points[0]), point_compare);
 	result = walk_records(walk);
 	free(walk);

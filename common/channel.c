@@ -423,6 +423,7 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->leaving = channel->reserved = channel->inside = channel->sent = false;
 	channel->claim = NO_CLAIM;
 	channel->piece_acknowledged = channel->incomplete = channel->batching = false;
+	channel->end_passed = channel->ended = false;
 	channel->look_pause = channel->look_pause_next = 0;
 	channel->settled = channel->was_alone = channel->skipping = false;
 	channel->key_size = 0;
@@ -639,6 +640,21 @@ static unsigned empty_leave(struct channel *channel, unsigned flags)
 	return flags;
 }
 
+/*
+ * A consumer that has ended leaves and reports the end: nobody else of its group need. With the
+ * mutex held, so that `told` never goes back: another one may have ended later and left before.
+ */
+static void end_tell(struct channel *channel)
+{
+	struct group *group = group_of(channel);
+
+	if (!channel->ended)
+		return;
+	if (events_later(channel->end_events, atomic_load(&group->told)))
+		atomic_store(&group->told, channel->end_events);
+	atomic_store(&group->empty_end, 0);
+}
+
 static int endpoint_leave(struct channel *channel, unsigned flags)
 {
 	struct deadline deadline = endpoint_leave_deadline(channel);
@@ -659,6 +675,8 @@ static int endpoint_leave(struct channel *channel, unsigned flags)
 		return rc;
 	if (channel->role == CHANNEL_PRODUCER)
 		producer_leave(channel, flags);
+	else if ((flags & CHANNEL_UNTOLD) == 0)
+		end_tell(channel);
 	side_leave(channel);
 	side_unlock(channel, channel->role);
 	endpoint_wake_all(channel);

@@ -160,7 +160,8 @@ struct channel *channel_new(void);
 
 /*
  * Attaches the calling thread. Whoever comes first creates the channel, with all its memory
- * reserved. Waits only for locks and for a free slot. Errors: those above, and ENOENT,
+ * reserved. Waits only for locks and for a free slot. Errors: those above, and ENOENT, ENODEV
+ * (there is no /dev/shm),
  * EACCES, ENOSPC, EFBIG, ENOMEM, EMFILE, EINTR (interrupted), ETIMEDOUT, EAGAIN.
  * CHANNEL_ETHREAD: attach from another thread.
  */
@@ -168,10 +169,12 @@ int channel_attach(struct channel *channel, enum channel_role role,
 		   const struct channel_options *options);
 
 enum channel_detach_flags {
-	CHANNEL_FAILED = 1, /* producer: consumers shall know that the stream may be incomplete */
-	CHANNEL_END = 2,    /* producer: end the stream for consumers that follow, too */
-	CHANNEL_UNBEGUN = 4 /* producer: it took nothing from anywhere. If no consumer is there, */
-			    /* leave no trace: neither an empty stream nor a failure */
+	CHANNEL_FAILED = 1,  /* producer: consumers shall know that the stream may be incomplete */
+	CHANNEL_END = 2,     /* producer: end the stream for consumers that follow, too */
+	CHANNEL_UNBEGUN = 4, /* producer: it took nothing from anywhere. If no consumer is there, */
+			     /* leave no trace: neither an empty stream nor a failure */
+	CHANNEL_UNTOLD = 8 /* consumer: the end that it has seen, CHANNEL_ENDED, is not reported */
+			   /* to anybody: it is left to the next consumer of the group */
 };
 
 /*
@@ -340,15 +343,17 @@ enum channel_receive_flags {
 	CHANNEL_DONTWAIT = 1, /* -EAGAIN when there is nothing; inside a message it waits */
 	CHANNEL_FOLLOW = 2,   /* the end of the producers is not the end */
 	CHANNEL_SHARE = 4,    /* beside other consumers, take no more than options.share */
-	CHANNEL_TOGETHER = 8  /* take up to `most` messages out of several records, as one */
+	CHANNEL_TOGETHER = 8, /* take up to `most` messages out of several records, as one */
+	CHANNEL_PASSING = 16 /* with CHANNEL_FOLLOW: CHANNEL_PASSED at an end, instead of waiting */
 };
 
-enum channel_receive_result { CHANNEL_ENDED = 0, CHANNEL_DELIVERED = 1 };
+enum channel_receive_result { CHANNEL_ENDED = 0, CHANNEL_DELIVERED = 1, CHANNEL_PASSED = 2 };
 
 /*
  * Acknowledges the delivery before, if there is one, and takes the next, of at most `most`
  * messages (at least 1), waiting for it up to timeout_ns (0: the option's; DEADLINE_NEVER
- * for ever). CHANNEL_ENDED: the stream is over, see channel_incomplete(). -CHANNEL_EABORTED:
+ * for ever). CHANNEL_ENDED: the stream is over, see channel_incomplete(); the next consumer of the
+ * group takes it for reported when this one has detached. -CHANNEL_EABORTED:
  * the message whose parts were delivered will not be finished; nothing is in hand.
  */
 int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
@@ -386,6 +391,24 @@ int channel_acknowledge(struct channel *channel);
  * piece: none). The rest is delivered to the next consumer.
  */
 int channel_give_back(struct channel *channel, uint32_t done);
+
+/*
+ * For a consumer that follows and stops by itself: it ends at the last end of stream that it went
+ * through, as if channel_receive() had returned CHANNEL_ENDED there. False: there was none.
+ */
+bool channel_end_passed(struct channel *channel);
+
+/* Is this consumer the only one of its group? Observers are in none, and each is alone. */
+bool channel_alone(struct channel *channel);
+
+/* Is it, and is nothing in the channel for its group behind what it has in hand? */
+bool channel_at_last(struct channel *channel);
+
+/*
+ * Is a part of the message in hand freed already, as it is longer than the ring? It cannot be given
+ * back, and is lost if it is not acknowledged. Its number; 0: not.
+ */
+uint64_t channel_part_gone(struct channel *channel);
 
 /* At an end: did a producer die or fail since this consumer attached, or before it unseen? */
 bool channel_incomplete(const struct channel *channel);

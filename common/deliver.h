@@ -38,7 +38,7 @@ static inline void delivery_describe(struct channel *channel, struct channel_del
 	delivery->unterminated = (record->flags & RECORD_UNTERMINATED) != 0;
 	channel->delivered_messages = delivery->messages;
 	slot_count(&consumers_of(channel)->side.slots[channel->slot], delivery->messages,
-		   delivery->size);
+		   delivery->size - (uint64_t)delivery->messages * record->delimiter_size);
 }
 
 /*

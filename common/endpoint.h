@@ -99,7 +99,10 @@ struct channel {
 	uint64_t events_then;	     /* `events` when we attached */
 	uint64_t told_then;	     /* `told` when we attached */
 	bool seen_then;		     /* there was something of a stream when we attached */
-	bool incomplete;	     /* the end we saw was not a clean one */
+	bool end_passed;	     /* we follow, and went on through an end, ... */
+	bool ended;		     /* ... or have ended at it; `events` was, the last time, ... */
+	uint64_t end_events;	     /* ... this, which nobody has been told for us, and ... */
+	bool incomplete;	     /* ... that end was not a clean one */
 	uint64_t lost;
 	uint64_t missed; /* messages that were dropped before our group got them, as we found */
 	uint64_t observed_from; /* observer: tail, or head, when we attached, and ... */
@@ -128,7 +131,10 @@ static inline uint64_t tail_now(struct channel *channel)
 	return channel->known_tail;
 }
 
-/* Adds to the own counters. Only their owner writes them, so no locked instruction is needed. */
+/*
+ * Adds to the own counters: bytes of messages, without keys and delimiters. Only their owner writes
+ * them, so no locked instruction is needed.
+ */
 static inline void slot_count(struct slot *slot, uint64_t messages, uint64_t bytes)
 {
 	messages += atomic_load_explicit(&slot->messages, memory_order_relaxed);

@@ -128,6 +128,11 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 			 "--nonblock)",
 			 (unsigned long long)channel->segment.ring.capacity);
 		break;
+	case ENODEV:
+		snprintf(buffer, size,
+			 "there is no /dev/shm, where shared memory is: a tmpfs has to be mounted "
+			 "there");
+		break;
 	case ENOSPC:
 		if (report->needed_bytes <= report->free_bytes)
 			snprintf(buffer, size, "No space left in shared memory for another object");

@@ -78,7 +78,7 @@ static int write_one(struct channel *channel, struct frame_output *output,
 	if (delivery->first)
 		overdue = delimiter_overdue(output, &batch);
 	batch_add(&batch, delivery->bytes, delivery->size);
-	if (delivery->last && !delivery->unterminated)
+	if (delivery->last && (!delivery->unterminated || output->shared))
 		batch_add(&batch, output->delimiter->bytes, output->delimiter->size);
 	rc = batch_write(channel, output->fd, &batch, &accepted);
 	if (delivery->first && accepted >= overdue)
@@ -86,7 +86,7 @@ static int write_one(struct channel *channel, struct frame_output *output,
 	if (rc < 0)
 		return rc;
 	if (delivery->last)
-		output->delimiter_due = delivery->unterminated;
+		output->delimiter_due = delivery->unterminated && !output->shared;
 	*done = delivery->messages;
 	return 0;
 }
@@ -181,6 +181,17 @@ int frame_write(struct channel *channel, struct frame_output *output,
 	    memcmp(delivery->delimiter, output->delimiter->bytes, delivery->delimiter_size) == 0)
 		return write_block(channel, output, delivery, done);
 	return write_split(channel, output, delivery, done);
+}
+
+int frame_write_due(struct channel *channel, struct frame_output *output)
+{
+	struct batch batch = { .count = 0 };
+	size_t due = delimiter_overdue(output, &batch), accepted;
+	int rc = batch_write(channel, output->fd, &batch, &accepted);
+
+	if (accepted >= due)
+		output->delimiter_due = false;
+	return rc;
 }
 
 int frame_write_bytes(struct channel *channel, int fd, const void *bytes, size_t size,

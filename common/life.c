@@ -13,6 +13,8 @@
 
 #include "deadline.h"
 
+enum { GENERATIONS_MAX = 1024 }; /* in a /proc that makes no sense */
+
 /* The inodes of namespaces are of 32 bits. Without a namespace of time there is one time. */
 uint64_t life_namespaces(void)
 {
@@ -33,11 +35,15 @@ uint64_t life_now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-/*
- * The state and the start, in ns since boot, of a thread. False: there is nothing to read, with
- * *missing, since there is no such thread.
- */
-static bool stat_read(const char *path, char *state, uint64_t *started, bool *missing)
+/* What /proc says of a process or a thread, see proc(5). */
+struct stat_fields {
+	char state;
+	uint32_t parent;
+	uint64_t started; /* in ns since boot */
+};
+
+/* False: there is nothing to read, with *missing, since there is no such thread. */
+static bool stat_read(const char *path, struct stat_fields *fields, bool *missing)
 {
 	char text[1024], *at;
 	ssize_t got;
@@ -57,12 +63,14 @@ static bool stat_read(const char *path, char *state, uint64_t *started, bool *mi
 	at = strrchr(text, ')');
 	if (at == NULL || at[1] != ' ' || at[2] == '\0')
 		return false;
-	*state = at[2];
+	fields->state = at[2];
+	fields->parent = (uint32_t)strtoul(at + 3, NULL, 10);
 	for (int field = 2; field < 22 && at != NULL; field++)
 		at = strchr(at + 1, ' ');
 	if (at == NULL)
 		return false;
-	*started = strtoull(at + 1, NULL, 10) * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+	fields->started =
+		strtoull(at + 1, NULL, 10) * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
 	return true;
 }
 
@@ -83,9 +91,9 @@ static enum life life_of_state(char state)
 
 enum life life_of(const struct life_hint *hint, uint64_t own)
 {
-	char path[64], state;
-	uint64_t started;
+	struct stat_fields fields;
 	bool gone, missing;
+	char path[64];
 
 	if (hint->pid == 0 || hint->pid > INT_MAX || hint->tid == 0 || hint->tid > INT_MAX ||
 	    own == 0 || hint->namespaces != own)
@@ -94,23 +102,23 @@ enum life life_of(const struct life_hint *hint, uint64_t own)
 	if (gone)
 		return LIFE_DEAD;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", hint->pid, hint->tid);
-	if (stat_read(path, &state, &started, &missing)) {
+	if (stat_read(path, &fields, &missing)) {
 		/* Its id belongs to somebody younger now. A tick is ten milliseconds, mostly. */
-		if (started > hint->since + NS_PER_SEC / 10)
+		if (fields.started > hint->since + NS_PER_SEC / 10)
 			return LIFE_DEAD;
-		return life_of_state(state);
+		return life_of_state(fields.state);
 	}
 	/* The process is there and its thread is not; or /proc shows nothing of others. */
 	if (!missing)
 		return LIFE_UNKNOWN;
 	snprintf(path, sizeof(path), "/proc/%u/stat", hint->pid);
-	return stat_read(path, &state, &started, &missing) ? LIFE_DEAD : LIFE_ALIVE;
+	return stat_read(path, &fields, &missing) ? LIFE_DEAD : LIFE_ALIVE;
 }
 
 enum life life_of_process(uint32_t pid)
 {
-	char path[64], state;
-	uint64_t started;
+	struct stat_fields fields;
+	char path[64];
 	bool missing;
 
 	if (pid == 0 || pid > INT_MAX)
@@ -118,5 +126,22 @@ enum life life_of_process(uint32_t pid)
 	if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
 		return LIFE_DEAD;
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	return stat_read(path, &state, &started, &missing) ? life_of_state(state) : LIFE_ALIVE;
+	return stat_read(path, &fields, &missing) ? life_of_state(fields.state) : LIFE_ALIVE;
+}
+
+bool life_descends(uint32_t pid, uint32_t ancestor)
+{
+	struct stat_fields fields;
+	char path[64];
+	bool missing;
+
+	for (int i = 0; i < GENERATIONS_MAX && pid > 1 && ancestor != 0; i++) {
+		snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+		if (!stat_read(path, &fields, &missing))
+			return false;
+		if (fields.parent == ancestor)
+			return true;
+		pid = fields.parent;
+	}
+	return false;
 }

@@ -34,4 +34,10 @@ enum life life_of(const struct life_hint *hint, uint64_t own);
 /* The same of a process of our own namespace, by its id alone; 0 is nobody. */
 enum life life_of_process(uint32_t pid);
 
+/*
+ * Is this process of our own namespace a child of `ancestor`, or a child's child, and so on? Not if
+ * one between them has ended, or /proc does not say.
+ */
+bool life_descends(uint32_t pid, uint32_t ancestor);
+
 #endif

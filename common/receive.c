@@ -349,6 +349,37 @@ int channel_give_back(struct channel *channel, uint32_t done)
 	return rc < 0 ? rc : hand_over_locked(channel, done);
 }
 
+bool channel_alone(struct channel *channel)
+{
+	return channel->options.observe || !channel->attached || group_alone(channel);
+}
+
+bool channel_at_last(struct channel *channel)
+{
+	if (channel->options.observe || !channel->attached)
+		return true;
+	return group_alone(channel) && !others_hold(channel) &&
+	       cursor_equal(channel->delivered_end,
+			    cursor_at(atomic_load(&producers_of(channel)->tail)));
+}
+
+uint64_t channel_part_gone(struct channel *channel)
+{
+	struct claim_state state;
+
+	if (!channel->attached || channel->claim == NO_CLAIM)
+		return 0;
+	state = claim_read(claim_held(channel)); /* nobody but us changes it */
+	return (state.flags & CLAIM_PART) != 0 ? state.sequence : 0;
+}
+
+bool channel_end_passed(struct channel *channel)
+{
+	if (channel->end_passed)
+		channel->ended = true;
+	return channel->end_passed;
+}
+
 bool channel_incomplete(const struct channel *channel)
 {
 	return channel->incomplete;

@@ -25,7 +25,7 @@ static int object_open(struct segment *segment, const struct channel_options *op
 	if (segment->fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
 		return -CHANNEL_EFOREIGN;
 	if (segment->fd < 0)
-		return -errno;
+		return errno == ENOENT ? segment_missing() : -errno;
 	if (fstat(segment->fd, &status) != 0)
 		rc = -errno;
 	else if (status.st_uid != options->owner || status.st_uid != geteuid())

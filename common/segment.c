@@ -109,6 +109,11 @@ static int refuse_access(const struct segment *segment, const struct channel_opt
 	return -EACCES;
 }
 
+int segment_missing(void)
+{
+	return access("/dev/shm", F_OK) != 0 && errno == ENOENT ? -ENODEV : -ENOENT;
+}
+
 /*
  * Opens without O_CREAT first: in a sticky directory the kernel may refuse O_CREAT on
  * another user's file (fs.protected_regular). -EEXIST: lost a race, try again.
@@ -121,11 +126,11 @@ static int object_open(struct segment *segment, const struct channel_options *op
 
 	if (fd < 0 && errno == ENOENT) {
 		if (segment->read_only || options->never_create || options->owner != geteuid())
-			return -ENOENT;
+			return segment_missing();
 		old_mask = umask(0); /* the mode is exact from the first moment on */
 		fd = shm_open(segment->name, O_RDWR | O_CREAT | O_EXCL, options->mode);
 		if (fd < 0)
-			fd = -errno;
+			fd = errno == ENOENT ? segment_missing() : -errno;
 		umask(old_mask);
 		if (fd < 0)
 			return fd;

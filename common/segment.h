@@ -39,6 +39,9 @@ int segment_open(struct segment *segment, const struct channel_options *options,
 int segment_open_to_read(struct segment *segment, const struct channel_options *options,
 			 struct channel_report *report);
 
+/* What an object that is not found means: -ENOENT, or -ENODEV if there is no /dev/shm at all. */
+int segment_missing(void);
+
 /*
  * What is in an object that is open for reading, by its header: SEGMENT_UNMADE (nobody has finished
  * making it), SEGMENT_READY (then *ring_offset and *capacity say where its ring lies), or an error.

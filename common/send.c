@@ -477,7 +477,8 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 	else if (rc == 0)
 		groups_signal(channel);
 	turn_wake(channel);
-	slot_count(slot, record.messages, block->size);
+	slot_count(slot, record.messages,
+		   block->size - (uint64_t)record.messages * block->delimiter_size);
 	return rc;
 }
 

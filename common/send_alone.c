@@ -94,7 +94,8 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	if (atomic_load(&producers_of(channel)->waiting_turn) != 0)
 		condition_signal_fenced(condition_turn(channel));
 	if (rc == 1)
-		slot_count(slot, record.messages, block->size);
+		slot_count(slot, record.messages,
+			   block->size - (uint64_t)record.messages * block->delimiter_size);
 	return rc;
 }
 

@@ -87,8 +87,8 @@ struct slot {
 	_Atomic uint32_t tid;	   /* hints, written by the owner when it attaches ...   */
 	_Atomic uint32_t pid;	   /* ... and tid set to 0 when it detaches in good order */
 	_Atomic uint64_t messages; /* counters, written by the owner */
-	_Atomic uint64_t bytes;
-	_Atomic uint64_t dropped; /* the same, of a producer: when there was no room */
+	_Atomic uint64_t bytes;	   /* of them, without keys and delimiters */
+	_Atomic uint64_t dropped;  /* the same, of a producer: when there was no room */
 	/*
 	 * For those who ask whether the owner lives without touching a mutex (life.h). Written by
 	 * the owner when it attaches: the time since boot, in ns, and in which namespaces that and
@@ -250,7 +250,7 @@ struct group {
 	_Atomic uint32_t state; /* enum group_state */
 	/* not trusted after a death: a superset of the claims that are not OWNER_FREE */
 	_Atomic uint64_t claims_used;
-	/* the value of events last reported at an end to one of its consumers */
+	/* the value of events at the last end that one of its consumers has reported and left */
 	_Atomic uint64_t told;
 	/* a stream without a message ended unseen; set under flock, cleared under the mutex */
 	_Atomic uint32_t empty_end;

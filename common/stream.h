@@ -27,6 +27,23 @@ static inline uint64_t events_add(uint64_t events, uint64_t event)
 	return (events & ~field) | ((events + event) & field);
 }
 
+/*
+ * Was the value `a` read later than `b`, and had something happened in between? Each counter only
+ * grows, so all that differ say the same, within half of their range.
+ */
+static inline bool events_later(uint64_t a, uint64_t b)
+{
+	const uint64_t fields[] = { EVENTS_ATTACHED, EVENTS_DEATHS, EVENTS_ENDS };
+
+	for (int i = 0; i < 3; i++) {
+		uint64_t ahead = ((a & fields[i]) - (b & fields[i])) & fields[i];
+
+		if (ahead != 0) /* behind, if the field's highest bit is set */
+			return (ahead & (fields[i] ^ fields[i] >> 1)) == 0;
+	}
+	return false;
+}
+
 /* Do two values differ in any of these counters? */
 static inline bool events_differ(uint64_t a, uint64_t b, uint64_t fields)
 {

@@ -9,7 +9,7 @@
 #include "view.h"
 
 /* What a look came back with, beside an error and public results. */
-enum { LOOK_NOTHING = 2 };
+enum { LOOK_NOTHING = 3 };
 
 struct tap {
 	struct channel *channel;
@@ -18,6 +18,7 @@ struct tap {
 	bool passed;	 /* what is between that one and the next we see is missed */
 	bool inside;	 /* of a message in pieces: its first one was delivered */
 	bool skipping;	 /* pieces of a message whose first one we have not seen */
+	bool ended;	 /* the end that was seen last is ours: we do not go on through it */
 	uint64_t number; /* of the message that we are inside */
 	uint64_t missed;
 };
@@ -56,7 +57,7 @@ int tap_attach(struct tap *tap, const struct channel_options *options)
 	tap->view.position = tap->channel->observed_from;
 	tap->view.loaded = false;
 	tap->next = tap->channel->observed_next;
-	tap->passed = tap->inside = tap->skipping = false;
+	tap->passed = tap->inside = tap->skipping = tap->ended = false;
 	tap->missed = 0;
 	return 0;
 }
@@ -195,11 +196,11 @@ static bool stream_over(struct tap *tap, unsigned flags)
 	if (!channel->seen_then && !events_differ(events, channel->events_then,
 						  EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
 		return false;
-	if ((flags & CHANNEL_FOLLOW) != 0 &&
-	    !events_differ(events, channel->events_then, EVENTS_ENDS))
-		return false;
+	/* Whoever follows may stop later, and then knows. */
 	channel->incomplete = events_differ(events, channel->events_then, EVENTS_DEATHS);
-	return true;
+	tap->ended = (flags & CHANNEL_FOLLOW) == 0 ||
+		     events_differ(events, channel->events_then, EVENTS_ENDS);
+	return tap->ended || (flags & CHANNEL_PASSING) != 0;
 }
 
 static int tap_look(struct tap *tap, uint32_t most, unsigned flags,
@@ -214,7 +215,9 @@ static int tap_look(struct tap *tap, uint32_t most, unsigned flags,
 		rc = record_load(tap);
 	if (rc == CHANNEL_DELIVERED)
 		return view_deliver(&tap->view, most, delivery);
-	return rc == LOOK_NOTHING && over ? CHANNEL_ENDED : rc;
+	if (rc == LOOK_NOTHING && over)
+		return tap->ended ? CHANNEL_ENDED : CHANNEL_PASSED;
+	return rc;
 }
 
 struct waiting {

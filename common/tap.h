@@ -24,9 +24,9 @@ int tap_attach(struct tap *tap, const struct channel_options *options);
 
 /*
  * The next delivery, of at most `most` messages, as channel_receive() with the flags
- * CHANNEL_DONTWAIT and CHANNEL_FOLLOW; there is nothing to acknowledge. The bytes are a copy that
- * stays as it is until the next call. CHANNEL_ENDED: the producers have gone and all that came
- * was seen; channel_incomplete() says whether one died since we attached. Errors:
+ * CHANNEL_DONTWAIT, CHANNEL_FOLLOW and CHANNEL_PASSING; there is nothing to acknowledge. The bytes
+ * are a copy that stays as it is until the next call. CHANNEL_ENDED: the producers have gone and
+ * all that came was seen; channel_incomplete() says whether one died since we attached. Errors:
  * -CHANNEL_EABORTED and -CHANNEL_EBEHIND: the message in pieces of which the first ones were
  * delivered goes no further, as its producer, or this tap, could not keep up with it; and those of
  * channel_receive().

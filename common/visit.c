@@ -400,7 +400,8 @@ static void end_dropped(struct channel *channel)
 
 /*
  * There is nothing to claim. `events` was read when no producer was attached, before the
- * mutex was locked: if that was the end of a stream that we have seen, tell it.
+ * mutex was locked: was that the end of a stream that we have seen? It is told when we leave and
+ * have reported it, see end_tell(): whoever goes on through it may be killed and never do so.
  */
 static int stream_end(struct visit *visit, uint64_t events)
 {
@@ -413,14 +414,15 @@ static int stream_end(struct visit *visit, uint64_t events)
 	if (others_hold(channel))
 		return VISIT_NOTHING; /* its holder may die, and who would do its work? */
 	end_dropped(channel);
-	if (atomic_load(&group->told) != events)
-		atomic_store(&group->told, events);
-	atomic_store(&group->empty_end, 0);
-	if ((visit->flags & CHANNEL_FOLLOW) != 0 &&
-	    !events_differ(events, channel->told_then, EVENTS_ENDS))
-		return VISIT_NOTHING;
+	channel->end_events = events;
 	channel->incomplete = events_differ(events, channel->told_then, EVENTS_DEATHS);
-	return CHANNEL_ENDED;
+	channel->ended = (visit->flags & CHANNEL_FOLLOW) == 0 ||
+			 events_differ(events, channel->told_then, EVENTS_ENDS);
+	if (channel->ended)
+		return CHANNEL_ENDED;
+	channel->end_passed = true;
+	atomic_store(&group->empty_end, 0); /* an empty stream was ours as one with messages is */
+	return (visit->flags & CHANNEL_PASSING) != 0 ? CHANNEL_PASSED : VISIT_NOTHING;
 }
 
 /* Is there work for another consumer of our group? */

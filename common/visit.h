@@ -10,7 +10,7 @@
 #include "group.h"
 
 /* What a visit to the consumers' mutex came back with, beside an error and public results. */
-enum { VISIT_NOTHING = 2, VISIT_GATHERING };
+enum { VISIT_NOTHING = 3, VISIT_GATHERING };
 
 struct visit {
 	struct channel *channel;
@@ -33,9 +33,9 @@ struct visit {
 const struct deadline *visit_deadline(struct visit *visit);
 
 /*
- * Locks, does everything, unlocks, and wakes whom it is for. CHANNEL_DELIVERED, CHANNEL_ENDED,
- * VISIT_NOTHING, VISIT_GATHERING, or an error: those of side_lock(), EINVAL for an observer,
- * CHANNEL_EDAMAGED, CHANNEL_EABORTED.
+ * Locks, does everything, unlocks, and wakes whom it is for. A public result, VISIT_NOTHING,
+ * VISIT_GATHERING, or an error: those of side_lock(), EINVAL for an observer, CHANNEL_EDAMAGED,
+ * CHANNEL_EABORTED.
  */
 int visit(struct visit *visit);
 

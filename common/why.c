@@ -12,6 +12,7 @@
 
 #include "census.h"
 #include "deadline.h"
+#include "mutual.h"
 
 /* It is called once a second: the second call is the one after two. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)
@@ -19,6 +20,7 @@
 enum { LINE = 400, PIDS_SHOWN = 3 };
 
 static const struct cli_settings *settings;
+static const struct channel_options *asked; /* the channel that is spoken of, guarded by mutex */
 static bool terminal, speaks, keep;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of what follows */
@@ -133,11 +135,11 @@ static const struct census_endpoint *holder_find(void)
 /* " -C NAME" and what else leads to this channel. */
 static const char *channel_words(char words[LINE])
 {
-	if (settings->channel.owner != geteuid())
-		snprintf(words, LINE, "-C %s --owner %lu", settings->channel.name,
-			 (unsigned long)settings->channel.owner);
+	if (asked->owner != geteuid())
+		snprintf(words, LINE, "-C %s --owner %lu", asked->name,
+			 (unsigned long)asked->owner);
 	else
-		snprintf(words, LINE, "-C %s", settings->channel.name);
+		snprintf(words, LINE, "-C %s", asked->name);
 	return words;
 }
 
@@ -154,7 +156,7 @@ static void explain_process(pid_t pid, const char *what, char text[LINE])
 			 (long)pid, what, (long)pid);
 	else
 		snprintf(text, LINE, "process %ld %s; to see more: shm-consume --status -C %s",
-			 (long)pid, what, settings->channel.name);
+			 (long)pid, what, asked->name);
 }
 
 static void explain_place(const struct channel *channel, char text[LINE])
@@ -162,8 +164,7 @@ static void explain_place(const struct channel *channel, char text[LINE])
 	char cause[256];
 
 	snprintf(text, LINE, "%s; to see whose: shm-consume --status -C %s",
-		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)),
-		 settings->channel.name);
+		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)), asked->name);
 }
 
 /* Consumers must do something: there are none, they are stopped, or at work. */
@@ -186,10 +187,9 @@ static void explain_consumers(const struct channel *channel, char text[LINE])
 			"process %ld has %llu message%s in hand; to see more: shm-consume --status "
 			"-C %s",
 			(long)holder->pid, (unsigned long long)holder->in_hand,
-			plural(holder->in_hand), settings->channel.name);
+			plural(holder->in_hand), asked->name);
 	else
-		snprintf(text, LINE, "to see more: shm-consume --status -C %s",
-			 settings->channel.name);
+		snprintf(text, LINE, "to see more: shm-consume --status -C %s", asked->name);
 }
 
 static void explain_more_consumers(char text[LINE])
@@ -281,17 +281,18 @@ static bool in_foreground(void)
 	return tcgetpgrp(STDERR_FILENO) == getpgrp();
 }
 
-static void say(const struct channel *channel)
+/* False: there is nothing to say. */
+static bool say_lines(const struct channel *channel)
 {
 	char what[LINE], there[3 * LINE], hint[LINE], producers[LINE], consumers[LINE];
 	const char *lines[] = { what, there, hint };
-	int rc = census_read(&census, settings->channel.name, settings->channel.owner);
+	int rc = census_read(&census, asked->name, asked->owner);
 
 	if (rc < 0 || census.kind != CENSUS_CHANNEL)
-		return; /* the wait ends soon, with an error that says more */
+		return false; /* the wait ends soon, with an error that says more */
 	side_name(CHANNEL_PRODUCER, producers);
 	side_name(CHANNEL_CONSUMER, consumers);
-	snprintf(what, sizeof(what), "channel \"%s\": waiting for %s", settings->channel.name,
+	snprintf(what, sizeof(what), "channel \"%s\": waiting for %s", asked->name,
 		 wait_words(channel_report(channel)->waits));
 	snprintf(there, sizeof(there), "attached: %s, %s", producers, consumers);
 	explain(channel, hint);
@@ -300,6 +301,14 @@ static void say(const struct channel *channel)
 		cli_note(settings, "%s", lines[i]);
 		rows += rows_of(lines[i]);
 	}
+	return true;
+}
+
+static void say(const struct channel *channel)
+{
+	asked = &settings->channel;
+	if (!say_lines(channel))
+		return;
 	if (!terminal || keep || !in_foreground())
 		rows = 0;
 	lines_then = cli_lines();
@@ -322,6 +331,49 @@ void why_waiting(const struct channel *channel)
 	    cli_can_write())
 		say(channel);
 	pthread_mutex_unlock(&mutex);
+}
+
+void why_waiting_elsewhere(const struct cli_settings *elsewhere, const struct channel *channel)
+{
+	char cause[256];
+	unsigned rows_before;
+
+	if (elsewhere->quiet || !cli_can_write())
+		return;
+	pthread_mutex_lock(&mutex);
+	asked = &elsewhere->channel;
+	rows_before = rows; /* of what is said of our own channel: these lines stay */
+	if (!speaks || !say_lines(channel))
+		cli_note(settings, "channel \"%s\": waiting: %s", asked->name,
+			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
+	rows = rows_before;
+	pthread_mutex_unlock(&mutex);
+}
+
+bool why_mutual(const struct cli_settings *here, const struct channel *channel, unsigned seconds)
+{
+	enum channel_wait waits = channel_report(channel)->waits;
+	bool acknowledged = waits == CHANNEL_WAITS_ACKNOWLEDGED;
+	pid_t holder = 0;
+
+	/* Counting what is in a channel may take a while: after 1, 2, 4, ... seconds. */
+	if ((seconds & (seconds - 1)) != 0 || !cli_can_write() ||
+	    (waits != CHANNEL_WAITS_ROOM && waits != CHANNEL_WAITS_TURN && !acknowledged))
+		return false;
+	pthread_mutex_lock(&mutex);
+	asked = &here->channel;
+	if (census_read(&census, asked->name, asked->owner) == 0 && census.kind == CENSUS_CHANNEL)
+		holder = mutual_wait(&census, acknowledged);
+	if (holder != 0)
+		cli_error(settings,
+			  "channel \"%s\"%s process %ld, which has started this, %s until its "
+			  "command ends; if that waits for this, nobody goes on (%s, or another "
+			  "channel)",
+			  asked->name, acknowledged ? ":" : " is full:", (long)holder,
+			  acknowledged ? "acknowledges nothing" : "keeps the room",
+			  acknowledged ? "-w" : "-w, --when-full, a larger --size");
+	pthread_mutex_unlock(&mutex);
+	return holder != 0;
 }
 
 /* Up to where they began, and clears what is below. */

@@ -191,6 +191,17 @@ void crew_status(struct crew *crew, enum cli_exit status)
 	unlock(crew);
 }
 
+bool crew_tells_end(struct crew *crew)
+{
+	bool tells;
+
+	lock(crew);
+	tells = crew->status == CLI_DONE || crew->status == CLI_WOULD_BLOCK ||
+		crew->status == CLI_INCOMPLETE;
+	unlock(crew);
+	return tells && cli_signal_caught() == 0;
+}
+
 void crew_missed(struct crew *crew, uint64_t missed)
 {
 	lock(crew);

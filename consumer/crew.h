@@ -113,6 +113,12 @@ void crew_removed(struct worker *worker);
 /* The worker is about to leave the channel: if it was removed, counts what is lost once more. */
 void crew_leaves(struct worker *worker);
 
+/*
+ * Will the exit status say whether a producer died or failed? Not if the process is ended by a
+ * signal, or something graver has happened: then the next consumer has to.
+ */
+bool crew_tells_end(struct crew *crew);
+
 /* Like crew_status(), and nobody takes another message; with `give_up` nobody tries again. */
 void crew_finish(struct crew *crew, enum cli_exit status, bool give_up);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "thread.h"
+#include "why.h"
 
 struct dead_letters {
 	struct cli_settings settings; /* for the other channel */
@@ -21,6 +22,21 @@ struct dead_letters {
 	bool due;	      /* it has to be sent */
 	enum cli_exit status; /* what came of it, when it is no longer due */
 };
+
+/* In the thread: what waits, and for how many seconds. A process has one. */
+static const struct cli_settings *waiting_settings;
+static unsigned waits;
+static bool mutual; /* it has been said that it is for ourselves */
+
+/* A second of a wait in that channel, for which a worker waits. */
+static void on_waiting(const struct channel *channel)
+{
+	waits++;
+	if (!mutual)
+		mutual = why_mutual(waiting_settings, channel, waits);
+	if (waits == 2)
+		why_waiting_elsewhere(waiting_settings, channel);
+}
 
 struct dead_letters *dead_letters_new(const struct work *work)
 {
@@ -38,7 +54,7 @@ struct dead_letters *dead_letters_new(const struct work *work)
 	letters->settings.channel.fresh = false;
 	letters->settings.channel.never_create = false;
 	letters->settings.channel.nonblock = false;
-	letters->settings.channel.waiting = NULL; /* it would speak of our own channel */
+	letters->settings.channel.waiting = on_waiting;
 	pthread_mutex_init(&letters->mutex, NULL);
 	pthread_cond_init(&letters->changed, NULL);
 	return letters;
@@ -75,6 +91,9 @@ static int send_one(struct dead_letters *letters)
 {
 	int rc;
 
+	waiting_settings = &letters->settings;
+	waits = 0;
+	mutual = false;
 	if (!letters->attached) {
 		rc = attach(letters);
 		if (rc == -CHANNEL_ETHREAD)

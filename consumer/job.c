@@ -198,6 +198,7 @@ int job_receive(struct job *job, const struct job_source *source, const struct d
 	if (rc == 0)
 		return CHANNEL_DELIVERED;
 	job_free(job);
+	job->lost = channel_part_gone(source->channel);
 	channel_give_back(source->channel, 0);
 	return rc;
 }

@@ -29,7 +29,8 @@ struct job {
 	size_t *ends;			   /* of each message, behind its delimiter or comma */
 	size_t ends_room;
 
-	int error; /* an errno from making the file; 0: the failure was the channel's */
+	int error;     /* an errno from making the file; 0: the failure was the channel's */
+	uint64_t lost; /* the number of a message that it could not give back then; 0: none */
 };
 
 /* How to receive: as for channel_receive(). */

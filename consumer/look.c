@@ -71,7 +71,8 @@ static int read_one(const struct look *look, struct census *census, const char *
 		return 1;
 	if (rc == -ENOENT)
 		return 0;
-	cli_error(look->settings, "cannot look at channel \"%s\": %s", name, strerror(-rc));
+	cli_error(look->settings, "cannot look at channel \"%s\": %s", name,
+		  rc == -ENODEV ? "there is no " CENSUS_FOLDER : strerror(-rc));
 	return -1;
 }
 

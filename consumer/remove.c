@@ -71,6 +71,9 @@ static void explain(const struct census *census, int error, pid_t holder, char *
 	case ENOENT:
 		snprintf(text, size, "there is none of that name (--list prints those there are)");
 		break;
+	case ENODEV:
+		snprintf(text, size, "there is no " CENSUS_FOLDER);
+		break;
 	case ETIMEDOUT:
 	case EWOULDBLOCK:
 		if (holder > 0)

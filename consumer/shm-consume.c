@@ -27,9 +27,7 @@ static const struct cli_option options[] = {
 	  "stop when nothing is left, even if producers are\n"
 	  "still there; never creates a channel" },
 	{ 'f', "follow", NULL, "do not stop when the producers have gone" },
-	{ KEY_IDLE, "idle", "SEC",
-	  "with -f: stop, exit 0, when nothing has come for\n"
-	  "this long" },
+	{ KEY_IDLE, "idle", "SEC", "with -f: stop when nothing has come for this long" },
 	{ 'g', "group", "GROUP",
 	  "belong to this group: each group sees every\n"
 	  "message, the consumers of one share them" },
@@ -140,9 +138,11 @@ struct consumer {
 	bool tap;
 	bool exit_empty;
 	bool follow;
+	bool ended; /* the stream has: nothing more comes */
 };
 
 static struct consumer consumer;
+static struct print *printing = &consumer.print; /* what is printed at the moment */
 
 /* Were there as many as --count asked for? */
 static enum cli_exit status_at_end(void)
@@ -167,6 +167,7 @@ static enum cli_exit status_without(int result, bool idle)
 {
 	switch (result) {
 	case CHANNEL_ENDED:
+		consumer.ended = true;
 		return channel_incomplete(consumer.channel) ? CLI_INCOMPLETE : status_at_end();
 	case -EAGAIN:
 		if (channel_report(consumer.channel)->lock_taken)
@@ -177,13 +178,15 @@ static enum cli_exit status_without(int result, bool idle)
 			return status_at_end();
 		break;
 	case -ETIMEDOUT:
-		if (idle && !channel_report(consumer.channel)->lock_taken)
-			return status_at_end();
-		break;
+		if (!idle || channel_report(consumer.channel)->lock_taken)
+			break;
+		return channel_end_passed(consumer.channel) && channel_incomplete(consumer.channel)
+			       ? CLI_INCOMPLETE
+			       : status_at_end();
 	default:
 		break;
 	}
-	return cli_channel_error(&settings, consumer.channel, "receive from", result);
+	return print_channel_failed(&consumer.print, "receive from", result);
 }
 
 /* Says at once that a message is lost: a follower may not end for days. */
@@ -222,12 +225,15 @@ static bool output_leaves_line(void)
 /* A second of a wait for the other side. */
 static void on_waiting(const struct channel *channel)
 {
+	print_look(printing);
+	if (channel_report(channel)->waits == CHANNEL_WAITS_DATA) /* no lock is in our hands */
+		print_line_look(printing);
 	/* Not in the middle of a message that is on the same terminal. */
-	if (!consumer.print.inside || isatty(STDOUT_FILENO) == 0)
+	if (!printing->inside || isatty(STDOUT_FILENO) == 0)
 		why_waiting(channel);
 	progress_wait(&progress);
 	/* Nothing is in hand but, perhaps, a part of a message, whose rest is to come. */
-	if (cli_drain_asked() && !consumer.print.inside)
+	if (cli_drain_asked() && !printing->inside)
 		channel_interrupt(consumer.channel);
 }
 
@@ -249,16 +255,23 @@ static enum cli_exit receive_messages(void)
 		if (!told_waiting)
 			cli_story(&settings, "consumer: waiting for data...");
 		told_waiting = true;
-		if (cli_drain_asked() && !consumer.print.inside) /* then nothing is taken */
+		if (cli_drain_asked() && !printing->inside) /* then nothing is taken */
 			channel_interrupt(consumer.channel);
 		rc = channel_receive(consumer.channel,
 				     consumer.count == 0 || left > UINT32_MAX ? UINT32_MAX
 									      : (uint32_t)left,
-				     flags, idle ? consumer.idle_ns : 0, &delivery);
+				     flags | print_flags(&consumer.print),
+				     idle ? consumer.idle_ns : 0, &delivery);
 		if (rc >= 0)
 			why_moved();
 		tell_lost();
 		tell_missed(rc == CHANNEL_DELIVERED ? delivery.sequence : 0);
+		if (rc == CHANNEL_PASSED) {
+			status = print_line_end(&consumer.print);
+			if (status != CLI_DONE)
+				return status;
+			continue;
+		}
 		if (rc != CHANNEL_DELIVERED) {
 			/*
 			 * An error may have come before the last delivery was acknowledged. Of a
@@ -290,12 +303,13 @@ static enum cli_exit attach_failed(int error)
 		return consumer.exit_empty ? status_at_end() : CLI_WOULD_BLOCK;
 	if (error == -EINTR && cli_drain_asked() && cli_signal_caught() == 0)
 		return status_at_end();
-	return cli_channel_error(&settings, consumer.channel, "attach to", error);
+	return print_channel_failed(&consumer.print, "attach to", error);
 }
 
 static int consume(void)
 {
 	enum cli_exit status;
+	bool untold;
 	int rc;
 
 	rc = channel_attach(consumer.channel, CHANNEL_CONSUMER, &settings.channel);
@@ -308,13 +322,18 @@ static int consume(void)
 	cli_check_size(&settings, consumer.channel);
 
 	status = receive_messages();
+	status = print_end(&consumer.print, status, consumer.ended);
 	tell_lost();
 	progress.lost = consumer.lost;
 	progress.dropped = consumer.missed;
 	cli_note_missed(&settings, consumer.missed);
 	if (consumer.lost > 0 && (status == CLI_DONE || status == CLI_WOULD_BLOCK))
 		status = CLI_INCOMPLETE;
-	channel_detach(consumer.channel, 0);
+	/* Does the exit status say how the stream ended? It is not seen of one ended by a signal.
+	 */
+	untold = cli_signal_caught() != 0 ||
+		 (channel_incomplete(consumer.channel) && status != CLI_INCOMPLETE);
+	channel_detach(consumer.channel, untold ? CHANNEL_UNTOLD : 0);
 	return (int)status;
 }
 
@@ -488,9 +507,12 @@ static int watch(void)
 				  .count = consumer.count,
 				  .idle_ns = consumer.idle_ns,
 				  .follow = consumer.follow };
-	int status = consumer.peek ? watch_peek(&watching) : watch_tap(&watching);
+	int status;
 
+	printing = &watching.print;
+	status = consumer.peek ? watch_peek(&watching) : watch_tap(&watching);
 	consumer.print = watching.print;
+	printing = &consumer.print;
 	return status;
 }
 

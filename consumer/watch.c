@@ -57,11 +57,11 @@ static enum cli_exit status_without(int result, bool idle)
 		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
 	if (result == -EAGAIN)
 		return CLI_WOULD_BLOCK;
-	if (result == -ETIMEDOUT && idle)
-		return status_at_end();
+	if (result == -ETIMEDOUT && idle) /* of a stream that we went through, perhaps */
+		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
 	if (result == -EINTR && cli_drain_asked() && cli_signal_caught() == 0)
 		return watch->print.inside ? CLI_INCOMPLETE : status_at_end();
-	return cli_channel_error(watch->settings, channel, "receive from", result);
+	return print_channel_failed(&watch->print, "receive from", result);
 }
 
 static enum cli_exit tap_messages(void)
@@ -80,16 +80,21 @@ static enum cli_exit tap_messages(void)
 
 		if (cli_drain_asked() && !watch->print.inside)
 			return status_at_end();
-		rc = tap_receive(tap, most_wanted(), flags, idle ? watch->idle_ns : 0, &delivery);
+		rc = tap_receive(tap, most_wanted(), flags | print_flags(&watch->print),
+				 idle ? watch->idle_ns : 0, &delivery);
 
 		if (rc >= 0)
 			why_moved();
 		tell_missed();
-		if (rc != CHANNEL_DELIVERED)
-			return status_without(rc, idle);
-		status = print_copy(&delivery);
+		if (rc == CHANNEL_PASSED)
+			status = print_line_end(&watch->print);
+		else if (rc == CHANNEL_DELIVERED)
+			status = print_copy(&delivery);
+		else
+			return print_end(&watch->print, status_without(rc, idle),
+					 rc == CHANNEL_ENDED);
 	}
-	return status;
+	return print_end(&watch->print, status, false);
 }
 
 static int tap_attached(void)
@@ -104,7 +109,7 @@ static int tap_attached(void)
 	if (rc == -ENOENT && options->never_create && options->owner == geteuid())
 		return CLI_WOULD_BLOCK;
 	if (rc < 0)
-		return (int)cli_channel_error(watch->settings, channel, "attach to", rc);
+		return (int)print_channel_failed(&watch->print, "attach to", rc);
 	why_moved();
 	cli_story(watch->settings, "consumer: connected to shared memory!");
 	cli_check_size(watch->settings, channel);

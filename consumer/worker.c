@@ -67,12 +67,28 @@ static void acknowledge(struct worker *worker, const struct job *job)
 		crew_done(worker->crew, job->messages, job_bytes(job));
 }
 
-static void give_back(struct worker *worker)
+/* What is said of a message that nobody can have again, as a part of it is freed. 0: of none. */
+static void tell_part_gone(const struct worker *worker, uint64_t sequence)
+{
+	if (sequence != 0)
+		cli_error(settings_of(worker),
+			  "message %llu is lost: it is longer than the ring, so it cannot be given "
+			  "back",
+			  (unsigned long long)sequence);
+}
+
+static void hand_back(struct worker *worker)
 {
 	int rc = channel_give_back(worker->channel, 0);
 
 	if (rc < 0)
 		channel_failed(worker, "give back to", rc);
+}
+
+static void give_back(struct worker *worker)
+{
+	tell_part_gone(worker, channel_part_gone(worker->channel));
+	hand_back(worker);
 }
 
 /* Each message of a batch is a dead letter of its own. */
@@ -110,10 +126,14 @@ static void failed_for_good(struct worker *worker, const struct job *job, enum c
 	name_job(job, name);
 	switch (work->on_failure) {
 	case FAILURE_STOP:
-		cli_error(work->settings, "%s failed for good (given back): %s", name, cause);
+		cli_error(work->settings, "%s failed for good (%s): %s", name,
+			  channel_part_gone(worker->channel) != 0
+				  ? "lost, as it is longer than the ring"
+				  : "given back",
+			  cause);
 		/* First stop, or the next of us would take it at once. */
 		crew_finish(worker->crew, status, true);
-		give_back(worker);
+		hand_back(worker);
 		break;
 	case FAILURE_SKIP:
 		cli_error(work->settings, "%s failed for good (dropped): %s", name, cause);
@@ -342,6 +362,7 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 	const struct work *work = worker->crew->work;
 	bool locked = channel_report(worker->channel)->lock_taken;
 
+	tell_part_gone(worker, job->lost);
 	switch (rc) {
 	case CHANNEL_ENDED:
 		crew_finish(worker->crew,
@@ -359,7 +380,12 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 			return true;
 		if (locked || !idle)
 			break;
-		crew_finish(worker->crew, CLI_DONE, false);
+		crew_finish(worker->crew,
+			    channel_end_passed(worker->channel) &&
+					    channel_incomplete(worker->channel)
+				    ? CLI_INCOMPLETE
+				    : CLI_DONE,
+			    false);
 		return false;
 	case -CHANNEL_EABORTED: /* nothing of it has been seen; what is behind it is whole */
 		cli_note(work->settings, "a message was cut short and is not run");
@@ -485,7 +511,7 @@ int worker_work(struct worker *worker)
 		crew_leaves(worker);
 	}
 	crew_reach(worker, false);
-	channel_detach(worker->channel, 0);
+	channel_detach(worker->channel, crew_tells_end(worker->crew) ? 0 : CHANNEL_UNTOLD);
 	cli_thread_channel(NULL, NULL);
 	return 0;
 }

@@ -106,11 +106,13 @@ struct producer {
 	const char **groups;		/* ended by NULL; NULL: none */
 	char *group_names;		/* what they point into */
 	unsigned waits;			/* seconds of the wait that we are in */
-	uint64_t dropped;		/* messages, as told with -v */
-	const char *key;		/* "": none */
-	char **command;			/* --hold; NULL: none */
-	unsigned consumers;		/* how many to wait for */
-	bool blocks;			/* --when-full says so */
+	unsigned mutual_waits;		/* the same, until it is found to be for ourselves */
+	bool mutual;
+	uint64_t dropped;   /* messages, as told with -v */
+	const char *key;    /* "": none */
+	char **command;	    /* --hold; NULL: none */
+	unsigned consumers; /* how many to wait for */
+	bool blocks;	    /* --when-full says so */
 	bool wait_acknowledged;
 	bool end;
 	bool input_read; /* something of an input was taken and cannot be read again */
@@ -138,7 +140,8 @@ static void tell_sent(uint32_t messages, size_t bytes)
 	if (messages == 0)
 		return;
 	producer.sent = true;
-	producer.waits = 0;
+	producer.waits = producer.mutual_waits = 0;
+	producer.mutual = false;
 	why_moved();
 	tell_old_dropped();
 	cli_story(&settings, "producer: data ready, notifying consumer");
@@ -429,6 +432,8 @@ static void tell_waiting(const struct channel *channel)
 /* A second of a wait for the other side. */
 static void on_waiting(const struct channel *channel)
 {
+	if (!producer.mutual)
+		producer.mutual = why_mutual(&settings, channel, ++producer.mutual_waits);
 	tell_waiting(channel);
 	show_waiting();
 }

@@ -76,6 +76,8 @@ struct scene {
 	atomic_int missed;	  /* messages that consumers know to have been dropped */
 	atomic_int other_has_one; /* the other group has got "one" ... */
 	atomic_int other_waived;  /* ... or need not get it any more */
+	atomic_int news;	  /* a producer has died that somebody has to be told of, ... */
+	atomic_int reported;	  /* ... and somebody was */
 	atomic_int failures;	  /* what a child found wrong */
 	char failure[256];
 	struct message messages[MESSAGES_MAX];
@@ -364,6 +366,8 @@ static void role_consumer(int who)
 	if (rc == CHANNEL_ENDED && !channel_incomplete(channel) && !atomic_load(&scene->newcomer) &&
 	    !scene->stream_ended)
 		fail("a clean end was seen, though nobody came to a clean end");
+	if (rc == CHANNEL_ENDED && channel_incomplete(channel))
+		atomic_store(&scene->reported, 1);
 	atomic_fetch_add(&scene->missed, (int)channel_missed(channel));
 	channel_detach(channel, 0);
 	channel_free(channel);
@@ -645,6 +649,15 @@ static void role_dying_producer(int who)
 	send_piece(channel, 0, 500, CHANNEL_MORE);
 	side_lock(channel, CHANNEL_PRODUCER, &never);
 	atomic_store(&scene->ready[who], 1);
+	raise(SIGKILL);
+}
+
+/* It has nothing in hand, so all that it leaves is the news of its death. */
+static void role_killed_producer(int who)
+{
+	(void)who;
+	attach(CHANNEL_PRODUCER);
+	atomic_store(&scene->news, 1);
 	raise(SIGKILL);
 }
 
@@ -930,6 +943,24 @@ static void operate_detach(void)
 	channel_detach(victim, 0);
 }
 
+/* Until it leaves, somebody else has to be told. */
+static void operate_end(void)
+{
+	if (channel_receive(victim, 1, CHANNEL_DONTWAIT, 0, &victim_delivery) != CHANNEL_ENDED ||
+	    !channel_incomplete(victim))
+		fail("not the end of a stream whose producer was killed");
+	atomic_store(&scene->reported, 1);
+	channel_detach(victim, 0);
+}
+
+static void operate_follow_through(void)
+{
+	if (channel_receive(victim, 1, CHANNEL_DONTWAIT | CHANNEL_FOLLOW, 0, &victim_delivery) !=
+	    -EAGAIN)
+		fail("a follower does not go on");
+	channel_detach(victim, 0);
+}
+
 static void prepare_tap(void)
 {
 	victim = channel_new();
@@ -1142,6 +1173,14 @@ static const struct operation operations[] = {
 	  .prepare = prepare_holder,
 	  .behind = { role_consumer },
 	  .operate = operate_detach },
+	{ .name = "end, after a death",
+	  .before = { role_killed_producer },
+	  .prepare = prepare_consumer,
+	  .operate = operate_end },
+	{ .name = "end, followed through",
+	  .before = { role_killed_producer },
+	  .prepare = prepare_consumer,
+	  .operate = operate_follow_through },
 	{ .name = "attach, a new group",
 	  .clean_end = true,
 	  .groups = true,
@@ -1636,6 +1675,8 @@ static enum arrival walk_point(const struct operation *operation, int steps, str
 		tally->lost++;
 		fail("\"one\" is lost for the other group");
 	}
+	if (atomic_load(&scene->news) && !atomic_load(&scene->reported))
+		fail("nobody was told that a producer had died");
 	remains(tally);
 
 	if (run.hung)

@@ -745,7 +745,7 @@ Test(bytes, of_an_unended_line_get_their_newline_from_whatever_follows, .timeout
 	}
 }
 
-Test(bytes, of_an_unended_line_get_no_newline_in_another_consumers_output, .timeout = 30)
+Test(bytes, of_an_unended_line_get_their_newline_where_another_consumer_goes_on, .timeout = 30)
 {
 	struct tool consumer;
 	char name[NAME_SIZE];
@@ -754,7 +754,7 @@ Test(bytes, of_an_unended_line_get_no_newline_in_another_consumers_output, .time
 	produce_bytes(name, "a");
 	produce_bytes(name, "b\n");
 	cr_assert_eq(tool_run(&consumer, "shm-consume", "-C", name, "-c", "1"), 0);
-	expect_output(&consumer, "a");
+	expect_output(&consumer, "a\n");
 	tool_free(&consumer);
 	cr_assert_eq(tool_run(&consumer, "shm-consume", "-C", name), 0);
 	expect_output(&consumer, "b\n");

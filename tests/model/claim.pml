@@ -13,7 +13,11 @@
  * committed before is unacknowledged when all is over; the newcomer finds the rest; a death is
  * told, and none is told that was none; PATIENCE ticks without progress find nobody stuck.
  *
- * Switches that remove a rule: PROBE_OUTSIDE, END_DESPITE_CLAIMS, COUNT_FIRST, NO_REPAIR.
+ * FOLLOWERS consumers go on through an end once, or leave there: with a report of it (idle), or
+ * without (a signal).
+ *
+ * Switches that remove a rule: PROBE_OUTSIDE, END_DESPITE_CLAIMS, COUNT_FIRST, NO_REPAIR,
+ * TELL_IN_PASSING, TOLD_GOES_BACK.
  *
  * STRICT_END asks for more than the protocol promises: that the newcomer also ends if the only
  * consumer was killed between its last acknowledgement and telling the end. It does not; it
@@ -33,6 +37,9 @@
 #endif
 #ifndef GIVERS
 #define GIVERS 0 /* consumers that give a message back and leave */
+#endif
+#ifndef FOLLOWERS
+#define FOLLOWERS 0
 #endif
 #define PATIENCE 2 /* the promise is 3 seconds */
 
@@ -65,7 +72,7 @@ byte flock, mutex[2], alive[2 * SLOTS];
 bool holder_died[2];
 
 /* Not in shared memory. */
-byte kills = KILLS, givers = GIVERS;
+byte kills = KILLS, givers = GIVERS, followers = FOLLOWERS;
 bool dead[ALL + 1];     /* killed */
 bool finished[ALL + 1]; /* gone, and its mutexes are free */
 byte began;
@@ -78,6 +85,7 @@ byte owed;          /* died, attached; nobody has been told */
 byte who[SLOTS];    /* the producer in a slot */
 byte buried;
 bool any_died;
+byte told_most; /* the newest that was ever told */
 byte ended_tail; /* what was committed when a consumer ended */
 
 #define EVERYBODY (BIT(ALL) - BIT(PRODUCERS)) /* the consumers; the newcomer does not sleep */
@@ -402,13 +410,13 @@ inline receive_any()
 #define MAY_END !(OTHERS(0) || OTHERS(1))
 #endif
 
-/* stream_end() */
+/* stream_end(). What it reports, in `ended` and `reports`, is told when it leaves. */
 inline stream_end()
 {
 	if
 	:: (seen_then || then != now) && MAY_END ->
 		atomic {
-			told = now;
+			ended = now;
 			/* all that `now` counts have gone, and nothing of theirs is left */
 			assert((now_counted & ~gone) == 0);
 #ifndef END_DESPITE_CLAIMS
@@ -416,13 +424,15 @@ inline stream_end()
 #endif
 			assert(DEATHS(now) == DEATHS(told_then) || any_died);
 			if
-			:: DEATHS(now) != DEATHS(told_then) -> owed = owed & ~now_buried
-			:: else
+			:: DEATHS(now) != DEATHS(told_then) -> reports = now_buried
+			:: else -> reports = 0
 			fi;
-			ended_tail = now_tail
-		};
-		empty_end = false;
-		result = ENDED
+			ended_tail = now_tail;
+#ifdef TELL_IN_PASSING
+			told = now;
+#endif
+			result = ENDED
+		}
 	:: else
 	fi
 }
@@ -509,6 +519,27 @@ inline consumer_attach()
 	flock = 0
 }
 
+/* end_tell() */
+inline tell()
+{
+	if
+	:: result == ENDED ->
+		atomic {
+#ifdef TOLD_GOES_BACK
+			told = ended;
+#else
+			/* events_later(): nothing wraps here */
+			told = (ended > told -> ended : told);
+#endif
+			assert(told >= told_most);
+			told_most = told;
+			owed = owed & ~reports
+		};
+		empty_end = false
+	:: else
+	fi
+}
+
 /* channel_detach(): a claim is given back. */
 inline consumer_detach()
 {
@@ -522,6 +553,7 @@ inline consumer_detach()
 	:: else
 	fi;
 	lock(C);
+	tell();
 	leave(C);
 	unlock(C);
 	poke = EVERYBODY & ~silenced;
@@ -534,7 +566,7 @@ inline consumer_detach()
 proctype consumer(byte me)
 {
 	byte my_side = C, mine = NONE, claim = NONE, s, j, k;
-	byte then, told_then, now, now_counted, now_buried, now_tail;
+	byte then, told_then, now, now_counted, now_buried, now_tail, ended, reports;
 	bool seen_then, nobody;
 	mtype result = NOTHING;
 
@@ -561,6 +593,17 @@ end_newcomer:
 			:: result == DELIVERED
 			:: atomic { result == DELIVERED && givers > 0 -> givers-- }; break
 			:: result == ENDED -> break
+			:: atomic { result == ENDED && followers > 0 && me != ALL ->
+				followers--;
+				ended = 0;
+				reports = 0;
+				result = NOTHING
+			};
+				empty_end = false;
+				if
+				:: true /* on, until the next end or for ever */
+				:: true -> break /* a signal */
+				fi
 			:: result == NOTHING && me != ALL ->
 				asleep = asleep | BIT(me);
 end_asleep: /* the clock judges it */
@@ -581,14 +624,15 @@ end_asleep: /* the clock judges it */
 			fi
 		od;
 		if
-		:: me == ALL && result == ENDED -> assert(!STREAM_LEFT)
+		:: me == ALL && result == ENDED -> assert(ACKED_ALL)
 		:: else
 		fi;
-		consumer_detach()
+		consumer_detach();
+		assert(me != ALL || owed == 0)
 	} unless { dead[me] };
 	d_step {
 		mine = 0; claim = 0; s = 0; j = 0; k = 0; then = 0; told_then = 0;
-		now = 0; now_counted = 0; now_buried = 0; now_tail = 0;
+		now = 0; now_counted = 0; now_buried = 0; now_tail = 0; ended = 0; reports = 0;
 		seen_then = false; nobody = false; result = NOTHING;
 		asleep = asleep & ~BIT(me);
 		silenced = silenced | BIT(me);

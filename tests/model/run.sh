@@ -48,7 +48,7 @@ holds claim.pml "claim: two messages, one is given back" -DKILLS=0 -DGIVERS=1
 holds claim.pml "claim: two messages, one death" -DKILLS=1
 holds claim.pml "claim: one message, given back, one death" -DMESSAGES=1 -DGIVERS=1 -DKILLS=1
 holds claim.pml "claim: one message, two deaths" -DMESSAGES=1 -DKILLS=2
-holds claim.pml "claim: two producers, one consumer, one death" -DPRODUCERS=2 -DCONSUMERS=1 -DMESSAGES=1 -DKILLS=1
+holds claim.pml "claim: two producers, one consumer that follows, one death" -DPRODUCERS=2 -DCONSUMERS=1 -DMESSAGES=1 -DKILLS=1 -DFOLLOWERS=1
 echo "Groups over one ring, dropping the oldest, looking on, attempts; kill -9 at any step"
 holds groups.pml "groups: two messages, two consumers, one death" -DKILLS=1
 holds groups.pml "groups: declared, removed, one consumer, one death" -DKILLS=1 -DDECLARE -DREMOVE -DCONSUMERS=1

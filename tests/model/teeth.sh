@@ -22,6 +22,8 @@ fails sleep.pml "invalid end state" "one bitmap for two conditions" -DLONG -DONE
 fails claim.pml "owed==0" "alive probed outside the side's mutex" -DMESSAGES=1 -DPROBE_OUTSIDE
 fails claim.pml "ended_tail" "an end despite another consumer's claim" -DMESSAGES=1 -DEND_DESPITE_CLAIMS
 fails claim.pml "now_counted" "events counted before the bit, and read once" -DMESSAGES=1 -DCONSUMERS=1 -DKILLS=0 -DCOUNT_FIRST
+fails claim.pml "owed==0" "a follower tells an end that it goes on through" -DMESSAGES=1 -DCONSUMERS=1 -DKILLS=1 -DFOLLOWERS=1 -DTELL_IN_PASSING
+fails claim.pml "told_most" "who ended first and leaves last takes back what was told" -DPRODUCERS=2 -DMESSAGES=0 -DKILLS=0 -DTOLD_GOES_BACK
 fails claim.pml "given" "next not repaired" -DMESSAGES=1 -DNO_REPAIR
 fails sleep.pml "invalid end state" "no fence between publishing and looking for waiters" -DNO_FENCE
 fails sleep.pml "next<tail" "not passed on by who has claimed" -DLONG -DSLOW -DNO_PASS_ON
