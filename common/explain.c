@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "channel.h"
 #include "endpoint.h"
@@ -59,6 +60,21 @@ static void explain_in_use(const struct channel_report *report, char *buffer, si
 	else
 		snprintf(buffer, size, "it already has %u %s%s (--new asks for a new channel)",
 			 report->endpoints, role, report->endpoints == 1 ? "" : "s");
+}
+
+/* A channel's memory is a file's, for the kernel. */
+static void explain_file_size(const struct channel *channel, char *buffer, size_t size)
+{
+	unsigned long long needed = channel->report.needed_bytes;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		snprintf(buffer, size, "%s (use a smaller --size)", strerror(EFBIG));
+	else
+		snprintf(buffer, size,
+			 "%s: %llu bytes are needed, and files of this process may have %llu "
+			 "(ulimit -f unlimited, or a smaller --size)",
+			 strerror(EFBIG), needed, (unsigned long long)limit.rlim_cur);
 }
 
 const char *channel_explain(const struct channel *channel, int error, char *buffer, size_t size)
@@ -138,6 +154,9 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 				 " (a smaller --size, or more for /dev/shm; in Docker --shm-size)",
 				 (unsigned long long)report->needed_bytes,
 				 (unsigned long long)report->free_bytes);
+		break;
+	case EFBIG:
+		explain_file_size(channel, buffer, size);
 		break;
 	case ETIMEDOUT:
 	case EAGAIN:

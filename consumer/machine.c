@@ -102,8 +102,8 @@ static void check_space(struct doctor *doctor)
 			      "an emptyDir of medium Memory at " CENSUS_FOLDER ")");
 	}
 	if (space.f_files > 0 && space.f_favail < 16) {
-		doctor_trouble(doctor, "it has room for %llu more objects only",
-			       (unsigned long long)space.f_favail);
+		doctor_trouble(doctor, "it has room for %llu more object%s only",
+			       (unsigned long long)space.f_favail, show_plural(space.f_favail));
 		doctor_advice(doctor,
 			      "mount -o remount,nr_inodes=100000 " CENSUS_FOLDER " (as root)");
 	}

@@ -252,8 +252,8 @@ static void handle(struct worker *worker, struct job *job)
 
 	/* With "stop" somebody has started us again after the last time: it is tried once more. */
 	if (job->attempts > work->retries + 1 && work->on_failure != FAILURE_STOP) {
-		snprintf(cause, sizeof(cause), "it was in hand %u times and never finished",
-			 job->attempts - 1);
+		snprintf(cause, sizeof(cause), "it was in hand %u time%s and never finished",
+			 job->attempts - 1, job->attempts == 2 ? "" : "s");
 		failed_for_good(worker, job, CLI_COMMAND_FAILED, cause);
 	} else {
 		run(worker, job);

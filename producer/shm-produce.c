@@ -296,10 +296,10 @@ static enum cli_exit wait_consumers(void)
 	int rc = channel_wait_consumers(producer.channel, producer.consumers);
 
 	if ((rc == -ETIMEDOUT || rc == -EAGAIN) && !channel_report(producer.channel)->lock_taken) {
-		cli_error(&settings,
-			  "cannot send to channel \"%s\": %s%u of %u consumers are there",
+		cli_error(&settings, "cannot send to channel \"%s\": %s%u of %u consumer%s there",
 			  settings.channel.name, rc == -ETIMEDOUT ? "timed out: " : "",
-			  channel_consumers(producer.channel), producer.consumers);
+			  channel_consumers(producer.channel), producer.consumers,
+			  producer.consumers == 1 ? " is" : "s are");
 		return cli_status(rc);
 	}
 	if (rc == 0)
