@@ -174,7 +174,7 @@ enum cli_exit cli_status(int error)
 enum cli_exit cli_channel_error(const struct cli_settings *settings, const struct channel *channel,
 				const char *what, int error)
 {
-	char cause[256];
+	char cause[512];
 
 	if (error != -EINTR)
 		cli_error(settings, "cannot %s channel \"%s\": %s%s", what, settings->channel.name,

@@ -15,6 +15,7 @@
 #endif
 
 #include "doctor.h"
+#include "owner.h"
 
 #define DOCKER_BYTES	(UINT64_C(64) << 20) /* what Docker and its like give by default */
 #define ROOM_BYTES	(UINT64_C(4) << 20)  /* for one channel of the default size, or three */
@@ -127,12 +128,13 @@ static void check_limits(struct doctor *doctor)
 /* logind removes what belongs to a user who has logged out, but for system users and lingerers. */
 static bool leaves_us_alone(char why[128])
 {
-	const struct passwd *user = getpwuid(geteuid());
+	const uid_t uid = owner_outside(geteuid()); /* as logind sees us */
+	const struct passwd *user = getpwuid(uid);
 	char path[320];
 
 	if (access("/run/systemd/seats", F_OK) != 0 && access("/run/systemd/sessions", F_OK) != 0)
 		snprintf(why, 128, "no systemd-logind runs here");
-	else if (geteuid() <= SYSTEM_USER_MAX)
+	else if (uid <= SYSTEM_USER_MAX)
 		snprintf(why, 128, "it leaves system users like this one alone");
 	else {
 		snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s",

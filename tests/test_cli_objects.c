@@ -34,6 +34,17 @@ enum { NOBODY = 65534 };
 		tool_free(&tool_);                                                                 \
 	} while (0)
 
+/* ... must not contain it. */
+#define EXPECT_WITHOUT(part, ...)                                                                  \
+	do {                                                                                       \
+		struct tool tool_ = tool_start(__VA_ARGS__, NULL);                                 \
+		char *errors_ = (tool_end(&tool_), tool_errors(&tool_));                           \
+                                                                                                   \
+		cr_expect_null(strstr(errors_, part), "said \"%s\"", errors_);                     \
+		free(errors_);                                                                     \
+		tool_free(&tool_);                                                                 \
+	} while (0)
+
 /* Both tools refuse it, in every way of attaching. */
 #define REFUSED_BY_BOTH(part, name)                                                                \
 	do {                                                                                       \
@@ -362,7 +373,10 @@ Test(cli_objects, somebody_elses_object_under_our_name_is_refused, .timeout = 60
 	REFUSED_BY_BOTH("belongs to user 65534", name);
 	cr_assert_eq(chmod(object_path(name), 0666), 0);
 	REFUSED_BY_BOTH("belongs to user 65534", name);
-	REFUSED_BY_BOTH("--owner", name);
+	/* what it says to do must not send messages to whoever has planted it */
+	REFUSED_BY_BOTH("that user, or root, can remove /dev/shm/shm-channel.0.", name);
+	EXPECT_WITHOUT("--owner", "shm-produce", "-C", name, "x");
+	EXPECT_WITHOUT("--owner", "shm-consume", "-C", name);
 	object_remove(name);
 }
 
