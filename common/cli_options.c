@@ -227,6 +227,9 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 			break;
 		case CLI_KEY_NEW:
 			settings->channel.fresh = true;
+		case CLI_KEY_TRUST_OWNER:
+			settings->trust_owner = true;
+			break;
 			break;
 		case 'w':
 			settings->channel.timeout_ns = cli_seconds(settings, "timeout", *argument);

@@ -337,6 +337,7 @@ static int produce(void)
 		return (int)cli_channel_error(&settings, producer.channel, "attach to", rc);
 	why_moved();
 	cli_check_size(&settings, producer.channel);
+	cli_check_mode(&settings, producer.channel);
 	channel_key_set(producer.channel, producer.key, strlen(producer.key));
 
 	if (producer.consumers > 0)
@@ -591,6 +592,7 @@ int main(int argc, char **argv)
 		command_take(argc, argv, given);
 	free(given);
 	message_resolve(&settings, &producer.configured);
+	cli_check_owner(&settings);
 	inputs_check();
 
 	producer.channel = channel_new();

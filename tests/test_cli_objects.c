@@ -413,7 +413,8 @@ Test(cli_objects, the_owner_that_is_named_is_the_one_used, .timeout = 60)
 	cr_assert_eq(access(nobodys_path(name), F_OK), 0);
 	cr_assert(!object_exists(name));
 	EXPECT(3, "", "shm-consume", "-C", name, "-n"); /* ours is another one */
-	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "--owner", "65534"), 0);
+	cr_assert_eq(
+		tool_run(&tool, "shm-consume", "-C", name, "--owner", "65534", "--trust-owner"), 0);
 	expect_output(&tool, "from nobody\n");
 	tool_free(&tool);
 	cr_assert_neq(access(nobodys_path(name), F_OK), 0);
@@ -449,8 +450,9 @@ Test(cli_objects, another_users_channel_is_never_created, .timeout = 60)
 		test_skip("needs root");
 	}
 	channel_name(name);
-	EXPECT(1, "No such file", "shm-produce", "-C", name, "--owner", "65534", "x");
-	EXPECT(1, "No such file", "shm-consume", "-C", name, "--owner", "65534");
+	EXPECT(1, "No such file", "shm-produce", "-C", name, "--owner", "65534", "--trust-owner",
+	       "x");
+	EXPECT(1, "No such file", "shm-consume", "-C", name, "--owner", "65534", "--trust-owner");
 	cr_assert_neq(access(nobodys_path(name), F_OK), 0);
 	cr_assert(!object_exists(name));
 }

@@ -770,10 +770,11 @@ static void look_elsewhere(const char *tool, const char *option)
 }
 
 /* All that is about one call: look_in_file() holds the tools to this list. */
-static const char *const once[] = { "config",	    "show-config", "help",   "version", "input",
-				    "message",	    "hold",	   "end",    "peek",	"tap",
-				    "remove-group", "list",	   "status", "watch",	"remove",
-				    "force",	    "doctor" };
+static const char *const once[] = { "config", "show-config", "help",	     "version",
+				    "input",  "message",     "hold",	     "end",
+				    "peek",   "tap",	     "remove-group", "list",
+				    "status", "watch",	     "remove",	     "force",
+				    "doctor", "trust-owner" };
 
 /* What a file may not say, neither tool takes from one; what it may, both know. */
 static void look_in_file(const char *tool, const char *option)
