@@ -153,3 +153,68 @@ Test(trust, so_is_one_for_dead_letters, .timeout = 60)
 		   123, "", "exists with mode 0666: others have access");
 	expect_end(tool_start("shm-consume", "-q", "-C", dead, NULL), 0, "1\n2\n", NULL);
 }
+
+/* ---- rights of the program's file ---- */
+
+/* A copy of a tool, in a folder that all may enter. Returns its path. */
+static const char *copy_of(const char *name)
+{
+	const char *path = folder_file(name);
+	struct tool tool;
+
+	cr_assert_eq(chmod(getenv("DIR"), 0755), 0);
+	cr_assert_eq(tool_run(&tool, "sh", "-c",
+			      "cp \"$TOOLS/$1\" \"$DIR/$1\" && chmod 755 \"$DIR/$1\"", "sh", name),
+		     0);
+	tool_free(&tool);
+	return path;
+}
+
+static struct tool copy_start(const char *path, const char *option)
+{
+	return tool_start("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", path,
+			  option, NULL);
+}
+
+Test(trust, the_rights_of_a_set_user_id_file_are_refused, .timeout = 60)
+{
+	static const char *const tools[] = { "shm-produce", "shm-consume" };
+	struct statvfs mount;
+
+	need_alice();
+	folder_make();
+	if (statvfs(getenv("DIR"), &mount) != 0 || (mount.f_flag & ST_NOSUID) != 0) {
+		folder_remove();
+		test_skip("the folder's file system is mounted nosuid");
+	}
+	for (int i = 0; i < 2; i++) {
+		const char *path = copy_of(tools[i]);
+
+		expect_end(copy_start(path, "--owner=nobody-at-all"), 2, "", "no such user");
+		cr_assert_eq(chmod(path, 04755), 0);
+		expect_end(copy_start(path, "--version"), 1, "", "will not run with the rights of");
+		cr_assert_eq(chmod(path, 02755), 0);
+		expect_end(copy_start(path, "--version"), 1, "", "will not run with the rights of");
+		/* its own owner gets none by it */
+		cr_assert_eq(chmod(path, 04755), 0);
+		expect_end(tool_start(path, "--owner=nobody-at-all", NULL), 2, "", "no such user");
+	}
+	folder_remove();
+}
+
+Test(trust, the_capabilities_of_a_file_are_refused, .timeout = 60)
+{
+	/* cap_dac_override, effective: struct vfs_cap_data of revision 2, little-endian */
+	static const unsigned char capability[20] = { 1, 0, 0, 2, 2 };
+	const char *path;
+
+	need_alice();
+	folder_make();
+	path = copy_of("shm-consume");
+	if (setxattr(path, "security.capability", capability, sizeof(capability), 0) != 0) {
+		folder_remove();
+		test_skip("no capabilities of files here");
+	}
+	expect_end(copy_start(path, "--version"), 1, "", "will not run with the rights of");
+	folder_remove();
+}
