@@ -15,6 +15,7 @@
 #include "claim.h"
 #include "deadline.h"
 #include "group.h"
+#include "owner.h"
 #include "ring.h"
 #include "segment.h"
 #include "stream.h"
@@ -353,6 +354,7 @@ static void census_stat(struct census *census, const struct stat *status)
 {
 	census->owner = status->st_uid;
 	census->mode = status->st_mode & 07777;
+	census->folder = S_ISDIR(status->st_mode);
 	census->object_bytes = (uint64_t)status->st_size;
 	census->device = (uint64_t)status->st_dev;
 	census->inode = (uint64_t)status->st_ino;
@@ -371,10 +373,10 @@ int census_read_fd(struct census *census, int fd, const char *name, uid_t owner)
 	if (fstat(fd, &status) != 0)
 		return -errno;
 	census_stat(census, &status);
-	if (!S_ISREG(status.st_mode))
-		rc = -CHANNEL_EFOREIGN;
-	else if (status.st_uid != owner)
+	if (!owner_is(fd, &status, owner))
 		rc = -CHANNEL_EOWNER;
+	else if (!S_ISREG(status.st_mode))
+		rc = -CHANNEL_EFOREIGN;
 	else
 		rc = segment_state(fd, &ring_offset, &census->capacity, &report);
 	memcpy(census->theirs, report.theirs, sizeof(census->theirs));
@@ -395,8 +397,10 @@ int census_read_fd(struct census *census, int fd, const char *name, uid_t owner)
 static void object_path(char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX], const char *name,
 			uid_t owner)
 {
-	snprintf(path, sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX,
-		 CENSUS_FOLDER "/shm-channel.%lu.%s", (unsigned long)owner, name);
+	char object[SEGMENT_NAME_MAX];
+
+	owner_object_name(object, owner, name);
+	snprintf(path, sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX, CENSUS_FOLDER "%s", object);
 }
 
 /* It could not be opened: what can be said all the same. */
@@ -410,10 +414,10 @@ static int census_read_closed(struct census *census, const char *name, uid_t own
 	census->error = -error;
 	if (lstat(path, &status) == 0) {
 		census_stat(census, &status);
-		if (!S_ISREG(status.st_mode))
-			census->error = -CHANNEL_EFOREIGN;
-		else if (status.st_uid != owner)
+		if (!owner_seems(&status, owner))
 			census->error = -CHANNEL_EOWNER;
+		else if (!S_ISREG(status.st_mode))
+			census->error = -CHANNEL_EFOREIGN;
 	} else if (errno == ENOENT) {
 		return segment_missing();
 	}
@@ -515,12 +519,10 @@ static int name_compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The channel's name, if this is the name of an object of this user's. */
-static const char *name_of(const char *file, uid_t owner)
+/* The channel's name, if this is the name of an object that begins like that. */
+static const char *name_of(const char *file, const char *prefix)
 {
-	char prefix[64];
-	size_t size =
-		(size_t)snprintf(prefix, sizeof(prefix), "shm-channel.%lu.", (unsigned long)owner);
+	size_t size = strlen(prefix);
 
 	return strncmp(file, prefix, size) == 0 && channel_name_valid(file + size) ? file + size
 										   : NULL;
@@ -544,14 +546,16 @@ int census_names(uid_t owner, char ***names, size_t *count)
 {
 	DIR *folder = opendir(CENSUS_FOLDER);
 	const struct dirent *entry;
+	char prefix[SEGMENT_NAME_MAX];
 	int rc = 0;
 
+	owner_object_name(prefix, owner, "");
 	*names = NULL;
 	*count = 0;
 	if (folder == NULL)
 		return -errno;
 	while (rc == 0 && (entry = readdir(folder)) != NULL) {
-		const char *name = name_of(entry->d_name, owner);
+		const char *name = name_of(entry->d_name, prefix + 1);
 
 		if (name != NULL)
 			rc = name_add(names, count, name);

@@ -65,6 +65,7 @@ struct census {
 
 	uid_t owner;
 	mode_t mode;
+	bool folder; /* it is one, and no object at all */
 	uint64_t object_bytes;
 	uint64_t device, inode;
 

@@ -87,6 +87,13 @@ uint64_t channel_epoch(const struct channel *channel)
 	return channel->segment.shared != NULL ? channel->segment.shared->header.epoch : 0;
 }
 
+mode_t channel_mode(const struct channel *channel)
+{
+	int mode = channel->attached ? segment_mode(&channel->segment) : 0;
+
+	return mode < 0 ? 0 : (mode_t)mode;
+}
+
 uint64_t channel_capacity(const struct channel *channel)
 {
 	return channel->attached ? channel->segment.ring.capacity : 0;

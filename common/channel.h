@@ -219,6 +219,9 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
  */
 bool channel_contains(const struct channel *channel, const void *address);
 
+/* Permission bits of the channel's object; 0 when not attached. */
+mode_t channel_mode(const struct channel *channel);
+
 /* Size of the ring in bytes; 0 when not attached. */
 uint64_t channel_capacity(const struct channel *channel);
 

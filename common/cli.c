@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "owner.h"
 
 /* ---- messages ---- */
 
@@ -174,13 +177,37 @@ enum cli_exit cli_status(int error)
 enum cli_exit cli_channel_error(const struct cli_settings *settings, const struct channel *channel,
 				const char *what, int error)
 {
-	char cause[256];
+	char cause[512];
 
 	if (error != -EINTR)
 		cli_error(settings, "cannot %s channel \"%s\": %s%s", what, settings->channel.name,
 			  error == -ETIMEDOUT ? "timed out: " : "",
 			  channel_explain(channel, error, cause, sizeof(cause)));
 	return cli_status(error);
+}
+
+void cli_check_owner(const struct cli_settings *settings)
+{
+	uid_t owner = settings->channel.owner;
+
+	/* A user whom this namespace has not can only turn out to be ourselves. */
+	if (geteuid() == 0 && owner != 0 && !settings->trust_owner && !owner_is_elsewhere(owner))
+		cli_usage_error(settings,
+				"for root to use a channel of user %lu is to trust that user with "
+				"root's process: --trust-owner, or look with --peek or --status",
+				(unsigned long)owner);
+}
+
+void cli_check_mode(const struct cli_settings *settings, const struct channel *channel)
+{
+	unsigned mode = channel_mode(channel);
+
+	if (!settings->channel.mode_given && settings->channel.owner == geteuid() &&
+	    (mode & 077) != 0)
+		cli_note(settings,
+			 "channel \"%s\" exists with mode %04o: others have access (-m %04o says "
+			 "that they shall)",
+			 settings->channel.name, mode, mode);
 }
 
 void cli_check_size(const struct cli_settings *settings, const struct channel *channel)

@@ -35,6 +35,7 @@ enum cli_key {
 	CLI_KEY_SPIN,
 	CLI_KEY_JSON,
 	CLI_KEY_FRAMING,
+	CLI_KEY_TRUST_OWNER,
 	CLI_KEY_CONFIG = 300,	/* cli_config.h */
 	CLI_KEY_PROGRESS = 400, /* progress.h */
 	CLI_KEY_TRACE = 500,	/* trace.h */
@@ -87,7 +88,11 @@ struct cli_section {
 	  "permission bits if this creates the channel,\n"                  \
 	  "octal, exact whatever the umask [0600]", .standard = "0600" },   \
 	{ CLI_KEY_OWNER, "owner", "USER",                                   \
-	  "use the channel that belongs to USER" },                         \
+	  "use the channel that belongs to USER, and so trust\n"            \
+	  "USER with this process" },                                       \
+	{ CLI_KEY_TRUST_OWNER, "trust-owner", NULL,                         \
+	  "root's word for it that this is meant: without it\n"             \
+	  "root uses only channels of its own", .once = true },             \
 	{ CLI_KEY_NEW, "new", NULL,                                         \
 	  "fail if the channel already holds messages or has\n"             \
 	  "another endpoint of this kind" },                                \
@@ -147,6 +152,7 @@ struct cli_settings {
 	struct channel_options channel;
 	struct delimiter delimiter;
 	bool size_given;
+	bool trust_owner;
 	bool delimiter_given;
 	bool framing_given;
 	bool netstrings; /* --framing netstring */
@@ -265,6 +271,15 @@ enum cli_exit cli_status(int error);
 /* Prints that `what` failed on the channel, unless it was a signal; returns the status. */
 enum cli_exit cli_channel_error(const struct cli_settings *settings, const struct channel *channel,
 				const char *what, int error);
+
+/*
+ * Before a channel is used, not just looked at: root says it in so many words if it is another
+ * user's. Who can write a channel can make a process that uses it write to any of its memory.
+ */
+void cli_check_owner(const struct cli_settings *settings);
+
+/* Prints a note if others may use this user's channel, and --mode did not say that they may. */
+void cli_check_mode(const struct cli_settings *settings, const struct channel *channel);
 
 /* Prints a note if the channel is not of the size that --size asked for. */
 void cli_check_size(const struct cli_settings *settings, const struct channel *channel);

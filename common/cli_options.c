@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -225,6 +227,9 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 		case CLI_KEY_OWNER:
 			settings->channel.owner = cli_parse_owner(settings, *argument);
 			break;
+		case CLI_KEY_TRUST_OWNER:
+			settings->trust_owner = true;
+			break;
 		case CLI_KEY_NEW:
 			settings->channel.fresh = true;
 			break;
@@ -296,12 +301,30 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 	}
 }
 
+/*
+ * Has the program's file given this process another user's, another group's or more rights than
+ * the process that has started it? AT_SECURE alone does not say so: it is also set where a security
+ * module changes from one domain to another, as between an init system and its services.
+ */
+static bool raised_by_its_file(void)
+{
+	return getauxval(AT_SECURE) != 0 &&
+	       (getuid() != geteuid() || getgid() != getegid() ||
+		getxattr("/proc/self/exe", "security.capability", NULL, 0) > 0);
+}
+
 void cli_begin(struct cli_settings *settings, const struct cli_tool *tool)
 {
 	const char *name = getenv("SHM_CHANNEL");
 
 	memset(settings, 0, sizeof(*settings));
 	settings->tool = tool;
+	/* It believes its environment, and reads and runs what that and its options name. */
+	if (raised_by_its_file()) {
+		cli_error(settings, "will not run with the rights of its file (set-user-ID, "
+				    "set-group-ID or capabilities)");
+		exit(CLI_FAILED);
+	}
 	settings->channel.name = name != NULL && *name != '\0' ? name : "default";
 	settings->channel.owner = geteuid();
 	settings->channel.size = CHANNEL_SIZE_DEFAULT;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "owner.h"
 
 uint64_t cli_parse_size(const struct cli_settings *settings, const char *text)
 {
@@ -104,7 +105,7 @@ uid_t cli_parse_owner(const struct cli_settings *settings, const char *text)
 	uid = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end != '\0' || uid != (uid_t)uid)
 		cli_usage_error(settings, "no such user: \"%s\"", text);
-	return (uid_t)uid;
+	return owner_here((uid_t)uid);
 }
 
 static int hex_digit(char c)

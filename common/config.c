@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "owner.h"
+
 #ifdef WITH_INIH
 #include <ini.h>
 #include <stdarg.h>
@@ -203,14 +205,26 @@ static int text_parse(struct config *config, const char *path, const char *text,
 	return fault->line != 0 ? CONFIG_BAD : CONFIG_READ;
 }
 
+/*
+ * In a sandbox or a rootless container the machine's root is one of those whom the user namespace
+ * does not know. What lies in /etc, and its owner alone may write, is his.
+ */
+static bool of_the_system(const struct stat *status, const char *path)
+{
+	return strncmp(path, "/etc/", 5) == 0 && owner_unknown(status->st_uid) &&
+	       (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 /* Could somebody else have written it? Of the open file, which cannot be exchanged any more. */
-static int file_check(const struct stat *status, struct config_fault *fault)
+static int file_check(int fd, const struct stat *status, const char *path,
+		      struct config_fault *fault)
 {
 	const char *why = NULL;
 
 	if (!S_ISREG(status->st_mode))
 		why = "it is not a regular file";
-	else if (status->st_uid != geteuid() && status->st_uid != 0)
+	else if (!owner_is(fd, status, geteuid()) && status->st_uid != 0 &&
+		 !of_the_system(status, path))
 		why = "it belongs to another user: take a copy of your own";
 	else if ((status->st_mode & S_IWOTH) != 0)
 		why = "everybody may write it: chmod o-w it";
@@ -251,7 +265,7 @@ int config_read(struct config *config, const char *path, struct config_fault *fa
 	*fault = (struct config_fault){ 0 };
 	if (fd < 0)
 		return -errno;
-	rc = fstat(fd, &status) != 0 ? -errno : file_check(&status, fault);
+	rc = fstat(fd, &status) != 0 ? -errno : file_check(fd, &status, path, fault);
 	if (rc != CONFIG_READ) {
 		close(fd);
 		return rc;

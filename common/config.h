@@ -39,9 +39,10 @@ struct config_fault {
 };
 
 /*
- * Adds what is in a file. It must be a regular file that only this user or root owns and that
- * not everybody may write. Returns a config_result, with *fault for CONFIG_REFUSED and
- * CONFIG_BAD, or a negative errno. `path` must stay as long as the config does.
+ * Adds what is in a file. It must be a regular file that only this user or root owns (where a user
+ * namespace hides whose it is, it must lie in /etc) and that not everybody may write. Returns a
+ * config_result, with *fault for CONFIG_REFUSED and CONFIG_BAD, or a negative errno. `path` must
+ * stay as long as the config does.
  */
 int config_read(struct config *config, const char *path, struct config_fault *fault);
 

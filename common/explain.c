@@ -2,9 +2,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "channel.h"
 #include "endpoint.h"
+#include "owner.h"
 
 /* Whom all wait for, and what can be done about it. */
 static void explain_group(const struct channel_report *report, char *buffer, size_t size)
@@ -61,6 +64,41 @@ static void explain_in_use(const struct channel_report *report, char *buffer, si
 			 report->endpoints, role, report->endpoints == 1 ? "" : "s");
 }
 
+/* A channel's memory is a file's, for the kernel. */
+static void explain_file_size(const struct channel *channel, char *buffer, size_t size)
+{
+	unsigned long long needed = channel->report.needed_bytes;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		snprintf(buffer, size, "%s (use a smaller --size)", strerror(EFBIG));
+	else
+		snprintf(buffer, size,
+			 "%s: %llu bytes are needed, and files of this process may have %llu "
+			 "(ulimit -f unlimited, or a smaller --size)",
+			 strerror(EFBIG), needed, (unsigned long long)limit.rlim_cur);
+}
+
+/*
+ * Says what can be done. Not --owner: if the stranger who has put an object here has a channel of
+ * this name, too, the messages would go there.
+ */
+static void explain_owner(const struct channel *channel, char *buffer, size_t size)
+{
+	unsigned long theirs = channel->report.owner, asked = channel->options.owner;
+
+	if (owner_unknown(channel->report.owner))
+		snprintf(buffer, size,
+			 "it belongs to a user whom this user namespace does not know");
+	else if (channel->options.owner == geteuid())
+		snprintf(buffer, size,
+			 "it belongs to user %lu: that user, or root, can remove /dev/shm%s; or "
+			 "use another name (-C)",
+			 theirs, channel->segment.name);
+	else
+		snprintf(buffer, size, "it belongs to user %lu, not to user %lu", theirs, asked);
+}
+
 const char *channel_explain(const struct channel *channel, int error, char *buffer, size_t size)
 {
 	const struct channel_report *report = &channel->report;
@@ -79,9 +117,7 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 			 report->theirs, report->ours);
 		break;
 	case CHANNEL_EOWNER:
-		snprintf(buffer, size,
-			 "it belongs to user %lu; --owner names another user's channel",
-			 (unsigned long)report->owner);
+		explain_owner(channel, buffer, size);
 		break;
 	case CHANNEL_EMODE:
 		snprintf(buffer, size, "it exists with mode %04o, not %04o", (unsigned)report->mode,
@@ -143,6 +179,9 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 				 " (a smaller --size, or more for /dev/shm; in Docker --shm-size)",
 				 (unsigned long long)report->needed_bytes,
 				 (unsigned long long)report->free_bytes);
+		break;
+	case EFBIG:
+		explain_file_size(channel, buffer, size);
 		break;
 	case ETIMEDOUT:
 	case EAGAIN:

@@ -8,10 +8,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "owner.h"
 #include "segment.h"
 #include "shared_buffer.h"
 
-/* A file of our own, of any contents. */
+/*
+ * May we take the name of this object away? In a sticky folder its owner may, and root. False only
+ * if it is certain; what is in the folder says the rest when it is tried.
+ */
+static bool name_is_ours(const struct stat *object)
+{
+	struct stat folder;
+	uid_t user = geteuid();
+
+	return user == 0 || object->st_uid == user || stat(CENSUS_FOLDER, &folder) != 0 ||
+	       (folder.st_mode & S_ISVTX) == 0 || folder.st_uid == user;
+}
+
+/* A file of the owner's, of any contents, whose name we may take away. */
 static int object_open(struct segment *segment, const struct channel_options *options)
 {
 	struct stat status;
@@ -19,8 +33,7 @@ static int object_open(struct segment *segment, const struct channel_options *op
 
 	memset(segment, 0, sizeof(*segment));
 	segment->read_only = true;
-	snprintf(segment->name, sizeof(segment->name), "/shm-channel.%lu.%s",
-		 (unsigned long)options->owner, options->name);
+	owner_object_name(segment->name, options->owner, options->name);
 	segment->fd = shm_open(segment->name, O_RDONLY | O_NONBLOCK, 0);
 	if (segment->fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
 		return -CHANNEL_EFOREIGN;
@@ -28,7 +41,7 @@ static int object_open(struct segment *segment, const struct channel_options *op
 		return errno == ENOENT ? segment_missing() : -errno;
 	if (fstat(segment->fd, &status) != 0)
 		rc = -errno;
-	else if (status.st_uid != options->owner || status.st_uid != geteuid())
+	else if (!owner_is(segment->fd, &status, options->owner) || !name_is_ours(&status))
 		rc = -CHANNEL_EOWNER;
 	else if (!S_ISREG(status.st_mode))
 		rc = -CHANNEL_EFOREIGN;
@@ -67,6 +80,32 @@ static int object_remove(const struct segment *segment)
 	if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
 		return -EAGAIN;
 	return unlink(path) != 0 ? -errno : 0;
+}
+
+/*
+ * What is no file of the owner's: a link, a FIFO, an empty folder, or anything that another user
+ * has put there. It is never opened or waited for. Nobody who means the channel uses it, so there
+ * is no flock to take; and who may remove it is for the kernel to say.
+ */
+static int stranger_remove(const struct channel_options *options, struct census *census)
+{
+	char object[SEGMENT_NAME_MAX], path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
+	struct stat named;
+	int rc = census_read(census, options->name, options->owner);
+
+	if (rc < 0)
+		return rc;
+	owner_object_name(object, options->owner, options->name);
+	snprintf(path, sizeof(path), "%s%s", CENSUS_FOLDER, object);
+	if (lstat(path, &named) != 0)
+		return -errno;
+	if (S_ISREG(named.st_mode) && owner_seems(&named, options->owner) &&
+	    census->kind != CENSUS_UNREADABLE)
+		return -EAGAIN; /* by now a channel has been made here */
+	rc = S_ISDIR(named.st_mode) ? rmdir(path) : unlink(path);
+	if (rc == 0)
+		return 0;
+	return errno == EPERM || errno == EACCES ? -CHANNEL_EOWNER : -errno;
 }
 
 static bool removed(const struct segment *segment)
@@ -112,6 +151,12 @@ int channel_remove(const struct channel_options *options, bool force,
 		rc = deadline_passed(deadline);
 		if (rc == 0)
 			rc = object_open(&segment, options);
+		if (force && (rc == -CHANNEL_EFOREIGN || rc == -CHANNEL_EOWNER || rc == -EACCES)) {
+			rc = stranger_remove(options, census);
+			continue;
+		}
+		if (rc == -CHANNEL_EOWNER) /* whose it is */
+			census_read(census, options->name, options->owner);
 		if (rc < 0)
 			return rc;
 		rc = segment_lock(&segment, deadline);

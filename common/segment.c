@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "barrier.h"
+#include "owner.h"
 
 #define FLOCK_BACKOFF_FIRST_NS (50 * UINT64_C(1000))
 #define FLOCK_BACKOFF_MOST_NS  (20 * NS_PER_MS)
@@ -102,7 +103,7 @@ static int refuse_access(const struct segment *segment, const struct channel_opt
 	struct stat status;
 
 	snprintf(path, sizeof(path), "/dev/shm%s", segment->name);
-	if (lstat(path, &status) == 0 && status.st_uid != options->owner) {
+	if (lstat(path, &status) == 0 && !owner_seems(&status, options->owner)) {
 		report->owner = status.st_uid;
 		return -CHANNEL_EOWNER;
 	}
@@ -432,8 +433,7 @@ static int segment_make(struct segment *segment, const struct channel_options *o
 static void segment_begin(struct segment *segment, const struct channel_options *options)
 {
 	memset(segment, 0, sizeof(*segment));
-	snprintf(segment->name, sizeof(segment->name), "/shm-channel.%lu.%s",
-		 (unsigned long)options->owner, options->name);
+	owner_object_name(segment->name, options->owner, options->name);
 	segment->ring_offset = round_up(sizeof(struct shared_buffer), page_size());
 }
 
@@ -445,7 +445,7 @@ static int object_check(const struct segment *segment, const struct channel_opti
 		return -errno;
 	if (!S_ISREG(status->st_mode))
 		return -CHANNEL_EFOREIGN;
-	if (status->st_uid != options->owner) {
+	if (!owner_is(segment->fd, status, options->owner)) {
 		report->owner = status->st_uid;
 		return -CHANNEL_EOWNER;
 	}

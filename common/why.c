@@ -17,7 +17,7 @@
 /* It is called once a second: the second call is the one after two. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)
 
-enum { LINE = 400, PIDS_SHOWN = 3 };
+enum { LINE = 400, CHANNEL_WORDS = CHANNEL_NAME_MAX + 50, PIDS_SHOWN = 3 };
 
 static const struct cli_settings *settings;
 static const struct channel_options *asked; /* the channel that is spoken of, guarded by mutex */
@@ -133,13 +133,14 @@ static const struct census_endpoint *holder_find(void)
 /* ---- why, and what to do ---- */
 
 /* " -C NAME" and what else leads to this channel. */
-static const char *channel_words(char words[LINE])
+static const char *channel_words(char words[CHANNEL_WORDS])
 {
 	if (asked->owner != geteuid())
-		snprintf(words, LINE, "-C %s --owner %lu", asked->name,
-			 (unsigned long)asked->owner);
+		snprintf(words, CHANNEL_WORDS, "-C %s --owner %lu%s", asked->name,
+			 (unsigned long)asked->owner,
+			 settings->trust_owner ? " --trust-owner" : "");
 	else
-		snprintf(words, LINE, "-C %s", asked->name);
+		snprintf(words, CHANNEL_WORDS, "-C %s", asked->name);
 	return words;
 }
 
@@ -147,6 +148,7 @@ static const char *channel_words(char words[LINE])
 static void explain_process(pid_t pid, const char *what, char text[LINE])
 {
 	enum life life = life_of_process((uint32_t)pid);
+	char words[CHANNEL_WORDS];
 
 	if (pid <= 0)
 		snprintf(text, LINE, "another process %s", what);
@@ -155,16 +157,16 @@ static void explain_process(pid_t pid, const char *what, char text[LINE])
 			 "process %ld %s, and is stopped; to let it go on: kill -CONT %ld",
 			 (long)pid, what, (long)pid);
 	else
-		snprintf(text, LINE, "process %ld %s; to see more: shm-consume --status -C %s",
-			 (long)pid, what, asked->name);
+		snprintf(text, LINE, "process %ld %s; to see more: shm-consume --status %s",
+			 (long)pid, what, channel_words(words));
 }
 
 static void explain_place(const struct channel *channel, char text[LINE])
 {
-	char cause[256];
+	char cause[256], words[CHANNEL_WORDS];
 
-	snprintf(text, LINE, "%s; to see whose: shm-consume --status -C %s",
-		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)), asked->name);
+	snprintf(text, LINE, "%s; to see whose: shm-consume --status %s",
+		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)), channel_words(words));
 }
 
 /* Consumers must do something: there are none, they are stopped, or at work. */
@@ -172,7 +174,7 @@ static void explain_consumers(const struct channel *channel, char text[LINE])
 {
 	const struct census_endpoint *holder = holder_find();
 	const struct census_endpoint *stopped = other_find(CHANNEL_CONSUMER, true);
-	char words[LINE], cause[256];
+	char words[CHANNEL_WORDS], cause[256];
 
 	if (channel_report(channel)->held_by_group)
 		snprintf(text, LINE, "%s", channel_explain(channel, -ETIMEDOUT, cause, 256));
@@ -185,16 +187,16 @@ static void explain_consumers(const struct channel *channel, char text[LINE])
 		snprintf(
 			text, LINE,
 			"process %ld has %llu message%s in hand; to see more: shm-consume --status "
-			"-C %s",
+			"%s",
 			(long)holder->pid, (unsigned long long)holder->in_hand,
-			plural(holder->in_hand), asked->name);
+			plural(holder->in_hand), channel_words(words));
 	else
-		snprintf(text, LINE, "to see more: shm-consume --status -C %s", asked->name);
+		snprintf(text, LINE, "to see more: shm-consume --status %s", channel_words(words));
 }
 
 static void explain_more_consumers(char text[LINE])
 {
-	char words[LINE];
+	char words[CHANNEL_WORDS];
 
 	snprintf(text, LINE, "it begins when enough are there; in another terminal: shm-consume %s",
 		 channel_words(words));
@@ -206,7 +208,7 @@ static void explain_producers(char text[LINE])
 	const struct census_endpoint *holder = holder_find();
 	const struct census_endpoint *stopped = other_find(CHANNEL_PRODUCER, true);
 	const struct census_endpoint *producer = other_find(CHANNEL_PRODUCER, false);
-	char words[LINE];
+	char words[CHANNEL_WORDS];
 
 	if (stopped != NULL)
 		explain_process(stopped->pid, "is the producer", text);

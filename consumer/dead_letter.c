@@ -102,6 +102,7 @@ static int send_one(struct dead_letters *letters)
 			return (int)cli_channel_error(&letters->settings, letters->channel,
 						      "attach to", rc);
 		letters->attached = true;
+		cli_check_mode(&letters->settings, letters->channel);
 	}
 	rc = channel_key_set(letters->channel, letters->letter.key, letters->letter.key_size);
 	if (rc == 0)

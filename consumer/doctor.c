@@ -1,10 +1,16 @@
 #include "doctor.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "deadline.h"
+#include "owner.h"
+
+enum { OWNER_WORDS = 32, OBJECT_PATH = sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX };
 
 static void line_print(const struct doctor *doctor, enum show_colour colour, const char *word,
 		       const char *format, va_list arguments)
@@ -46,6 +52,72 @@ void doctor_advice(struct doctor *doctor, const char *format, ...)
 
 /* ---- the channels ---- */
 
+/* " --owner USER" if the channels are another user's. */
+static const char *owner_words(const struct doctor *doctor, char words[OWNER_WORDS])
+{
+	uid_t owner = doctor->look->settings->channel.owner;
+
+	words[0] = '\0';
+	if (owner != geteuid())
+		snprintf(words, OWNER_WORDS, " --owner %lu", (unsigned long)owner);
+	return words;
+}
+
+/* The path of what has the channel's name. */
+static const char *object_path(const struct doctor *doctor, const char *name,
+			       char path[OBJECT_PATH])
+{
+	char object[SEGMENT_NAME_MAX];
+
+	owner_object_name(object, doctor->look->settings->channel.owner, name);
+	snprintf(path, OBJECT_PATH, CENSUS_FOLDER "%s", object);
+	return path;
+}
+
+static void advise_to_remove(struct doctor *doctor, const struct census *census, const char *beside)
+{
+	char words[OWNER_WORDS], path[OBJECT_PATH];
+
+	if (census->folder) /* which may have something in it */
+		doctor_advice(doctor, "rm -r %s%s", object_path(doctor, census->name, path),
+			      beside);
+	else
+		doctor_advice(doctor, "shm-consume -C %s%s --remove --force%s", census->name,
+			      owner_words(doctor, words), beside);
+}
+
+static void check_other_owner(struct doctor *doctor, const struct census *census)
+{
+	char path[OBJECT_PATH];
+
+	object_path(doctor, census->name, path);
+	if (owner_unknown(census->owner)) {
+		doctor_trouble(doctor,
+			       "channel \"%s\": its object belongs to a user whom this user "
+			       "namespace does not know",
+			       census->name);
+		doctor_advice(doctor, "rm -r %s   # as root, outside; or use another name (-C)",
+			      path);
+		return;
+	}
+	doctor_trouble(doctor, "channel \"%s\": its object belongs to user %lu", census->name,
+		       (unsigned long)census->owner);
+	doctor_advice(doctor, "rm -r %s   # as root, or as user %lu; or use another name (-C)",
+		      path, (unsigned long)census->owner);
+}
+
+static void check_unreadable(struct doctor *doctor, const struct census *census)
+{
+	char path[OBJECT_PATH];
+
+	doctor_trouble(doctor, "channel \"%s\": %s", census->name, strerror(-census->error));
+	if (census->error == -EACCES)
+		doctor_advice(doctor, "chmod 0600 %s%s", object_path(doctor, census->name, path),
+			      census->owner == geteuid() ? "" : "   # as its user, or as root");
+	else
+		doctor_advice(doctor, "# try again: it could not be opened just now");
+}
+
 static void check_kind(struct doctor *doctor, const struct census *census)
 {
 	const char *name = census->name;
@@ -54,27 +126,20 @@ static void check_kind(struct doctor *doctor, const struct census *census)
 	case CENSUS_OTHER_BUILD:
 		doctor_trouble(doctor, "channel \"%s\": made by a different build (%s)", name,
 			       census->theirs);
-		doctor_advice(doctor, "use that build, or shm-consume -C %s --remove --force",
-			      name);
+		advise_to_remove(doctor, census, "   # with what is in it; or use that build");
 		break;
 	case CENSUS_DAMAGED:
 	case CENSUS_FOREIGN:
 		doctor_trouble(doctor, "channel \"%s\": %s", name,
 			       census->kind == CENSUS_DAMAGED ? "damaged"
 							      : "its object is not a channel");
-		doctor_advice(doctor, "shm-consume -C %s --remove --force", name);
+		advise_to_remove(doctor, census, "");
 		break;
 	case CENSUS_OTHER_OWNER:
-		doctor_trouble(doctor, "channel \"%s\": its object belongs to user %lu", name,
-			       (unsigned long)census->owner);
-		doctor_advice(doctor,
-			      "that user, or root, removes " CENSUS_FOLDER "/shm-channel.%lu.%s",
-			      (unsigned long)doctor->look->settings->channel.owner, name);
+		check_other_owner(doctor, census);
 		break;
 	case CENSUS_UNREADABLE:
-		doctor_trouble(doctor, "channel \"%s\": %s", name, strerror(-census->error));
-		doctor_advice(doctor, "look at the mode of " CENSUS_FOLDER "/shm-channel.%lu.%s",
-			      (unsigned long)doctor->look->settings->channel.owner, name);
+		check_unreadable(doctor, census);
 		break;
 	case CENSUS_UNFINISHED:
 		doctor_fine(doctor, "channel \"%s\": not finished; who comes next makes it", name);
@@ -82,6 +147,12 @@ static void check_kind(struct doctor *doctor, const struct census *census)
 	case CENSUS_CHANNEL:
 		break;
 	}
+}
+
+/* May a signal be sent to it? */
+static bool may_signal(pid_t pid)
+{
+	return kill(pid, 0) == 0 || errno != EPERM;
 }
 
 static void check_endpoints(struct doctor *doctor, const struct census *census)
@@ -93,13 +164,61 @@ static void check_endpoints(struct doctor *doctor, const struct census *census)
 		if (endpoint->life == LIFE_DEAD) {
 			doctor_trouble(doctor, "channel \"%s\": its %s, process %ld, is dead",
 				       census->name, role, (long)endpoint->pid);
-			doctor_advice(doctor, "nothing: whoever attaches next cleans up after it");
+			doctor_advice(doctor,
+				      "# nothing: whoever attaches next cleans up after it");
 		} else if (endpoint->life == LIFE_STOPPED) {
 			doctor_trouble(doctor, "channel \"%s\": its %s, process %ld, is stopped",
 				       census->name, role, (long)endpoint->pid);
-			doctor_advice(doctor, "kill -CONT %ld", (long)endpoint->pid);
+			doctor_advice(doctor, "kill -CONT %ld%s", (long)endpoint->pid,
+				      may_signal(endpoint->pid) ? ""
+								: "   # as its user, or as root");
 		}
 	}
+}
+
+/* --remove is refused if an endpoint may be alive. */
+static bool somebody_is_there(const struct census *census)
+{
+	for (unsigned i = 0; i < census->endpoint_count; i++)
+		if (census->endpoints[i].life != LIFE_DEAD)
+			return true;
+	return false;
+}
+
+/* How to take what nobody takes; root, of another user's, needs a word more, and a thought. */
+static void advise_to_take(struct doctor *doctor, const struct census *census,
+			   const struct census_group *group)
+{
+	char words[OWNER_WORDS];
+
+	owner_words(doctor, words);
+	if (words[0] != '\0' && geteuid() == 0)
+		doctor_advice(doctor, "shm-consume -C %s%s%s%s --peek   # shows them", census->name,
+			      words, group->name[0] != '\0' ? " -g " : "", group->name);
+	else
+		doctor_advice(doctor, "shm-consume -C %s%s%s%s   # takes them", census->name, words,
+			      group->name[0] != '\0' ? " -g " : "", group->name);
+}
+
+/* ... and how to drop it. That of one group of several needs the channel to be used, too. */
+static void advise_to_drop(struct doctor *doctor, const struct census *census,
+			   const struct census_group *group)
+{
+	char words[OWNER_WORDS];
+
+	owner_words(doctor, words);
+	if (census->group_count > 1 && (words[0] == '\0' || geteuid() != 0))
+		doctor_advice(doctor, "shm-consume -C %s%s --remove-group %s   # drops them",
+			      census->name, words, group->name[0] != '\0' ? group->name : "''");
+	else if (somebody_is_there(census))
+		doctor_advice(
+			doctor,
+			"shm-consume -C %s%s --remove --force   # drops the channel, and those "
+			"who use it fail",
+			census->name, words);
+	else
+		doctor_advice(doctor, "shm-consume -C %s%s --remove   # drops %s", census->name,
+			      words, census->group_count > 1 ? "the channel" : "them");
 }
 
 /* Messages that nobody takes keep their room for ever. */
@@ -114,17 +233,8 @@ static void check_group(struct doctor *doctor, const struct census *census,
 		       census->name, (unsigned long long)group->messages,
 		       show_plural(group->messages),
 		       name[0] != '\0' ? "group " : "the group without a name", name);
-	if (census->group_count > 1)
-		doctor_advice(doctor,
-			      "shm-consume -C %s%s%s takes them, shm-consume -C %s --remove-group "
-			      "%s drops them",
-			      census->name, name[0] != '\0' ? " -g " : "", name, census->name,
-			      name[0] != '\0' ? name : "''");
-	else
-		doctor_advice(doctor,
-			      "shm-consume -C %s%s%s takes them, shm-consume -C %s --remove drops "
-			      "them",
-			      census->name, name[0] != '\0' ? " -g " : "", name, census->name);
+	advise_to_take(doctor, census, group);
+	advise_to_drop(doctor, census, group);
 }
 
 static void check_channel(struct doctor *doctor, const struct census *census)
@@ -149,6 +259,12 @@ int look_doctor(struct look *look)
 	int status;
 
 	doctor_machine(&doctor);
+	/* What was found stands before an error, also if it is about the same. */
+	status = look_flush(look, stdout);
+	if (status != CLI_DONE)
+		return status;
+	if (access(CENSUS_FOLDER, F_OK) != 0)
+		return CLI_FAILED; /* has been told */
 	channels = look_read(look, &count);
 	if (channels == NULL)
 		return CLI_FAILED;

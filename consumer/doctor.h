@@ -21,7 +21,10 @@ __attribute__((format(printf, 2, 3))) void doctor_fine(struct doctor *doctor, co
 __attribute__((format(printf, 2, 3))) void doctor_trouble(struct doctor *doctor, const char *format,
 							  ...);
 
-/* What to do about it. */
+/*
+ * What to do about it: a line for the shell that works as it is. What is to be said beside it, that
+ * it is for root for instance, stands behind a "#"; so does all of it if there is nothing to type.
+ */
 __attribute__((format(printf, 2, 3))) void doctor_advice(struct doctor *doctor, const char *format,
 							 ...);
 

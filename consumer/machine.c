@@ -15,10 +15,13 @@
 #endif
 
 #include "doctor.h"
+#include "owner.h"
 
 #define DOCKER_BYTES	(UINT64_C(64) << 20) /* what Docker and its like give by default */
 #define ROOM_BYTES	(UINT64_C(4) << 20)  /* for one channel of the default size, or three */
-#define SYSTEM_USER_MAX 999		     /* logind leaves those alone; see login.defs(5) */
+#define MORE_OBJECTS	100000
+#define MOUNT_TMPFS	"mount -t tmpfs tmpfs " CENSUS_FOLDER "   # as root"
+#define SYSTEM_USER_MAX 999 /* logind leaves those alone; see login.defs(5) */
 
 /* ---- where it is ---- */
 
@@ -46,27 +49,56 @@ static bool in_container(void)
 	return access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0;
 }
 
+/* Where others may write and it is not sticky, they may remove and rename what is not theirs. */
+static void check_sticky(struct doctor *doctor)
+{
+	struct stat folder;
+
+	if (stat(CENSUS_FOLDER, &folder) != 0 || (folder.st_mode & S_ISVTX) != 0 ||
+	    (folder.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return;
+	doctor_trouble(doctor,
+		       CENSUS_FOLDER " is not sticky (mode %04o): others may remove your "
+				     "channels, and put theirs in their place",
+		       (unsigned)folder.st_mode & 07777);
+	doctor_advice(doctor, "chmod 1777 " CENSUS_FOLDER "   # as root");
+}
+
+static void check_access(struct doctor *doctor)
+{
+	int error;
+
+	if (access(CENSUS_FOLDER, F_OK) != 0)
+		return;
+	check_sticky(doctor);
+	if (access(CENSUS_FOLDER, W_OK | X_OK) == 0)
+		return;
+	error = errno;
+	doctor_trouble(doctor, CENSUS_FOLDER " cannot be written: %s", strerror(error));
+	if (error == EROFS)
+		doctor_advice(doctor, "mount -o remount,rw " CENSUS_FOLDER "   # as root");
+	else
+		doctor_advice(doctor, "chmod 1777 " CENSUS_FOLDER "   # as root");
+}
+
 static void check_mount(struct doctor *doctor)
 {
 	char type[64];
 
 	if (access(CENSUS_FOLDER, F_OK) != 0) {
 		doctor_trouble(doctor, "there is no " CENSUS_FOLDER ": no channel can be made");
-		doctor_advice(doctor, "mount -t tmpfs tmpfs " CENSUS_FOLDER " (as root)");
+		doctor_advice(doctor, "mkdir -p " CENSUS_FOLDER " && " MOUNT_TMPFS);
 	} else if (!mount_find(type)) {
 		doctor_trouble(doctor,
 			       CENSUS_FOLDER " is no mount of its own: it may be on a disk");
-		doctor_advice(doctor, "mount -t tmpfs tmpfs " CENSUS_FOLDER " (as root)");
+		doctor_advice(doctor, MOUNT_TMPFS);
 	} else if (strcmp(type, "tmpfs") != 0) {
 		doctor_trouble(doctor, CENSUS_FOLDER " is on %s, not on tmpfs", type);
-		doctor_advice(doctor, "mount -t tmpfs tmpfs " CENSUS_FOLDER " (as root)");
+		doctor_advice(doctor, MOUNT_TMPFS);
 	} else {
 		doctor_fine(doctor, "shared memory is at " CENSUS_FOLDER ", a tmpfs");
 	}
-	if (access(CENSUS_FOLDER, F_OK) == 0 && access(CENSUS_FOLDER, W_OK | X_OK) != 0) {
-		doctor_trouble(doctor, CENSUS_FOLDER " cannot be written: %s", strerror(errno));
-		doctor_advice(doctor, "chmod 1777 " CENSUS_FOLDER " (as root)");
-	}
+	check_access(doctor);
 }
 
 /* ---- how much ---- */
@@ -89,8 +121,8 @@ static void check_space(struct doctor *doctor)
 	show_bytes(left, available);
 	if (available < ROOM_BYTES) {
 		doctor_trouble(doctor, "it has %s, of which only %s are free", size, left);
-		doctor_advice(doctor, "shm-consume --list shows what is there; --remove removes; "
-				      "or a smaller --size");
+		doctor_advice(doctor, "shm-consume --list   # shows what is there, --remove "
+				      "removes; or use a smaller --size");
 	} else {
 		doctor_fine(doctor, "it has %s, of which %s are free", size, left);
 	}
@@ -98,14 +130,16 @@ static void check_space(struct doctor *doctor)
 		doctor_trouble(doctor, "that is the 64 MiB that containers get if nobody asks%s",
 			       in_container() ? ", and this is one" : "");
 		doctor_advice(doctor,
-			      "docker run --shm-size=1g ... (Compose: shm_size; Kubernetes: "
-			      "an emptyDir of medium Memory at " CENSUS_FOLDER ")");
+			      "# where it is started: docker run --shm-size=1g ... (Compose: "
+			      "shm_size; Kubernetes: an emptyDir of medium Memory at " CENSUS_FOLDER
+			      ")");
 	}
 	if (space.f_files > 0 && space.f_favail < 16) {
-		doctor_trouble(doctor, "it has room for %llu more objects only",
-			       (unsigned long long)space.f_favail);
+		doctor_trouble(doctor, "it has room for %llu more object%s only",
+			       (unsigned long long)space.f_favail, show_plural(space.f_favail));
 		doctor_advice(doctor,
-			      "mount -o remount,nr_inodes=100000 " CENSUS_FOLDER " (as root)");
+			      "mount -o remount,nr_inodes=%llu " CENSUS_FOLDER "   # as root",
+			      (unsigned long long)space.f_files + MORE_OBJECTS);
 	}
 }
 
@@ -119,7 +153,8 @@ static void check_limits(struct doctor *doctor)
 		return;
 	doctor_trouble(doctor, "files of this process may have no more than %s, channels too",
 		       show_bytes(text, (uint64_t)limit.rlim_cur));
-	doctor_advice(doctor, "ulimit -f unlimited, or a smaller --size");
+	doctor_advice(doctor, "ulimit -f unlimited   # %sor use a smaller --size",
+		      limit.rlim_max == RLIM_INFINITY ? "" : "as root; ");
 }
 
 /* ---- who takes it away ---- */
@@ -127,12 +162,13 @@ static void check_limits(struct doctor *doctor)
 /* logind removes what belongs to a user who has logged out, but for system users and lingerers. */
 static bool leaves_us_alone(char why[128])
 {
-	const struct passwd *user = getpwuid(geteuid());
+	const uid_t uid = owner_outside(geteuid()); /* as logind sees us */
+	const struct passwd *user = getpwuid(uid);
 	char path[320];
 
 	if (access("/run/systemd/seats", F_OK) != 0 && access("/run/systemd/sessions", F_OK) != 0)
 		snprintf(why, 128, "no systemd-logind runs here");
-	else if (geteuid() <= SYSTEM_USER_MAX)
+	else if (uid <= SYSTEM_USER_MAX)
 		snprintf(why, 128, "it leaves system users like this one alone");
 	else {
 		snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s",
@@ -219,7 +255,7 @@ static void check_logind(struct doctor *doctor)
 	} else {
 		doctor_trouble(doctor,
 			       "systemd removes your channels when you log out (RemoveIPC)");
-		doctor_advice(doctor, "loginctl enable-linger, or RemoveIPC=no in "
+		doctor_advice(doctor, "loginctl enable-linger   # or RemoveIPC=no in "
 				      "/etc/systemd/logind.conf");
 	}
 }

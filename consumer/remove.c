@@ -6,6 +6,7 @@
 
 #include "deadline.h"
 #include "look.h"
+#include "owner.h"
 #include "removal.h"
 
 static bool stands(const struct census_endpoint *endpoint)
@@ -46,6 +47,17 @@ static void explain_attached(const struct census *census, char *text, size_t siz
 		 first, one ? "" : " and others");
 }
 
+static void explain_owner(const struct census *census, char *text, size_t size)
+{
+	if (owner_unknown(census->owner))
+		snprintf(text, size,
+			 "it belongs to another user, whom this user namespace does not know");
+	else
+		snprintf(text, size,
+			 "it belongs to another user (%lu): only that one, or root, can remove it",
+			 (unsigned long)census->owner);
+}
+
 static void explain(const struct census *census, int error, pid_t holder, char *text, size_t size)
 {
 	switch (-error) {
@@ -53,11 +65,14 @@ static void explain(const struct census *census, int error, pid_t holder, char *
 		explain_attached(census, text, size);
 		break;
 	case CHANNEL_EOWNER:
-		snprintf(text, size, "it belongs to another user");
+		explain_owner(census, text, size);
+		break;
+	case ENOTEMPTY:
+		snprintf(text, size, "it is a folder, with something in it");
 		break;
 	case CHANNEL_EFOREIGN:
-		snprintf(text, size, "the object of that name is not a channel%s",
-			 census->kind == CENSUS_FOREIGN ? " (--force removes it anyway)" : "");
+		snprintf(text, size,
+			 "the object of that name is not a channel (--force removes it anyway)");
 		break;
 	case CHANNEL_EDAMAGED:
 		snprintf(text, size, "channel is damaged (--force removes it)");

@@ -320,6 +320,7 @@ static int consume(void)
 	why_moved();
 	cli_story(&settings, "consumer: connected to shared memory!");
 	cli_check_size(&settings, consumer.channel);
+	cli_check_mode(&settings, consumer.channel);
 
 	status = receive_messages();
 	status = print_end(&consumer.print, status, consumer.ended);
@@ -622,6 +623,8 @@ int main(int argc, char **argv)
 		consumer.idle_ns = 0; /* a file's is for when it follows */
 	if (consumer.idle_ns != 0 && !consumer.follow)
 		cli_usage_error(&settings, "--idle goes with --follow");
+	if (look.what == LOOK_NOT && !consumer.peek)
+		cli_check_owner(&settings);
 	progress.wanted = consumer.count;
 	work.progress = &progress;
 	settings.channel.never_create = consumer.exit_empty || settings.channel.nonblock;

@@ -44,8 +44,9 @@ static void tell_missed(void)
 	uint64_t missed = tap_missed(tap) - told_missed;
 
 	if (missed > 0)
-		cli_story(watch->settings, "consumer: missed %llu message%s: they came too fast",
-			  (unsigned long long)missed, missed == 1 ? "" : "s");
+		cli_story(watch->settings, "consumer: missed %llu message%s: %s too fast",
+			  (unsigned long long)missed, missed == 1 ? "" : "s",
+			  missed == 1 ? "it came" : "they came");
 	told_missed += missed;
 }
 

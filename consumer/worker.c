@@ -503,6 +503,7 @@ int worker_work(struct worker *worker)
 		if (worker->first) {
 			cli_story(work->settings, "consumer: connected to shared memory!");
 			cli_check_size(work->settings, worker->channel);
+			cli_check_mode(work->settings, worker->channel);
 			crew_attached(worker->crew);
 			cli_story(work->settings, "consumer: waiting for data...");
 		}

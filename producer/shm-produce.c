@@ -299,10 +299,10 @@ static enum cli_exit wait_consumers(void)
 	int rc = channel_wait_consumers(producer.channel, producer.consumers);
 
 	if ((rc == -ETIMEDOUT || rc == -EAGAIN) && !channel_report(producer.channel)->lock_taken) {
-		cli_error(&settings,
-			  "cannot send to channel \"%s\": %s%u of %u consumers are there",
+		cli_error(&settings, "cannot send to channel \"%s\": %s%u of %u consumer%s there",
 			  settings.channel.name, rc == -ETIMEDOUT ? "timed out: " : "",
-			  channel_consumers(producer.channel), producer.consumers);
+			  channel_consumers(producer.channel), producer.consumers,
+			  producer.consumers == 1 ? " is" : "s are");
 		return cli_status(rc);
 	}
 	if (rc == 0)
@@ -340,6 +340,7 @@ static int produce(void)
 		return (int)cli_channel_error(&settings, producer.channel, "attach to", rc);
 	why_moved();
 	cli_check_size(&settings, producer.channel);
+	cli_check_mode(&settings, producer.channel);
 	channel_key_set(producer.channel, producer.key, strlen(producer.key));
 
 	if (producer.consumers > 0)
@@ -596,6 +597,7 @@ int main(int argc, char **argv)
 		command_take(argc, argv, given);
 	free(given);
 	message_resolve(&settings, &producer.configured);
+	cli_check_owner(&settings);
 	inputs_check();
 
 	producer.channel = channel_new();

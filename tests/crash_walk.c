@@ -31,6 +31,7 @@
 
 #include "channel.h"
 #include "endpoint.h"
+#include "owner.h"
 #include "stepper.h"
 #include "tap.h"
 
@@ -1271,9 +1272,9 @@ struct run {
 
 static const char *object_name(void)
 {
-	static char name[128];
+	static char name[SEGMENT_NAME_MAX];
 
-	snprintf(name, sizeof(name), "/shm-channel.%lu.%s", (unsigned long)geteuid(), scene->name);
+	owner_object_name(name, geteuid(), scene->name);
 	return name;
 }
 

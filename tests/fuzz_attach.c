@@ -34,6 +34,7 @@
 #include "channel.h"
 #include "endpoint.h"
 #include "frame.h"
+#include "owner.h"
 #include "peek.h"
 #include "tap.h"
 
@@ -128,7 +129,7 @@ struct endpoint {
 	bool inside; /* a long message: only its pieces may follow */
 };
 
-static char name[64], path[128];
+static char name[64], path[SEGMENT_NAME_MAX + 16];
 static bool slow;    /* a step took long: no more of them */
 static bool written; /* the program has changed a byte: damage is to be expected */
 static int null_fd = -1;
@@ -677,13 +678,16 @@ static void resize(unsigned flags, unsigned argument)
 
 static void begin(void)
 {
+	char object[SEGMENT_NAME_MAX];
+
 	if (null_fd >= 0)
 		return;
 	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (null_fd < 0)
 		wrong("cannot open /dev/null");
 	snprintf(name, sizeof(name), "test-fuzz-%ld", (long)getpid());
-	snprintf(path, sizeof(path), "/dev/shm/shm-channel.%lu.%s", (unsigned long)geteuid(), name);
+	owner_object_name(object, geteuid(), name);
+	snprintf(path, sizeof(path), "/dev/shm%s", object);
 	for (size_t i = 0; i < sizeof(message); i++)
 		message[i] = i % 7 == 0 ? ';' : 'm';
 }

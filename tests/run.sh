@@ -19,7 +19,7 @@ export XDG_CONFIG_HOME
 unset SHM_CONFIG
 
 objects() {
-	find /dev/shm -name "shm-channel.$(id -u).test-$TEST_RUN-*" 2>/dev/null | sort
+	find /dev/shm -name "shm-channel.*.test-$TEST_RUN-*" 2>/dev/null | sort
 }
 
 # What Criterion itself leaks is not ours to judge.

@@ -1,4 +1,5 @@
 #include "support.h"
+#include "owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,8 +66,10 @@ const char *channel_name(char name[NAME_SIZE])
 const char *object_path(const char *name)
 {
 	static char path[512];
+	char object[SEGMENT_NAME_MAX];
 
-	snprintf(path, sizeof(path), "/dev/shm/shm-channel.%lu.%s", (unsigned long)geteuid(), name);
+	owner_object_name(object, geteuid(), name);
+	snprintf(path, sizeof(path), "/dev/shm%s", object);
 	return path;
 }
 

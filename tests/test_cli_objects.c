@@ -34,6 +34,17 @@ enum { NOBODY = 65534 };
 		tool_free(&tool_);                                                                 \
 	} while (0)
 
+/* ... must not contain it. */
+#define EXPECT_WITHOUT(part, ...)                                                                  \
+	do {                                                                                       \
+		struct tool tool_ = tool_start(__VA_ARGS__, NULL);                                 \
+		char *errors_ = (tool_end(&tool_), tool_errors(&tool_));                           \
+                                                                                                   \
+		cr_expect_null(strstr(errors_, part), "said \"%s\"", errors_);                     \
+		free(errors_);                                                                     \
+		tool_free(&tool_);                                                                 \
+	} while (0)
+
 /* Both tools refuse it, in every way of attaching. */
 #define REFUSED_BY_BOTH(part, name)                                                                \
 	do {                                                                                       \
@@ -362,7 +373,10 @@ Test(cli_objects, somebody_elses_object_under_our_name_is_refused, .timeout = 60
 	REFUSED_BY_BOTH("belongs to user 65534", name);
 	cr_assert_eq(chmod(object_path(name), 0666), 0);
 	REFUSED_BY_BOTH("belongs to user 65534", name);
-	REFUSED_BY_BOTH("--owner", name);
+	/* what it says to do must not send messages to whoever has planted it */
+	REFUSED_BY_BOTH("that user, or root, can remove /dev/shm/shm-channel.0.", name);
+	EXPECT_WITHOUT("--owner", "shm-produce", "-C", name, "x");
+	EXPECT_WITHOUT("--owner", "shm-consume", "-C", name);
 	object_remove(name);
 }
 
@@ -399,7 +413,8 @@ Test(cli_objects, the_owner_that_is_named_is_the_one_used, .timeout = 60)
 	cr_assert_eq(access(nobodys_path(name), F_OK), 0);
 	cr_assert(!object_exists(name));
 	EXPECT(3, "", "shm-consume", "-C", name, "-n"); /* ours is another one */
-	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "--owner", "65534"), 0);
+	cr_assert_eq(
+		tool_run(&tool, "shm-consume", "-C", name, "--owner", "65534", "--trust-owner"), 0);
 	expect_output(&tool, "from nobody\n");
 	tool_free(&tool);
 	cr_assert_neq(access(nobodys_path(name), F_OK), 0);
@@ -435,8 +450,9 @@ Test(cli_objects, another_users_channel_is_never_created, .timeout = 60)
 		test_skip("needs root");
 	}
 	channel_name(name);
-	EXPECT(1, "No such file", "shm-produce", "-C", name, "--owner", "65534", "x");
-	EXPECT(1, "No such file", "shm-consume", "-C", name, "--owner", "65534");
+	EXPECT(1, "No such file", "shm-produce", "-C", name, "--owner", "65534", "--trust-owner",
+	       "x");
+	EXPECT(1, "No such file", "shm-consume", "-C", name, "--owner", "65534", "--trust-owner");
 	cr_assert_neq(access(nobodys_path(name), F_OK), 0);
 	cr_assert(!object_exists(name));
 }

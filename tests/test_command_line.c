@@ -407,10 +407,10 @@ static void expect_help(const char *name, const char *const *words)
 }
 
 #define COMMON_WORDS                                                                               \
-	"-C, --channel", "-s, --size", "-m, --mode", "--owner", "--new", "-w, --timeout",          \
-		"-n, --nonblock", "-D, --delimiter", "-0, --null", "--framing", "--trace",         \
-		"--progress[=WHEN]", "--stats", "-q, --quiet", "-v, --verbose", "-h, --help",      \
-		"-V, --version"
+	"-C, --channel", "-s, --size", "-m, --mode", "--owner", "--trust-owner", "--new",          \
+		"-w, --timeout", "-n, --nonblock", "-D, --delimiter", "-0, --null", "--framing",   \
+		"--trace", "--progress[=WHEN]", "--stats", "-q, --quiet", "-v, --verbose",         \
+		"-h, --help", "-V, --version"
 
 Test(command_line, names_all_options_in_the_help_within_80_columns, .timeout = 30)
 {

@@ -212,6 +212,33 @@ Test(config, the_systems_file_is_read_first, .timeout = 60)
 	folder_remove();
 }
 
+/* The machine's root is nobody in it, as far as can be seen. */
+Test(config, the_system_s_file_is_used_in_a_user_namespace_too, .timeout = 30)
+{
+	static const char set_up[] = "t=$(realpath \"$TOOLS\") && mount -t tmpfs none /etc && "
+				     "echo 'size = 4K' >/etc/shm-channel.conf && chmod $1 "
+				     "/etc/shm-channel.conf && exec setpriv --reuid=54321 "
+				     "--regid=54321 --clear-groups unshare -r \"$t/shm-consume\" "
+				     "--show-config";
+	char name[NAME_SIZE];
+	struct tool tool;
+
+	if (geteuid() != 0)
+		test_skip("needs root, to be another user");
+	begin(name);
+	if (tool_run(&tool, "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups",
+		     "unshare", "-r", "true") != 0)
+		test_skip("no permission for a user namespace");
+	tool_free(&tool);
+	cr_expect_eq(tool_run(&tool, "unshare", "-m", "sh", "-c", set_up, "sh", "644"), 0);
+	cr_expect(shows(&tool, "size=4K#/etc/shm-channel.conf:1\n"));
+	tool_free(&tool);
+	cr_expect_eq(tool_run(&tool, "unshare", "-m", "sh", "-c", set_up, "sh", "664"), 1);
+	expect_errors_contain(&tool, "belongs to another user");
+	tool_free(&tool);
+	folder_remove();
+}
+
 Test(config, a_section_is_for_the_channel_in_use, .timeout = 60)
 {
 	static const char text[] = "size = 4K\nchannel = filed\n\n"
@@ -743,10 +770,11 @@ static void look_elsewhere(const char *tool, const char *option)
 }
 
 /* All that is about one call: look_in_file() holds the tools to this list. */
-static const char *const once[] = { "config",	    "show-config", "help",   "version", "input",
-				    "message",	    "hold",	   "end",    "peek",	"tap",
-				    "remove-group", "list",	   "status", "watch",	"remove",
-				    "force",	    "doctor" };
+static const char *const once[] = { "config", "show-config", "help",	     "version",
+				    "input",  "message",     "hold",	     "end",
+				    "peek",   "tap",	     "remove-group", "list",
+				    "status", "watch",	     "remove",	     "force",
+				    "doctor", "trust-owner" };
 
 /* What a file may not say, neither tool takes from one; what it may, both know. */
 static void look_in_file(const char *tool, const char *option)

@@ -191,7 +191,7 @@ static const char before[] =
 	"printf '#!/bin/sh\\nseq 5\\n' >sensor\n"
 	"chmod +x deliver insert sensor\n";
 static const char after[] = "wait\n"
-			    "for object in /dev/shm/shm-channel.$(id -u).*.$$\n"
+			    "for object in /dev/shm/shm-channel.*.$$\n"
 			    "do\n"
 			    "	name=${object#/dev/shm/shm-channel.*.}\n"
 			    "	[ ! -e \"$object\" ] || shm-consume -q -e -C \"$name\" >/dev/null\n"

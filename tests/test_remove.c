@@ -284,27 +284,34 @@ Test(remove, takes_what_is_damaged_or_strange_by_force_only, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-Test(remove, leaves_alone_what_is_no_file_or_not_ours, .timeout = 60)
+Test(remove, takes_what_is_no_file_or_not_ours_only_by_force, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
 	cr_assert_eq(mkfifo(object_path(channel_name(name)), 0600), 0);
-	expect_remove(name, 1, "not a channel", "--force", NULL);
+	expect_remove(name, 1, "not a channel (--force", NULL, NULL);
 	cr_assert(object_exists(name));
-	object_remove(name);
+	expect_remove(name, 0, "removed", "--force", NULL);
+	cr_assert(!object_exists(name));
 	cr_assert_eq(symlink("/etc/passwd", object_path(name)), 0);
-	expect_remove(name, 1, "not a channel", "--force", NULL);
-	object_remove(name);
+	expect_remove(name, 1, "not a channel (--force", NULL, NULL);
+	expect_remove(name, 0, "removed", "--force", NULL);
+	cr_assert_eq(access("/etc/passwd", R_OK), 0);
+	cr_assert_eq(mkdir(object_path(name), 0700), 0);
+	expect_remove(name, 1, "not a channel (--force", NULL, NULL);
+	expect_remove(name, 0, "removed", "--force", NULL);
+	cr_assert(!object_exists(name));
 	if (geteuid() != 0) {
 		test_note("not checked: another's object, as this is not root");
 		return;
 	}
 	object_make(name, "x");
 	cr_assert_eq(chown(object_path(name), 12345, (gid_t)-1), 0);
-	expect_remove(name, 1, "belongs to another user", "--force", NULL);
+	expect_remove(name, 1, "belongs to another user (12345)", NULL, NULL);
 	expect_remove(name, 1, "there is none", "--owner", "12345");
 	cr_assert(object_exists(name));
-	object_remove(name);
+	expect_remove(name, 0, "removed", "--force", NULL);
+	cr_assert(!object_exists(name));
 }
 
 static ino_t inode_of(const char *name)

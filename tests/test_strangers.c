@@ -283,7 +283,7 @@ Test(strangers, the_owner_sends_and_a_member_of_the_group_receives, .timeout = 6
 	expect_done(AS_BOB("shm-consume", "-C", name, "--owner", "54321"), "for the group\n");
 	/* /dev/shm is sticky: it stays, empty, and nothing was said about that */
 	cr_expect(exists(ALICE, name));
-	expect_done(AS_ALICE("shm-consume", "-C", name, "-e"), "");
+	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-e"), "");
 	cr_expect(!exists(ALICE, name));
 }
 
@@ -312,10 +312,11 @@ Test(strangers, a_member_of_the_group_waits_and_the_owner_sends, .timeout = 60)
 	consumer =
 		AS_BOB("shm-consume", "-C", name, "--owner", "54321", "-w", "20", "-f", "-c", "2");
 	WAIT_FOR(look(ALICE, name).waiting_data != 0);
-	expect_done(AS_ALICE("shm-produce", "-C", name, "second"), "");
+	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0660", "second"), "");
 	expect_done(consumer, "first\nsecond\n");
-	expect_done(AS_ALICE("shm-produce", "-C", name, "third"), ""); /* the empty one serves */
-	expect_done(AS_ALICE("shm-consume", "-C", name), "third\n");
+	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0660", "third"),
+		    ""); /* the empty one serves */
+	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0660"), "third\n");
 	cr_expect(!exists(ALICE, name));
 }
 
@@ -367,8 +368,8 @@ Test(strangers, a_killed_member_of_the_group_is_cleaned_up_after_by_the_owner, .
 	WAIT_FOR(look(ALICE, name).waiting_data != 0);
 	tool_kill(&killed);
 	tool_free(&killed);
-	expect_done(AS_ALICE("shm-produce", "-C", name, "second"), "");
-	expect_done(AS_ALICE("shm-consume", "-C", name, "-c", "1"), "second\n");
+	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0660", "second"), "");
+	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-c", "1"), "second\n");
 
 	consumer = AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-f", "-c", "1", "-w", "20");
 	WAIT_FOR(look(ALICE, name).waiting_data != 0);
@@ -378,13 +379,13 @@ Test(strangers, a_killed_member_of_the_group_is_cleaned_up_after_by_the_owner, .
 	WAIT_FOR(look(ALICE, name).producers == 1);
 	tool_kill(&killed);
 	tool_free(&killed);
-	producer = AS_ALICE("shm-produce", "-C", name, "third");
+	producer = AS_ALICE("shm-produce", "-C", name, "-m", "0660", "third");
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
 	expect_done(consumer, "third\n");
 	/* either the follower has told the end, in which one died, or this one does */
 	if (exists(ALICE, name)) {
-		consumer = AS_ALICE("shm-consume", "-C", name, "-e");
+		consumer = AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-e");
 		status = tool_end(&consumer);
 		cr_expect(status == 4 || status == 0, "ended with %d", status);
 		expect_output(&consumer, "");
@@ -408,7 +409,7 @@ Test(strangers, who_is_not_in_the_group_is_refused, .timeout = 60)
 	/* without --owner it is Carol's own, and empty */
 	expect_end(AS_CAROL("shm-consume", "-C", name, "-n"), 3, NULL);
 	cr_expect(!exists(CAROL, name));
-	expect_done(AS_ALICE("shm-consume", "-C", name), "for the group\n");
+	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0660"), "for the group\n");
 	cr_expect(!exists(ALICE, name));
 }
 
@@ -422,7 +423,7 @@ Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
 	expect_end(AS_BOB("shm-consume", "-C", name, "--owner", "54321"), 1, "Permission denied");
 	expect_end(AS_BOB("shm-produce", "-C", name, "--owner", "54321", "y"), 1,
 		   "Permission denied");
-	expect_done(AS_ALICE("shm-consume", "-C", name), "x\n");
+	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0640"), "x\n");
 	cr_expect(!exists(ALICE, name));
 }
 
@@ -458,10 +459,12 @@ Test(strangers, what_another_user_planted_under_our_name_is_refused, .timeout = 
 		expect_end(AS_ALICE("shm-produce", "-C", name, "secret"), 1,
 			   "belongs to user 54322");
 		expect_end(AS_ALICE("shm-consume", "-C", name), 1, "belongs to user 54322");
-		expect_end(AS_ALICE("shm-consume", "-C", name, "-e"), 1, "belongs to user 54322");
-		/* not even whoever may do everything takes it for Alice's */
-		expect_end(tool_start("shm-consume", "-C", name, "--owner", "54321", NULL), 1,
+		expect_end(AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-e"), 1,
 			   "belongs to user 54322");
+		/* not even whoever may do everything takes it for Alice's */
+		expect_end(tool_start("shm-consume", "-C", name, "--owner", "54321",
+				      "--trust-owner", NULL),
+			   1, "belongs to user 54322");
 		unlink(path_of(ALICE, name));
 	}
 }
@@ -514,7 +517,7 @@ Test(strangers, the_owner_is_killed_and_its_next_use_removes_the_channel, .timeo
 	expect_output(&consumer, "a\nb\n");
 	tool_free(&consumer);
 	cr_expect(exists(ALICE, name));
-	expect_done(AS_ALICE("shm-consume", "-C", name, "-e"), "");
+	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-e"), "");
 	cr_expect(!exists(ALICE, name));
 	close(ends[0]);
 	close(ends[1]);

@@ -93,7 +93,7 @@ Test(wait_consumers, giving_up_says_how_many_are_there_and_leaves_no_trace, .tim
 	cr_expect_not(object_exists(name));
 	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "--wait-consumers", "1", "-n", "x"),
 		     3);
-	expect_errors_contain(&tool, "0 of 1 consumers are there");
+	expect_errors_contain(&tool, "0 of 1 consumer is there");
 	tool_free(&tool);
 	cr_expect_not(object_exists(name));
 	tool = tool_start("shm-produce", "-C", name, "--wait-consumers", "1", "x", NULL);

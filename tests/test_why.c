@@ -257,3 +257,29 @@ Test(why, a_worker_keeps_its_lines_and_is_silent_while_a_command_runs, .timeout 
 	terminal_free(&terminal);
 	WAIT_FOR(!object_exists(name));
 }
+
+/* What it says to type has all that leads to the channel, and works. */
+Test(why, what_root_may_type_about_another_users_channel_works, .timeout = 60)
+{
+	char name[NAME_SIZE], part[200];
+	struct tool tool, producer;
+
+	if (geteuid() != 0)
+		test_skip("needs root");
+	channel_name(name);
+	if (tool_run(&tool, "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "sh",
+		     "-c", "exec \"$TOOLS/shm-produce\" -C \"$1\" x", "sh", name) != 0)
+		test_skip("needs setpriv, and tools that all may run");
+	tool_free(&tool);
+	producer = tool_start("shm-produce", "-v", "-C", name, "--owner", "54321", "--trust-owner",
+			      "--wait-ack", "y", NULL);
+	snprintf(part, sizeof(part),
+		 "in another terminal: shm-consume -C %s --owner 54321 --trust-owner\n", name);
+	WAIT_FOR(told(&producer, part));
+	cr_expect_eq(
+		tool_run(&tool, "shm-consume", "-C", name, "--owner", "54321", "--trust-owner"), 0);
+	expect_output(&tool, "x\ny\n");
+	tool_free(&tool);
+	cr_expect_eq(tool_end(&producer), 0);
+	tool_free(&producer);
+}

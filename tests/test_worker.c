@@ -544,3 +544,26 @@ Test(worker, removed_channel_is_noticed_while_a_command_runs, .timeout = 60)
 	expect_errors_contain(&consumer, "the channel was removed while in use");
 	tool_free(&consumer);
 }
+
+Test(worker, says_time_of_one_time_and_times_of_more, .timeout = 60)
+{
+	static const char *const ends[] = { "it was in hand 1 time and never finished\n",
+					    "it was in hand 2 times and never finished\n" };
+	char name[NAME_SIZE];
+	struct tool consumer;
+
+	for (int deaths = 1; deaths <= 2; deaths++) {
+		send(channel_name(name), "poison");
+		for (int i = 0; i < deaths; i++) {
+			cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "sh",
+					      "-c", "kill -9 $PPID"),
+				     137);
+			tool_free(&consumer);
+		}
+		cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retries", "0",
+				      "--on-failure", "skip", "--", "true"),
+			     123);
+		expect_errors_contain(&consumer, ends[deaths - 1]);
+		tool_free(&consumer);
+	}
+}

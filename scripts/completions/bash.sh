@@ -1,13 +1,7 @@
-# The names of a user's channels: of a valid form, for others may put objects there, too. Runs in a
-# subshell.
+# The names of a user's channels. The tool knows what their objects are called, and lists none that is
+# not of a valid form, for others may put objects there, too.
 _@WHAT@_channels() {
-	local object user=$EUID
-	[ -z "$owner" ] || user=$(id -u -- "$owner" 2>/dev/null) || return
-	shopt -u failglob
-	for object in "/dev/shm/shm-channel.$user."*; do
-		object=${object#"/dev/shm/shm-channel.$user."}
-		[[ -z $object || $object = *[!a-zA-Z0-9._-]* ]] || printf '%s\n' "$object"
-	done
+	shm-consume ${owner:+--owner "$owner"} --list 2>/dev/null </dev/null | sed -n '1!s/ .*//p'
 }
 
 # Those of its groups that have a name.

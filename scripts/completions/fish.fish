@@ -23,18 +23,13 @@ function __@WHAT@_option
     test -n "$value"; and printf '%s\n' $value
 end
 
-# The names of a user's channels: of a valid form, for others may put objects there, too.
+# The names of a user's channels. The tool knows what their objects are called, and lists none that is
+# not of a valid form, for others may put objects there, too.
 function __@WHAT@_channel
-    set -l user $EUID
-    test -n "$user"; or set user (id -u)
+    set -l arguments --list
     set -l owner (__@WHAT@_option - owner)
-    test -n "$owner"; and set user (id -u -- $owner 2>/dev/null)
-    set -l objects /dev/shm/shm-channel.$user.*
-    set -l prefix (string length -- /dev/shm/shm-channel.$user.)
-    for object in $objects
-        # Not "string replace": a newline in the name would make two of it.
-        string match -qr '^[a-zA-Z0-9._/-]+\z' -- $object; and string sub -s (math $prefix + 1) -- $object
-    end
+    test -n "$owner"; and set -a arguments --owner $owner
+    shm-consume $arguments 2>/dev/null </dev/null | sed -n '1!s/ .*//p'
 end
 
 # Those of its groups that have a name.

@@ -1,11 +1,12 @@
-# The names of a user's channels: of a valid form, for others may put objects there, too.
+# The names of a user's channels. The tool knows what their objects are called, and lists none that is
+# not of a valid form, for others may put objects there, too.
 _@WHAT@_channel() {
-	local user=$EUID owner=${opt_args[--owner]}
-	local -a names
-	if [[ -n $owner ]]; then user=$(id -u -- $owner 2>/dev/null) || return; fi
-	names=(/dev/shm/shm-channel.$user.*(N))
-	names=(${names#/dev/shm/shm-channel.$user.})
-	compadd "$@" -- ${(M)names:#[a-zA-Z0-9._-]##}
+	local owner=${opt_args[--owner]} list
+	local -a lines
+	list=$(shm-consume --list ${owner:+--owner} $owner 2>/dev/null </dev/null)
+	lines=("${(@f)list}")
+	shift lines
+	compadd "$@" -- ${lines%% *}
 }
 
 # Those of its groups that have a name. One command and no pipeline: somebody waits for it.

@@ -8,6 +8,7 @@
 
 #include "channel.h"
 #include "deadline.h"
+#include "owner.h"
 
 /*
  * In a block each message ends with a delimiter. The benchmark's messages of 8 bytes do: their
@@ -128,9 +129,10 @@ static void ours_detach(void *state, enum peer_end end)
 static void ours_remove(void *state)
 {
 	const struct ours *ours = state;
-	char path[CHANNEL_NAME_MAX + 64];
+	char object[SEGMENT_NAME_MAX], path[SEGMENT_NAME_MAX + 16];
 
-	snprintf(path, sizeof(path), "/dev/shm/shm-channel.%u.%s", getuid(), ours->name);
+	owner_object_name(object, getuid(), ours->name);
+	snprintf(path, sizeof(path), "/dev/shm%s", object);
 	unlink(path);
 }
 

@@ -1,0 +1,202 @@
+#include "owner.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { RANGES_MAX = 340 }; /* the kernel's limit */
+#define NOBODY	      ((uid_t)-1)
+#define ALL_UIDS      UINT32_MAX
+#define OVERFLOW_UID  65534	  /* the kernel's, if nobody has set another */
+#define MACHINE_INODE 0xEFFFFFFDU /* USER_NS_INIT_INO: of the machine's own user namespace */
+
+/* /proc/self/uid_map, see user_namespaces(7). */
+struct uid_map {
+	unsigned count;
+	struct uid_range {
+		uint32_t inside, outside, length;
+	} ranges[RANGES_MAX];
+};
+
+/* The numbers of a line of such a file, up to `most`; returns how many there are. */
+static unsigned numbers_read(FILE *file, uint32_t *numbers, unsigned most)
+{
+	char line[128], *at = line, *end;
+	unsigned count = 0;
+
+	if (fgets(line, sizeof(line), file) == NULL)
+		return 0;
+	for (; count < most; at = end, count++) {
+		unsigned long number = strtoul(at, &end, 10);
+
+		if (end == at)
+			break;
+		numbers[count] = (uint32_t)number;
+	}
+	return count;
+}
+
+/* False: there is no /proc. A process without a user of its own has an empty one. */
+static bool map_read(struct uid_map *map)
+{
+	FILE *file = fopen("/proc/self/uid_map", "re");
+	uint32_t numbers[3];
+
+	map->count = 0;
+	if (file == NULL)
+		return false;
+	while (map->count < RANGES_MAX && numbers_read(file, numbers, 3) == 3)
+		map->ranges[map->count++] = (struct uid_range){ .inside = numbers[0],
+								.outside = numbers[1],
+								.length = numbers[2] };
+	fclose(file);
+	return true;
+}
+
+/* The usual case, found out quickly: are we in none but the machine's own user namespace? */
+static bool in_machine(void)
+{
+	struct stat namespace;
+
+	return stat("/proc/self/ns/user", &namespace) == 0 && namespace.st_ino == MACHINE_INODE;
+}
+
+/* Is every uid the same outside, as it is in the namespace of the machine? */
+static bool map_is_identity(const struct uid_map *map)
+{
+	return map->count == 1 && map->ranges[0].inside == 0 && map->ranges[0].outside == 0 &&
+	       map->ranges[0].length == ALL_UIDS;
+}
+
+static uid_t to_outside(const struct uid_map *map, uid_t uid)
+{
+	for (unsigned i = 0; i < map->count; i++)
+		if (uid - map->ranges[i].inside < map->ranges[i].length)
+			return map->ranges[i].outside + (uid - map->ranges[i].inside);
+	return NOBODY;
+}
+
+static uid_t to_inside(const struct uid_map *map, uid_t uid)
+{
+	for (unsigned i = 0; i < map->count; i++)
+		if (uid - map->ranges[i].outside < map->ranges[i].length)
+			return map->ranges[i].inside + (uid - map->ranges[i].outside);
+	return NOBODY;
+}
+
+/*
+ * Is the parent the namespace of the machine, as far as can be seen? /proc belongs to the machine's
+ * root wherever it is mounted, so that is the uid here of the parent's uid 0 if it is.
+ */
+static bool parent_is_machine(const struct uid_map *map)
+{
+	uid_t root = to_inside(map, 0);
+	struct stat proc;
+
+	return root == NOBODY || stat("/proc", &proc) != 0 || proc.st_uid == root;
+}
+
+/* A user namespace with a map of which something follows. */
+static bool in_namespace(struct uid_map *map)
+{
+	return !in_machine() && map_read(map) && !map_is_identity(map);
+}
+
+uid_t owner_outside(uid_t owner)
+{
+	struct uid_map map;
+	uid_t outside;
+
+	if (!in_namespace(&map) || !parent_is_machine(&map))
+		return owner;
+	outside = to_outside(&map, owner);
+	return outside != NOBODY ? outside : owner;
+}
+
+uid_t owner_here(uid_t uid)
+{
+	struct uid_map map;
+	uid_t inside;
+
+	if (!in_namespace(&map) || to_outside(&map, uid) != NOBODY || !parent_is_machine(&map))
+		return uid;
+	inside = to_inside(&map, uid);
+	return inside != NOBODY ? inside : uid;
+}
+
+void owner_object_name(char name[SEGMENT_NAME_MAX], uid_t owner, const char *channel)
+{
+	snprintf(name, SEGMENT_NAME_MAX, "/shm-channel.%lu.%s", (unsigned long)owner_outside(owner),
+		 channel);
+}
+
+/* ---- whose it is ---- */
+
+static uid_t overflow_uid(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
+	uint32_t uid = OVERFLOW_UID;
+
+	if (file == NULL)
+		return uid;
+	if (numbers_read(file, &uid, 1) != 1)
+		uid = OVERFLOW_UID;
+	fclose(file);
+	return uid;
+}
+
+/* May this uid be shown for several users? Without /proc it is not known, so it may. */
+static bool ambiguous(uid_t uid)
+{
+	struct uid_map map;
+
+	if (in_machine() || (map_read(&map) && map_is_identity(&map)))
+		return false;
+	return uid == overflow_uid();
+}
+
+bool owner_unknown(uid_t uid)
+{
+	return ambiguous(uid);
+}
+
+/*
+ * Only the owner of an object may ask for O_NOATIME, or who has a capability in a namespace that
+ * knows the owner; so for one that is unknown here only the owner. Nothing else changes.
+ */
+static bool kernel_says_ours(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NOATIME) != 0)
+		return false;
+	fcntl(fd, F_SETFL, flags);
+	return true;
+}
+
+bool owner_is_elsewhere(uid_t owner)
+{
+	struct uid_map map;
+
+	return in_namespace(&map) && to_outside(&map, owner) == NOBODY;
+}
+
+static bool owner_may_be(const struct stat *status, uid_t owner)
+{
+	return status->st_uid == owner ||
+	       (status->st_uid == geteuid() && owner_is_elsewhere(owner));
+}
+
+bool owner_is(int fd, const struct stat *status, uid_t owner)
+{
+	if (!owner_may_be(status, owner))
+		return false;
+	return !ambiguous(status->st_uid) || (status->st_uid == geteuid() && kernel_says_ours(fd));
+}
+
+bool owner_seems(const struct stat *status, uid_t owner)
+{
+	return owner_may_be(status, owner) && !ambiguous(status->st_uid);
+}
