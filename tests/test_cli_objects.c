@@ -463,7 +463,7 @@ static mode_t mode_made(const char *mask, const char *option, const char *mode)
 Test(cli_objects, the_mode_is_exact_whatever_the_umask, .timeout = 30)
 {
 	cr_expect_eq(mode_made("077", "-m", "0666"), 0666u);
-	cr_expect_eq(mode_made("000", "-m", "0640"), 0640u);
+	cr_expect_eq(mode_made("000", "-m", "0640,readers"), 0640u);
 	cr_expect_eq(mode_made("777", "--mode", "660"), 0660u);
 	cr_expect_eq(mode_made("000", "-s", "4K"), 0600u); /* nothing said: private */
 	cr_expect_eq(mode_made("777", "-s", "4K"), 0600u);

@@ -418,7 +418,7 @@ Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
 
 	need_users();
 	channel_name(name);
-	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0640", "x"), "");
+	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0640,readers", "x"), "");
 	expect_end(AS_BOB("shm-consume", "-C", name, "--owner", "54321"), 1, "Permission denied");
 	expect_end(AS_BOB("shm-produce", "-C", name, "--owner", "54321", "y"), 1,
 		   "Permission denied");
