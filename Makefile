@@ -60,7 +60,7 @@ completions := $(foreach tool,shm-produce shm-consume,$(addprefix $(BUILD)/compl
 library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
-test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay trickle)
+test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay trickle without)
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 
@@ -129,6 +129,7 @@ fuzz:
 # A sample of the crash walk runs with the tests; "make torture" is all of it.
 QUICK_STRIDE ?= 251
 $(BUILD)/tests/crash_walk: $(BUILD)/obj/tests/stepper.o
+$(BUILD)/tests/crash_walk $(BUILD)/tests/without: $(BUILD)/obj/tests/syscall_filter.o
 # Bound before main(), so that the walk steps through our code and not the dynamic linker's.
 $(BUILD)/tests/crash_walk: LDFLAGS += -Wl,-z,now
 STRIDE ?= 1

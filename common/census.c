@@ -330,6 +330,10 @@ static enum census_kind kind_of(int error)
 	switch (-error) {
 	case 0:
 		return CENSUS_CHANNEL;
+	case CHANNEL_EREMOVED:
+		return CENSUS_REMOVED;
+	case CHANNEL_ELINKED:
+		return CENSUS_LINKED;
 	case CHANNEL_EFOREIGN:
 		return CENSUS_FOREIGN;
 	case CHANNEL_EDAMAGED:
@@ -381,12 +385,8 @@ int census_read_fd(struct census *census, int fd, const char *name, uid_t owner)
 		rc = segment_state(fd, &ring_offset, &census->capacity, &report);
 	memcpy(census->theirs, report.theirs, sizeof(census->theirs));
 	memcpy(census->ours, report.ours, sizeof(census->ours));
-	if (rc == SEGMENT_READY)
+	if (rc == 0)
 		rc = channel_read(census, fd, ring_offset);
-	else if (rc == SEGMENT_UNMADE) {
-		census->kind = CENSUS_UNFINISHED;
-		return 0;
-	}
 	if (rc == -ENOMEM)
 		return rc;
 	census->error = rc;
@@ -494,8 +494,10 @@ static const char *channel_state(const struct census *census)
 const char *census_state(const struct census *census)
 {
 	switch (census->kind) {
-	case CENSUS_UNFINISHED:
-		return "unfinished";
+	case CENSUS_REMOVED:
+		return "removed";
+	case CENSUS_LINKED:
+		return "linked";
 	case CENSUS_FOREIGN:
 		return "no channel";
 	case CENSUS_DAMAGED:

@@ -19,8 +19,9 @@ enum { CENSUS_ENDPOINTS_MAX = 128, CENSUS_GROUPS_MAX = 16, CENSUS_NO_GROUP = -1 
 
 enum census_kind {
 	CENSUS_CHANNEL,
-	CENSUS_UNFINISHED, /* nobody has finished making it; who comes next does */
-	CENSUS_FOREIGN,	   /* the object of that name is not a channel */
+	CENSUS_REMOVED, /* but for its name; whoever comes next removes that */
+	CENSUS_LINKED,	/* the object has another name, too; nobody uses it */
+	CENSUS_FOREIGN, /* the object of that name is not a channel */
 	CENSUS_DAMAGED,
 	CENSUS_OTHER_BUILD, /* theirs, ours */
 	CENSUS_OTHER_OWNER, /* owner */

@@ -70,7 +70,8 @@ enum channel_error {
 	CHANNEL_ETOOBIG,	 /* larger than the ring, and nonblocking */
 	CHANNEL_EGROUPS,	 /* no place for another group */
 	CHANNEL_ENOGROUP,	 /* there is no such group */
-	CHANNEL_EBEHIND		 /* an observer fell behind inside a message in pieces */
+	CHANNEL_EBEHIND,	 /* an observer fell behind inside a message in pieces */
+	CHANNEL_ELINKED		 /* the object has another name, too: it may be another channel's */
 };
 
 /* What an endpoint waits for. */
@@ -124,7 +125,9 @@ struct channel_report {
 	uid_t owner;		 /* whose object it is */
 	mode_t mode;		 /* its permission bits */
 	uint64_t needed_bytes;	 /* ENOSPC: what creation needs, and ... */
-	uint64_t free_bytes;	 /* ... what the file system has left */
+	uint64_t free_bytes;	 /* ... what the file system has left, or, ... */
+	bool memory_limited;	 /* ... what the memory limit of our control group leaves */
+	bool removable;		 /* CHANNEL_EFOREIGN, _ELINKED: our file, which we can remove */
 	uint64_t messages;	 /* CHANNEL_EREMOVED: how many cannot be delivered */
 	unsigned endpoints;	 /* CHANNEL_EINUSE: how many of this role */
 	bool holds_messages;	 /* CHANNEL_EINUSE: because there are messages in it */

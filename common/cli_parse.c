@@ -82,15 +82,24 @@ uint64_t cli_count(const struct cli_settings *settings, const char *option, cons
 	return cli_number(settings, option, text, 1, UINT64_MAX);
 }
 
+/* Whoever may read an object can lock it, and whoever attaches or leaves waits for that lock. */
 mode_t cli_parse_mode(const struct cli_settings *settings, const char *text)
 {
+	static const char readers[] = ",readers";
 	unsigned long mode;
+	bool is_wanted;
 	char *end;
 
 	mode = strtoul(text, &end, 8);
-	if (strlen(text) > 4 || end == text || *end != '\0' || !isdigit((unsigned char)*text) ||
-	    !channel_mode_valid(mode))
+	is_wanted = strcmp(end, readers) == 0;
+	if (end - text > 4 || end == text || (*end != '\0' && !is_wanted) ||
+	    !isdigit((unsigned char)*text) || !channel_mode_valid(mode))
 		cli_usage_error(settings, "bad mode \"%s\": octal, 0600 and more of 0666", text);
+	if ((mode >> 1 & ~mode & 0022) != 0 && !is_wanted)
+		cli_usage_error(settings,
+				"mode %s lets some only read, who can then hold up all others by "
+				"the channel's lock: %s%s if they shall",
+				text, text, readers);
 	return (mode_t)mode;
 }
 

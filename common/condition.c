@@ -1,6 +1,7 @@
 #include "condition.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -28,8 +29,10 @@ void semaphore_post(_Atomic uint32_t *semaphore)
 {
 	int saved = errno; /* a signal handler must not change it */
 
+	/* Its owner alone sleeps on it, or somebody who may only read it, and would take its wake.
+	 */
 	if (atomic_exchange(semaphore, WAKEUP_TOKEN) == WAKEUP_ASLEEP)
-		syscall(FUTEX_CALL, semaphore, FUTEX_WAKE_SHARED, 1, NULL, NULL, 0);
+		syscall(FUTEX_CALL, semaphore, FUTEX_WAKE_SHARED, INT_MAX, NULL, NULL, 0);
 	errno = saved;
 }
 

@@ -106,7 +106,13 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 
 	switch (-error) {
 	case CHANNEL_EFOREIGN:
-		snprintf(buffer, size, "the shared-memory object of that name is not a channel");
+		snprintf(buffer, size, "the shared-memory object of that name is not a channel%s",
+			 report->removable ? " (shm-consume --remove --force removes it)" : "");
+		break;
+	case CHANNEL_ELINKED:
+		snprintf(buffer, size,
+			 "its object has another name, too, so it may be another channel's%s",
+			 report->removable ? " (shm-consume --remove --force removes both)" : "");
 		break;
 	case CHANNEL_EDAMAGED:
 		snprintf(buffer, size, "channel is damaged");
@@ -170,7 +176,14 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 			 "there");
 		break;
 	case ENOSPC:
-		if (report->needed_bytes <= report->free_bytes)
+		if (report->memory_limited)
+			snprintf(buffer, size,
+				 "No space left under the memory limit of this control group: "
+				 "%llu bytes are needed, %llu are free (a smaller --size, or a "
+				 "higher limit: in Docker --memory)",
+				 (unsigned long long)report->needed_bytes,
+				 (unsigned long long)report->free_bytes);
+		else if (report->needed_bytes <= report->free_bytes)
 			snprintf(buffer, size, "No space left in shared memory for another object");
 		else
 			snprintf(buffer, size,

@@ -53,33 +53,12 @@ static int object_open(struct segment *segment, const struct channel_options *op
 /* What of it stands in the way of removing it, without force? */
 static int refusal(const struct census *census)
 {
-	if (census->kind != CENSUS_CHANNEL && census->kind != CENSUS_UNFINISHED)
+	if (census->kind != CENSUS_CHANNEL && census->kind != CENSUS_REMOVED)
 		return census->error;
 	for (unsigned i = 0; i < census->endpoint_count; i++)
 		if (census->endpoints[i].life != LIFE_DEAD)
 			return -CHANNEL_EINUSE;
 	return 0;
-}
-
-/*
- * The name may be another object's by now: somebody removed ours by hand. As in segment_remove(),
- * nobody makes a new one of a name that is there, and who removes one has its flock, so what is
- * ours now stays ours until the name is gone. It goes in one step, for who dies here must not
- * leave an object that some can reach and others cannot.
- */
-static int object_remove(const struct segment *segment)
-{
-	struct stat ours, named;
-	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
-
-	snprintf(path, sizeof(path), "%s%s", CENSUS_FOLDER, segment->name);
-	if (fstat(segment->fd, &ours) != 0)
-		return -errno;
-	if (lstat(path, &named) != 0)
-		return errno == ENOENT ? -EAGAIN : -errno;
-	if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
-		return -EAGAIN;
-	return unlink(path) != 0 ? -errno : 0;
 }
 
 /*
@@ -115,19 +94,21 @@ static bool removed(const struct segment *segment)
 	return fstat(segment->fd, &status) == 0 && status.st_nlink == 0;
 }
 
-static pid_t keeper_read(const struct segment *segment)
+/*
+ * The name may be another object's by now: somebody removed ours by hand. Nobody makes a new one of
+ * a name that is there, and who removes one has its flock, so what is ours now stays ours until the
+ * name is gone. Without the flock two that force it at once could take a newcomer's.
+ */
+static int object_remove(struct segment *segment)
 {
-	uint32_t keeper = 0;
+	int rc = segment_remove(segment);
 
-	if (pread(segment->fd, &keeper, sizeof(keeper), offsetof(struct header, keeper)) !=
-	    sizeof(keeper))
-		return 0;
-	return (pid_t)keeper;
+	return rc == -ESTALE || rc == -ENOENT ? -EAGAIN : rc;
 }
 
-/* Under flock. -EAGAIN: the name is another object's by now. */
-static int remove_locked(const struct segment *segment, const struct channel_options *options,
-			 bool force, struct census *census)
+/* -EAGAIN: the name is another object's by now. */
+static int remove_opened(struct segment *segment, const struct channel_options *options,
+			 enum removal_how how, struct census *census)
 {
 	int rc;
 
@@ -136,14 +117,14 @@ static int remove_locked(const struct segment *segment, const struct channel_opt
 	rc = census_read_fd(census, segment->fd, options->name, options->owner);
 	if (rc < 0)
 		return rc;
-	rc = force ? 0 : refusal(census);
+	rc = how == REMOVAL_UNUSED ? refusal(census) : 0;
 	return rc < 0 ? rc : object_remove(segment);
 }
 
-int channel_remove(const struct channel_options *options, bool force,
+int channel_remove(const struct channel_options *options, enum removal_how how,
 		   const struct deadline *deadline, struct census *census, pid_t *holder)
 {
-	struct segment segment;
+	struct segment segment = { .fd = -1 };
 	int rc;
 
 	*holder = 0;
@@ -151,7 +132,8 @@ int channel_remove(const struct channel_options *options, bool force,
 		rc = deadline_passed(deadline);
 		if (rc == 0)
 			rc = object_open(&segment, options);
-		if (force && (rc == -CHANNEL_EFOREIGN || rc == -CHANNEL_EOWNER || rc == -EACCES)) {
+		if (how != REMOVAL_UNUSED &&
+		    (rc == -CHANNEL_EFOREIGN || rc == -CHANNEL_EOWNER || rc == -EACCES)) {
 			rc = stranger_remove(options, census);
 			continue;
 		}
@@ -159,13 +141,14 @@ int channel_remove(const struct channel_options *options, bool force,
 			census_read(census, options->name, options->owner);
 		if (rc < 0)
 			return rc;
-		rc = segment_lock(&segment, deadline);
+		if (how != REMOVAL_UNLOCKED)
+			rc = segment_lock(&segment, deadline);
 		if (rc < 0) {
-			*holder = keeper_read(&segment);
+			*holder = segment_holder(&segment);
 			close(segment.fd);
 			return rc;
 		}
-		rc = remove_locked(&segment, options, force, census);
+		rc = remove_opened(&segment, options, how, census);
 		close(segment.fd); /* which drops the flock */
 	} while (rc == -EAGAIN);
 	return rc;

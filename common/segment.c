@@ -8,12 +8,15 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "barrier.h"
+#include "creation.h"
+#include "holder.h"
 #include "owner.h"
+
+#define SEGMENT_PATH_SIZE (sizeof(CREATION_FOLDER) + SEGMENT_NAME_MAX)
 
 #define FLOCK_BACKOFF_FIRST_NS (50 * UINT64_C(1000))
 #define FLOCK_BACKOFF_MOST_NS  (20 * NS_PER_MS)
@@ -95,14 +98,30 @@ static int fd_above_standard(int fd)
 	return moved;
 }
 
+static void segment_path(const struct segment *segment, char path[SEGMENT_PATH_SIZE])
+{
+	snprintf(path, SEGMENT_PATH_SIZE, CREATION_FOLDER "%s", segment->name);
+}
+
+/*
+ * A channel that is removed gets this mode before it loses its name. It is what whoever may only
+ * write it cannot undo, no channel in use has it, and its owner can still open and lock it.
+ */
+#define REMOVED_MODE (S_ISVTX | S_IRUSR)
+
+static bool marked_removed(const struct stat *status)
+{
+	return S_ISREG(status->st_mode) && (status->st_mode & S_ISVTX) != 0;
+}
+
 /* EACCES does not say whose it is; where Linux keeps the objects, lstat does. */
 static int refuse_access(const struct segment *segment, const struct channel_options *options,
 			 struct channel_report *report)
 {
-	char path[sizeof("/dev/shm") + SEGMENT_NAME_MAX];
+	char path[SEGMENT_PATH_SIZE];
 	struct stat status;
 
-	snprintf(path, sizeof(path), "/dev/shm%s", segment->name);
+	segment_path(segment, path);
 	if (lstat(path, &status) == 0 && !owner_seems(&status, options->owner)) {
 		report->owner = status.st_uid;
 		return -CHANNEL_EOWNER;
@@ -112,44 +131,51 @@ static int refuse_access(const struct segment *segment, const struct channel_opt
 
 int segment_missing(void)
 {
-	return access("/dev/shm", F_OK) != 0 && errno == ENOENT ? -ENODEV : -ENOENT;
+	return access(CREATION_FOLDER, F_OK) != 0 && errno == ENOENT ? -ENODEV : -ENOENT;
 }
 
-/*
- * Opens without O_CREAT first: in a sticky directory the kernel may refuse O_CREAT on
- * another user's file (fs.protected_regular). -EEXIST: lost a race, try again.
- */
+/* Opens an object that is removed, whose owner may still read it. False: it is none. */
+static bool object_open_removed(struct segment *segment, const char *path)
+{
+	struct stat status;
+
+	segment->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (segment->fd < 0)
+		return false;
+	if (fstat(segment->fd, &status) == 0 && marked_removed(&status))
+		return true;
+	close(segment->fd);
+	return false;
+}
+
+/* Opens what has the name, and creates nothing. */
 static int object_open(struct segment *segment, const struct channel_options *options,
 		       struct channel_report *report)
 {
-	mode_t old_mask;
-	int fd = shm_open(segment->name, segment->read_only ? O_RDONLY | O_NONBLOCK : O_RDWR, 0);
+	const int access = segment->read_only ? O_RDONLY : O_RDWR;
+	char path[SEGMENT_PATH_SIZE];
 
-	if (fd < 0 && errno == ENOENT) {
-		if (segment->read_only || options->never_create || options->owner != geteuid())
-			return segment_missing();
-		old_mask = umask(0); /* the mode is exact from the first moment on */
-		fd = shm_open(segment->name, O_RDWR | O_CREAT | O_EXCL, options->mode);
-		if (fd < 0)
-			fd = errno == ENOENT ? segment_missing() : -errno;
-		umask(old_mask);
-		if (fd < 0)
-			return fd;
-	} else if (fd < 0) {
+	segment_path(segment, path);
+	segment->fd = open(path, access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (segment->fd < 0) {
 		switch (errno) {
 		case EACCES:
 		case EPERM:
-			return refuse_access(segment, options, report);
+			if (!object_open_removed(segment, path))
+				return refuse_access(segment, options, report);
+			break;
 		case ELOOP:  /* a symbolic link */
 		case EISDIR: /* a directory */
 		case ENXIO:  /* a socket */
 		case EINVAL:
 			return -CHANNEL_EFOREIGN;
+		case ENOENT:
+			return segment_missing();
 		default:
 			return -errno;
 		}
 	}
-	segment->fd = fd_above_standard(fd);
+	segment->fd = fd_above_standard(segment->fd);
 	return segment->fd < 0 ? segment->fd : 0;
 }
 
@@ -185,15 +211,16 @@ void segment_unlock(struct segment *segment)
 
 /* ---- what state an object is in ---- */
 
-enum { STATE_UNMADE = SEGMENT_UNMADE, STATE_READY = SEGMENT_READY };
-
 static bool capacity_valid(uint64_t capacity)
 {
 	return capacity >= RING_CAPACITY_MIN && capacity <= RING_CAPACITY_MAX &&
 	       (capacity & (capacity - 1)) == 0 && capacity % page_size() == 0;
 }
 
-/* Reads the header without mapping it, as the object may be anything. Under flock. */
+/*
+ * Is it a channel that this build can use? Reads the header without mapping it, as the object may
+ * be anything.
+ */
 static int object_state(struct segment *segment, off_t bytes, struct channel_report *report)
 {
 	struct {
@@ -205,15 +232,11 @@ static int object_state(struct segment *segment, off_t bytes, struct channel_rep
 	} header = { 0 };
 	ssize_t got;
 
-	if (bytes == 0)
-		return STATE_UNMADE;
 	got = pread(segment->fd, &header, sizeof(header), 0);
 	if (got < 0)
 		return -errno;
 	if ((size_t)got < sizeof(header.magic))
 		return -CHANNEL_EFOREIGN;
-	if (header.magic == MAGIC_MAKING)
-		return STATE_UNMADE; /* its creator died */
 	if (header.magic != MAGIC_READY)
 		return -CHANNEL_EFOREIGN;
 	if ((size_t)got < sizeof(header))
@@ -245,7 +268,23 @@ static int object_state(struct segment *segment, off_t bytes, struct channel_rep
 	    (uint64_t)bytes != segment->ring_offset + header.capacity)
 		return -CHANNEL_EDAMAGED;
 	segment->ring.capacity = header.capacity;
-	return STATE_READY;
+	return 0;
+}
+
+/*
+ * The same, and is it one channel? A second name is somebody's attempt to have what is sent to that
+ * one: whoever may write one channel can link it to the name of another that is not there yet.
+ */
+static int object_accept(struct segment *segment, const struct stat *status,
+			 struct channel_report *report)
+{
+	int rc;
+
+	if (marked_removed(status))
+		return -CHANNEL_EREMOVED;
+	rc = object_state(segment, status->st_size, report);
+	report->removable = status->st_uid == geteuid();
+	return rc == 0 && status->st_nlink > 1 ? -CHANNEL_ELINKED : rc;
 }
 
 /* ---- mapping ---- */
@@ -305,33 +344,6 @@ static void segment_unmap(struct segment *segment)
 
 /* ---- making ---- */
 
-/* What making needs and what there is, for the message if it fails. */
-static int space_check(struct segment *segment, struct channel_report *report)
-{
-	struct statvfs space;
-
-	report->needed_bytes = segment->ring_offset + segment->ring.capacity;
-	if (fstatvfs(segment->fd, &space) != 0 || space.f_blocks == 0)
-		return 0; /* a file system without a limit, or none that it tells */
-	report->free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
-	/* Do not even try: it could take all there is before it fails. */
-	return report->needed_bytes > report->free_bytes ? -ENOSPC : 0;
-}
-
-/* ENOSPC or EFBIG now, instead of SIGBUS later. */
-static int object_reserve(struct segment *segment, const struct deadline *deadline)
-{
-	uint64_t bytes = segment->ring_offset + segment->ring.capacity;
-	int rc;
-
-	if ((uint64_t)(off_t)bytes != bytes)
-		return -EFBIG;
-	do {
-		rc = posix_fallocate(segment->fd, 0, (off_t)bytes);
-	} while (rc == EINTR && deadline_passed(deadline) == 0);
-	return -rc;
-}
-
 static int locks_init(struct locks *locks, const pthread_mutexattr_t *attr)
 {
 	int rc = pthread_mutex_init(&locks->side.mutex, attr);
@@ -385,48 +397,46 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	return 0;
 }
 
-/*
- * Makes a channel of an object that nobody else uses: we hold the flock and it is empty or
- * its creator died. The mark comes before the size, so that whoever finds it half made can
- * tell it from a stranger's file.
- */
-static int segment_make(struct segment *segment, const struct channel_options *options,
-			const struct deadline *deadline, struct channel_report *report)
+static int segment_create(struct segment *segment, const struct channel_options *options,
+			  bool unnamed, const struct deadline *deadline,
+			  struct channel_report *report)
 {
-	const uint64_t making = MAGIC_MAKING;
-	struct stat status;
+	struct creation creation;
+	char path[SEGMENT_PATH_SIZE];
 	int rc;
 
+	segment_path(segment, path);
 	segment->ring.capacity = channel_size_rounded(options->size);
-	/* What another creator began has its mode; a second name means it is no object of ours. */
-	if (fstat(segment->fd, &status) != 0)
-		return -errno;
-	if (status.st_nlink != 1)
-		return -CHANNEL_EFOREIGN;
-	if ((status.st_mode & 07777) != options->mode && fchmod(segment->fd, options->mode) != 0)
-		return -errno;
-	rc = ftruncate(segment->fd, 0) != 0 ? -errno : space_check(segment, report);
-	/* Under a limit on the size of files the first part may fit: then the second says why. */
-	for (size_t done = 0; rc == 0 && done < sizeof(making);) {
-		ssize_t put = pwrite(segment->fd, (const char *)&making + done,
-				     sizeof(making) - done, (off_t)done);
-
-		if (put > 0)
-			done += (size_t)put;
-		else if (put == 0 || errno != EINTR)
-			rc = put == 0 ? -ENOSPC : -errno;
-	}
+	rc = creation_begin(&creation, unnamed);
+	if (rc < 0)
+		return rc;
+	segment->fd = creation.fd = fd_above_standard(creation.fd);
+	/* Whoever opens it by its name waits until we have attached. */
+	rc = segment->fd < 0 ? segment->fd : segment_lock(segment, deadline);
 	if (rc == 0)
-		rc = object_reserve(segment, deadline);
+		rc = creation_reserve(&creation, segment->ring_offset + segment->ring.capacity,
+				      deadline, report);
 	if (rc == 0)
 		rc = segment_map(segment);
 	if (rc == 0)
 		rc = shared_init(segment, options->first_position);
+	if (rc == 0)
+		rc = creation_publish(&creation, path, options->mode);
 	if (rc < 0) {
 		segment_unmap(segment);
-		if (ftruncate(segment->fd, 0) == 0)
-			segment_remove(segment);
+		creation_abandon(&creation);
 	}
+	return rc;
+}
+
+/* Makes a new channel, and gives it the name if that is still free: else -EEXIST. */
+static int segment_make(struct segment *segment, const struct channel_options *options,
+			const struct deadline *deadline, struct channel_report *report)
+{
+	int rc = segment_create(segment, options, true, deadline, report);
+
+	if (rc == -EOPNOTSUPP)
+		rc = segment_create(segment, options, false, deadline, report);
 	return rc;
 }
 
@@ -461,7 +471,7 @@ int segment_state(int fd, uint64_t *ring_offset, uint64_t *capacity, struct chan
 	if (fstat(fd, &status) != 0)
 		return -errno;
 	segment.ring_offset = round_up(sizeof(struct shared_buffer), page_size());
-	rc = object_state(&segment, status.st_size, report);
+	rc = object_accept(&segment, &status, report);
 	*ring_offset = segment.ring_offset;
 	*capacity = segment.ring.capacity;
 	return rc;
@@ -488,10 +498,10 @@ int segment_open_to_read(struct segment *segment, const struct channel_options *
 		return rc;
 	rc = object_check(segment, options, &status, report);
 	if (rc == 0)
-		rc = object_state(segment, status.st_size, report);
-	if (rc == STATE_UNMADE || (rc == STATE_READY && status.st_nlink == 0))
+		rc = object_accept(segment, &status, report);
+	if (rc == -CHANNEL_EREMOVED || (rc == 0 && status.st_nlink == 0))
 		rc = -ENOENT;
-	else if (rc == STATE_READY)
+	if (rc == 0)
 		rc = segment_map(segment);
 	if (rc < 0) {
 		close(segment->fd);
@@ -502,55 +512,84 @@ int segment_open_to_read(struct segment *segment, const struct channel_options *
 	return 0;
 }
 
+/*
+ * Under flock. -ESTALE: the object has no name any more; if somebody died between marking it and
+ * that, it has none now.
+ */
+static int object_settle(struct segment *segment, struct stat *status,
+			 struct channel_report *report)
+{
+	int rc;
+
+	if (fstat(segment->fd, status) != 0)
+		return -errno;
+	if (status->st_nlink == 0)
+		return -ESTALE; /* removed while we waited for the flock */
+	rc = object_accept(segment, status, report);
+	if (rc != -CHANNEL_EREMOVED)
+		return rc;
+	rc = segment_remove(segment);
+	return rc == 0 || rc == -ENOENT ? -ESTALE : rc;
+}
+
+/* Opens what has the name. -ENOENT, or -ESTALE: what had it when we looked is removed. */
+static int segment_open_named(struct segment *segment, const struct channel_options *options,
+			      const struct deadline *deadline, struct channel_report *report)
+{
+	struct stat status;
+	int rc = object_open(segment, options, report);
+
+	if (rc < 0)
+		return rc;
+	rc = object_check(segment, options, &status, report);
+	if (rc == 0) {
+		rc = segment_lock(segment, deadline);
+		report->lock_taken = rc == -ETIMEDOUT || rc == -EAGAIN;
+	}
+	if (rc == 0)
+		rc = object_settle(segment, &status, report);
+	if (rc == 0)
+		rc = segment_map(segment);
+	if (rc < 0) {
+		if (report->lock_taken)
+			report->holder = segment_holder(segment);
+		close(segment->fd);
+	}
+	return rc;
+}
+
 int segment_open(struct segment *segment, const struct channel_options *options,
 		 const struct deadline *deadline, struct channel_report *report)
 {
-	struct stat status;
+	bool may_make = !options->never_create && options->owner == geteuid();
+	struct creation_shortage shortage = { 0 };
 	int rc;
 
 	segment_begin(segment, options);
-	for (;;) {
+	do {
 		rc = deadline_passed(deadline);
 		if (rc == 0)
-			rc = object_open(segment, options, report);
-		if (rc == -EEXIST)
-			continue;
-		if (rc < 0)
-			return rc;
-		rc = object_check(segment, options, &status, report);
-		if (rc == 0) {
-			rc = segment_lock(segment, deadline);
-			report->lock_taken = rc == -ETIMEDOUT || rc == -EAGAIN;
-		}
-		if (rc == 0 && fstat(segment->fd, &status) != 0)
-			rc = -errno;
-		if (rc == 0 && status.st_nlink == 0) {
-			close(segment->fd); /* removed while we waited for the flock */
-			continue;
-		}
-		break;
-	}
+			rc = segment_open_named(segment, options, deadline, report);
+		/* Without O_CREAT before: it could be refused on another user's file. */
+		if (rc == -ENOENT && may_make)
+			rc = segment_make(segment, options, deadline, report);
+	} while (rc == -ESTALE || rc == -EEXIST ||
+		 (rc == -ENOSPC && creation_again(&shortage, report, deadline)));
 	if (rc == 0)
-		rc = object_state(segment, status.st_size, report);
-	if (rc == STATE_UNMADE && (options->never_create || options->owner != geteuid()))
-		rc = -ENOENT; /* what nobody has made yet does not exist */
-	else if (rc == STATE_UNMADE)
-		rc = segment_make(segment, options, deadline, report);
-	else if (rc == STATE_READY)
-		rc = segment_map(segment);
-	if (rc < 0) {
-		if (report->lock_taken) { /* the pid is in the header, if there is one */
-			uint32_t keeper = 0;
+		atomic_store(&segment->shared->header.keeper, (uint32_t)getpid());
+	return rc;
+}
 
-			if (pread(segment->fd, &keeper, sizeof(keeper),
-				  offsetof(struct header, keeper)) == sizeof(keeper))
-				report->holder = (pid_t)keeper;
-		}
-		close(segment->fd);
-		return rc;
-	}
-	atomic_store(&segment->shared->header.keeper, (uint32_t)getpid());
-	return 0;
+pid_t segment_holder(const struct segment *segment)
+{
+	pid_t holder = holder_of(segment->fd);
+	uint32_t keeper = 0;
+
+	/* In another pid namespace: what is in the header, if it is one. */
+	if (holder == 0 && pread(segment->fd, &keeper, sizeof(keeper),
+				 offsetof(struct header, keeper)) == sizeof(keeper))
+		holder = (pid_t)keeper;
+	return holder;
 }
 
 int segment_check(const struct segment *segment)
@@ -559,7 +598,7 @@ int segment_check(const struct segment *segment)
 
 	if (fstat(segment->fd, &status) != 0)
 		return -errno;
-	if (status.st_nlink == 0)
+	if (status.st_nlink == 0 || marked_removed(&status))
 		return -CHANNEL_EREMOVED;
 	if ((uint64_t)status.st_size != segment->ring_offset + segment->ring.capacity)
 		return -CHANNEL_EDAMAGED;
@@ -587,39 +626,23 @@ int segment_mode(const struct segment *segment)
 	return (int)(status.st_mode & 07777);
 }
 
-/* The object that the name means now. */
-static int segment_stat_name(const struct segment *segment, struct stat *status)
-{
-	char path[sizeof("/dev/shm") + SEGMENT_NAME_MAX];
-	int rc = 0;
-	int fd = shm_open(segment->name, O_RDONLY, 0);
-
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-		snprintf(path, sizeof(path), "/dev/shm%s", segment->name);
-		return lstat(path, status) == 0 ? 0 : -errno;
-	}
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, status) != 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
 int segment_remove(struct segment *segment)
 {
-	struct stat ours, named = { 0 };
-	int rc = segment_stat_name(segment, &named);
+	struct stat ours, named;
+	char path[SEGMENT_PATH_SIZE];
 
-	if (rc < 0)
-		return rc;
-	if (fstat(segment->fd, &ours) != 0)
-		rc = -errno;
-	else if (ours.st_nlink != 1 || ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
-		rc = -EBUSY;
-	else if (shm_unlink(segment->name) != 0)
-		rc = -errno;
-	return rc;
+	segment_path(segment, path);
+	if (fstat(segment->fd, &ours) != 0 || lstat(path, &named) != 0)
+		return -errno;
+	if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
+		return -ESTALE;
+	/*
+	 * Under another name it shall not be taken for that channel. Whoever finds the mark removes
+	 * the name, so we may die here. Not the owner: then only what nobody else has linked.
+	 */
+	if (fchmod(segment->fd, REMOVED_MODE) != 0 && ours.st_nlink != 1)
+		return -errno;
+	return unlink(path) != 0 ? -errno : 0;
 }
 
 void segment_abandon(struct segment *segment)

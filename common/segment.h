@@ -43,19 +43,22 @@ int segment_open_to_read(struct segment *segment, const struct channel_options *
 int segment_missing(void);
 
 /*
- * What is in an object that is open for reading, by its header: SEGMENT_UNMADE (nobody has finished
- * making it), SEGMENT_READY (then *ring_offset and *capacity say where its ring lies), or an error.
+ * What is in an object that is open for reading, by its header: 0 (a channel: *ring_offset and
+ * *capacity say where its ring lies), or an error; -CHANNEL_EREMOVED: a channel that is removed,
+ * but for its name.
  */
-enum segment_state { SEGMENT_UNMADE, SEGMENT_READY };
 int segment_state(int fd, uint64_t *ring_offset, uint64_t *capacity, struct channel_report *report);
 
 /* flock; tried without blocking, at most 20 ms between two tries. 0 or deadline's error. */
 int segment_lock(struct segment *segment, const struct deadline *deadline);
 void segment_unlock(struct segment *segment);
 
+/* The process that holds the flock, as the kernel tells it, or the channel itself. 0: unknown. */
+pid_t segment_holder(const struct segment *segment);
+
 /*
  * Is the object what it was? -CHANNEL_EREMOVED: it has lost its name (by hand, or by systemd's
- * RemoveIPC). -CHANNEL_EDAMAGED: somebody has changed its length.
+ * RemoveIPC), or is about to. -CHANNEL_EDAMAGED: somebody has changed its length.
  */
 int segment_check(const struct segment *segment);
 
@@ -63,8 +66,10 @@ int segment_check(const struct segment *segment);
 bool segment_contains(const struct segment *segment, const void *address);
 
 /*
- * Unlinks the object if the name still means this one and it has no other. Caller holds
- * the flock. -EPERM and -EACCES (a sticky directory, another's object) leave it in place.
+ * Removes the object from its name if that still means this one (else -ESTALE, -ENOENT), and makes
+ * it useless to all others that it may have: it is marked first, by its mode. Caller holds the
+ * flock, or it is the owner's express wish. -EPERM and -EACCES (a sticky directory, another's
+ * object) leave it in place.
  */
 int segment_remove(struct segment *segment);
 

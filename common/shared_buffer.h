@@ -30,13 +30,12 @@ enum {
 
 #define LAYOUT_VERSION 7u
 
-/* The first eight bytes of the object. Written as one word each. */
-#define MAGIC_READY  UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
-#define MAGIC_MAKING UINT64_C(0x2e474e494b414d2e) /* ".MAKING." in memory */
+/* The first eight bytes of the object. */
+#define MAGIC_READY UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
 
 /*
- * header: written by the creator under flock, read by everybody, never changed after
- * magic says MAGIC_READY. `keeper` alone is a hint: the pid that last took the flock.
+ * header: written by the creator before the object has a name, read by everybody, never changed
+ * after magic says MAGIC_READY. `keeper` alone is a hint: the pid that last took the flock.
  * The first three fields keep their place in every layout version.
  */
 struct header {

@@ -141,8 +141,16 @@ static void check_kind(struct doctor *doctor, const struct census *census)
 	case CENSUS_UNREADABLE:
 		check_unreadable(doctor, census);
 		break;
-	case CENSUS_UNFINISHED:
-		doctor_fine(doctor, "channel \"%s\": not finished; who comes next makes it", name);
+	case CENSUS_LINKED:
+		doctor_trouble(doctor,
+			       "channel \"%s\": its object has another name, too, so it may be "
+			       "another channel's",
+			       name);
+		doctor_advice(doctor, "shm-consume -C %s --remove --force removes both", name);
+		break;
+	case CENSUS_REMOVED:
+		doctor_fine(doctor, "channel \"%s\": removed; whoever comes next removes its name",
+			    name);
 		break;
 	case CENSUS_CHANNEL:
 		break;

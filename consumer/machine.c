@@ -14,6 +14,7 @@
 #include <ini.h>
 #endif
 
+#include "cgroup.h"
 #include "doctor.h"
 #include "owner.h"
 
@@ -143,6 +144,40 @@ static void check_space(struct doctor *doctor)
 	}
 }
 
+/* What a channel takes beyond that is not refused by the kernel: it kills somebody. */
+static void check_cgroup(struct doctor *doctor)
+{
+	uint64_t room = cgroup_room();
+	char left[SHOW_SIZE];
+
+	if (room == UINT64_MAX)
+		return;
+	show_bytes(left, room);
+	if (room < ROOM_BYTES) {
+		doctor_trouble(doctor, "the memory limit of this control group leaves only %s",
+			       left);
+		doctor_advice(doctor, "docker run --memory=1g ... (systemd: MemoryMax=; "
+				      "Kubernetes: resources.limits.memory)");
+	} else {
+		doctor_fine(doctor, "the memory limit of this control group leaves %s", left);
+	}
+}
+
+/* With 0, the kernel's default, anybody may link a channel that he cannot even read. */
+static void check_links(struct doctor *doctor)
+{
+	FILE *file = fopen("/proc/sys/fs/protected_hardlinks", "re");
+
+	if (file == NULL)
+		return;
+	if (fgetc(file) == '0') {
+		doctor_trouble(doctor, "any user can give your channels a second name, and nobody "
+				       "uses one that has two");
+		doctor_advice(doctor, "sysctl fs.protected_hardlinks=1 (as root)");
+	}
+	fclose(file);
+}
+
 static void check_limits(struct doctor *doctor)
 {
 	struct rlimit limit;
@@ -266,7 +301,9 @@ void doctor_machine(struct doctor *doctor)
 
 	check_mount(doctor);
 	check_space(doctor);
+	check_cgroup(doctor);
 	check_limits(doctor);
+	check_links(doctor);
 	check_logind(doctor);
 	channel_layout(layout, sizeof(layout));
 	doctor_fine(doctor, "channels made here are of %s", layout);

@@ -74,6 +74,9 @@ static void explain(const struct census *census, int error, pid_t holder, char *
 		snprintf(text, size,
 			 "the object of that name is not a channel (--force removes it anyway)");
 		break;
+	case CHANNEL_ELINKED:
+		snprintf(text, size, "its object has another name, too (--force removes both)");
+		break;
 	case CHANNEL_EDAMAGED:
 		snprintf(text, size, "channel is damaged (--force removes it)");
 		break;
@@ -116,27 +119,40 @@ static void tell_removed(const struct look *look, const struct census *census)
 }
 
 /* As for any lock, one that never waits gives others a second. */
-static struct deadline deadline_for(const struct channel_options *options)
+static struct deadline deadline_for(const struct look *look)
 {
+	const struct channel_options *options = &look->settings->channel;
 	uint64_t timeout = options->timeout_ns == 0 ? DEADLINE_NEVER : options->timeout_ns;
 
-	return options->nonblock ? deadline_after(NS_PER_SEC, -EWOULDBLOCK, NULL)
-				 : deadline_after(timeout, -ETIMEDOUT, NULL);
+	if (!options->nonblock)
+		return deadline_after(timeout, -ETIMEDOUT, NULL);
+	/* By force it does not need it after that second. */
+	return deadline_after(look->force ? 2 * NS_PER_SEC : NS_PER_SEC, -EWOULDBLOCK, NULL);
 }
 
-/* A signal ends the wait for the lock: nothing else looks at it. */
+/*
+ * A signal ends the wait for the lock: nothing else looks at it. After a second --force does
+ * without it: the channel is ours, and whoever may only read it could hold it for ever.
+ */
 static int remove_interruptibly(const struct look *look, const struct deadline *deadline,
 				struct census *census, pid_t *holder)
 {
+	struct deadline patience = deadline_after(NS_PER_SEC, -EWOULDBLOCK, NULL);
+	enum removal_how how = look->force ? REMOVAL_FORCED : REMOVAL_UNUSED;
 	int rc;
 
 	do {
 		struct deadline slice = deadline_after(deadline_slice_ns(deadline, NS_PER_SEC / 4),
 						       -EWOULDBLOCK, NULL);
 
-		rc = channel_remove(&look->settings->channel, look->force, &slice, census, holder);
+		rc = channel_remove(&look->settings->channel, how, &slice, census, holder);
 		if (cli_signal_caught() != 0)
 			return -EINTR;
+		if (rc == -EWOULDBLOCK && look->force && deadline_passed(&patience) < 0) {
+			slice = deadline_after(DEADLINE_NEVER, -ETIMEDOUT, NULL);
+			return channel_remove(&look->settings->channel, REMOVAL_UNLOCKED, &slice,
+					      census, holder);
+		}
 		if (rc == -EWOULDBLOCK && deadline_passed(deadline) < 0)
 			return deadline->expired;
 	} while (rc == -EWOULDBLOCK);
@@ -146,7 +162,7 @@ static int remove_interruptibly(const struct look *look, const struct deadline *
 int look_remove(const struct look *look)
 {
 	const struct cli_settings *settings = look->settings;
-	struct deadline deadline = deadline_for(&settings->channel);
+	struct deadline deadline = deadline_for(look);
 	static struct census census;
 	char cause[256];
 	pid_t holder;

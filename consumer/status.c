@@ -320,8 +320,13 @@ static void print_strange(const struct show *show, const struct census *census)
 	if (census->kind == CENSUS_OTHER_BUILD)
 		fprintf(show->file, "It was made by a different build (%s; this is %s).\n",
 			census->theirs, census->ours);
-	else if (census->kind == CENSUS_UNFINISHED)
-		fputs("Nobody has finished making it; the next that attaches does.\n", show->file);
+	else if (census->kind == CENSUS_REMOVED)
+		fputs("It was removed; the next that attaches removes its name.\n", show->file);
+	else if (census->kind == CENSUS_LINKED)
+		fprintf(show->file,
+			"It has another name, too, so it may be another channel's, and nobody uses "
+			"it. shm-consume -C %s --remove --force removes both.\n",
+			census->name);
 	else if (census->kind == CENSUS_DAMAGED)
 		fprintf(show->file,
 			"What is in it makes no sense. shm-consume -C %s --remove --force removes "

@@ -9,6 +9,7 @@
  * An attached endpoint cannot be forked, so a victim is a fresh child that attaches, stops
  * itself right before the operation, and is stepped from there.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -33,6 +34,7 @@
 #include "endpoint.h"
 #include "owner.h"
 #include "stepper.h"
+#include "syscall_filter.h"
 #include "tap.h"
 
 enum {
@@ -1004,10 +1006,15 @@ struct operation {
 	bool groups;		  /* there are, or may be, two */
 	bool other_owed;	  /* the other group has a right to "one" */
 	bool first_dies_twice;	  /* another victim is killed in the same operation before */
+	bool named;		  /* nobody can make objects that have no name */
 };
 
 static const struct operation operations[] = {
 	{ .name = "attach, creating",
+	  .prepare = prepare_nothing,
+	  .operate = operate_attach_producer },
+	{ .name = "attach, creating by a private name",
+	  .named = true,
 	  .prepare = prepare_nothing,
 	  .operate = operate_attach_producer },
 	{ .name = "attach, existing",
@@ -1352,6 +1359,13 @@ static bool settled(const struct child *child, int who)
 	return child_ended(child);
 }
 
+/* Without /proc, or with a file system that cannot do it: no unnamed file ever gets a name. */
+static void child_limit(const struct operation *operation)
+{
+	if (operation->named && !syscall_filter(FILTER_UNNAMED | FILTER_LINK))
+		fail("no system call can be taken away here");
+}
+
 static int child_start(struct run *run, void (*role)(int who))
 {
 	int who = run->child_count++;
@@ -1362,6 +1376,7 @@ static int child_start(struct run *run, void (*role)(int who))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
+		child_limit(run->operation);
 		role(who);
 		_exit(0);
 	}
@@ -1416,6 +1431,7 @@ static pid_t victim_start(const struct operation *operation)
 			_exit(1);
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		is_victim = true;
+		child_limit(operation);
 		operation->prepare();
 		raise(SIGSTOP);
 		operation->operate();
@@ -1591,9 +1607,30 @@ static void account(struct tally *tally)
 		     atomic_load(&scene->missed));
 }
 
-/* The object has to be gone. */
-static void remains(struct tally *tally)
+/* A private name that the victim gave the object that it made, and that nobody removed. */
+static bool private_remains(pid_t victim_pid)
 {
+	const struct dirent *entry;
+	char prefix[80];
+	bool found = false;
+	DIR *folder = opendir("/dev/shm");
+
+	snprintf(prefix, sizeof(prefix), ".shm-channel-new.%lu.%ld.", (unsigned long)geteuid(),
+		 (long)victim_pid);
+	while (folder != NULL && (entry = readdir(folder)) != NULL)
+		found |= strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+	if (folder != NULL)
+		closedir(folder);
+	return found;
+}
+
+/* The object has to be gone, and so has one that nobody has finished. */
+static void remains(struct tally *tally, pid_t victim_pid)
+{
+	if (private_remains(victim_pid)) {
+		tally->left++;
+		fail("an unfinished object was left behind");
+	}
 	if (shm_unlink(object_name()) != 0)
 		return;
 	tally->left++;
@@ -1678,7 +1715,7 @@ static enum arrival walk_point(const struct operation *operation, int steps, str
 	}
 	if (atomic_load(&scene->news) && !atomic_load(&scene->reported))
 		fail("nobody was told that a producer had died");
-	remains(tally);
+	remains(tally, pid);
 
 	if (run.hung)
 		fail("somebody did not go on");

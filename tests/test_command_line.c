@@ -158,6 +158,29 @@ Test(command_line, refuses_a_bad_mode, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
+/* Whoever may only read a channel can hold up all others: that is asked for twice or not at all. */
+Test(command_line, refuses_a_mode_for_readers_that_does_not_say_so, .timeout = 60)
+{
+	static const char *const bad[] = { "0644", "0640", "0604", "0664", "0646", "644" };
+	char name[NAME_SIZE];
+	struct tool tool;
+
+	own_default(name);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		REFUSE_BOTH(",readers if they shall", "-m", bad[i]);
+	REFUSE_BOTH("bad mode", "-m", "0644,reader");
+	REFUSE_BOTH("bad mode", "-m", ",readers");
+	cr_assert(!object_exists(name));
+	for (int i = 0; i < 2; i++) {
+		const char *mode = i == 0 ? "0644,readers" : "0620";
+
+		cr_assert_eq(tool_run(&tool, "shm-produce", "-C", name, "-m", mode, "x"), 0);
+		tool_free(&tool);
+		cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "-m", mode), 0);
+		tool_free(&tool);
+	}
+}
+
 Test(command_line, refuses_a_bad_delimiter, .timeout = 60)
 {
 	static const char *const bad[] = { "\\q", "\\", "a\\", "\\x", "\\x1", "\\xg0", "\\x0g" };

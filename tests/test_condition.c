@@ -5,6 +5,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "condition.h"
 #include "deadline.h"
@@ -125,6 +130,66 @@ Test(condition, draining_takes_the_token_of_an_earlier_owner, .timeout = 30)
 	cr_assert_eq(semaphore, 0);
 	semaphore_post(&semaphore);
 	cr_assert(semaphore_wait(&semaphore, NULL, MINUTE_NS));
+}
+
+/* ---- a thief: it may only read the word, and sleeps on it before the owner does ---- */
+
+struct sleeper {
+	_Atomic uint32_t semaphore;
+	atomic_long thief, owner; /* thread ids */
+	atomic_bool woken;
+};
+
+static void *thief_run(void *context)
+{
+	struct sleeper *sleeper = context;
+	const struct timespec minute = { .tv_sec = 60 };
+
+	atomic_store(&sleeper->thief, syscall(SYS_gettid));
+	syscall(SYS_futex, &sleeper->semaphore, 0 /* FUTEX_WAIT */, WAKEUP_ASLEEP, &minute, NULL,
+		0);
+	return NULL;
+}
+
+static void *owner_run(void *context)
+{
+	struct sleeper *sleeper = context;
+
+	atomic_store(&sleeper->owner, syscall(SYS_gettid));
+	atomic_store(&sleeper->woken, semaphore_wait(&sleeper->semaphore, NULL, MINUTE_NS));
+	return NULL;
+}
+
+/* Does this thread sleep? */
+static bool sleeps(const atomic_long *thread)
+{
+	char path[64], text[512] = "";
+	const char *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/stat", atomic_load(thread));
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	state = fgets(text, sizeof(text), file) == NULL ? NULL : strrchr(text, ')');
+	fclose(file);
+	return state != NULL && state[1] == ' ' && state[2] == 'S';
+}
+
+Test(condition, who_may_only_read_a_semaphore_takes_no_wake_from_its_owner, .timeout = 50)
+{
+	struct sleeper sleeper = { .semaphore = WAKEUP_ASLEEP };
+	pthread_t thief, owner;
+
+	cr_assert_eq(pthread_create(&thief, NULL, thief_run, &sleeper), 0);
+	WAIT_FOR(atomic_load(&sleeper.thief) != 0 && sleeps(&sleeper.thief));
+	atomic_store(&sleeper.semaphore, WAKEUP_NONE);
+	cr_assert_eq(pthread_create(&owner, NULL, owner_run, &sleeper), 0);
+	WAIT_FOR(atomic_load(&sleeper.semaphore) == WAKEUP_ASLEEP && sleeps(&sleeper.owner));
+	semaphore_post(&sleeper.semaphore);
+	WAIT_FOR(atomic_load(&sleeper.woken));
+	cr_assert_eq(pthread_join(owner, NULL), 0);
+	cr_assert_eq(pthread_join(thief, NULL), 0);
 }
 
 Test(condition, posting_keeps_errno_for_signal_handlers, .timeout = 30)

@@ -349,7 +349,11 @@ Test(look, names_what_is_not_a_channel, .timeout = 60)
 	char name[NAME_SIZE];
 
 	object_make(channel_name(name), "");
-	expect_state(name, "unfinished");
+	expect_state(name, "no channel");
+	object_remove(name);
+	object_make(channel_name(name), "");
+	cr_assert_eq(chmod(object_path(name), 01400), 0);
+	expect_state(name, "removed");
 	object_remove(name);
 	object_make(channel_name(name), "something else, of somebody");
 	expect_state(name, "no channel");

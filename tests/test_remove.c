@@ -198,18 +198,38 @@ Test(remove, waits_for_the_lock_as_long_as_it_is_told, .timeout = 60)
 
 	send(channel_name(name), "one");
 	agent_expect(&keeper, "ok", "attach producer %s", name);
+	agent_expect(&keeper, "ok", "detach");
+	agent_expect(&keeper, "ok", "attach producer %s", name);
 	agent_expect(&keeper, "ok", "flock");
 	snprintf(process, sizeof(process), "its lock is held by process %ld",
 		 (long)keeper.tool.pid);
-	expect_remove(name, 3, process, "-n", "--force");
+	expect_remove(name, 3, process, "-n", NULL);
 	expect_remove(name, 124, "timed out: its lock is held", "-w0.3", "--force");
-	waiting = tool_start("shm-consume", "-C", name, "--remove", "--force", NULL);
+	waiting = tool_start("shm-consume", "-C", name, "--remove", NULL);
 	cr_expect(!tool_ended(&waiting));
 	cr_assert(object_exists(name));
 	agent_kill(&keeper);
 	cr_expect_eq(tool_end(&waiting), 0);
 	tool_free(&waiting);
 	cr_assert(!object_exists(name));
+}
+
+/* Whoever may only read a channel can hold its lock for ever; its owner gets rid of it. */
+Test(remove, by_force_does_without_the_lock_after_a_second, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct agent keeper = agent_start();
+
+	for (int i = 0; i < 2; i++) {
+		send(channel_name(name), "one");
+		agent_expect(&keeper, "ok", "attach producer %s", name);
+		agent_expect(&keeper, "ok", "flock");
+		expect_remove(name, 0, "1 message went with it", "--force", i == 0 ? NULL : "-n");
+		cr_assert(!object_exists(name));
+		agent_expect(&keeper, "error REMOVED", "look");
+		agent_expect(&keeper, "ok", "detach");
+	}
+	agent_quit(&keeper);
 }
 
 /* Has it opened the object? It waits for its lock then, or is about to. */
@@ -236,7 +256,7 @@ Test(remove, stops_waiting_at_a_signal, .timeout = 60)
 	send(channel_name(name), "one");
 	agent_expect(&keeper, "ok", "attach producer %s", name);
 	agent_expect(&keeper, "ok", "flock");
-	waiting = tool_start("shm-consume", "-C", name, "--remove", "--force", NULL);
+	waiting = tool_start("shm-consume", "-C", name, "--remove", NULL);
 	WAIT_FOR(has_open(&waiting, name));
 	kill(waiting.pid, SIGINT);
 	cr_expect_eq(tool_end(&waiting), 128 + SIGINT);
@@ -280,6 +300,12 @@ Test(remove, takes_what_is_damaged_or_strange_by_force_only, .timeout = 60)
 	cr_assert(!object_exists(name));
 
 	object_make(name, "");
+	expect_remove(name, 1, "is not a channel", NULL, NULL);
+	expect_remove(name, 0, "removed", "--force", NULL);
+	cr_assert(!object_exists(name));
+
+	send(name, "one");
+	cr_assert_eq(chmod(object_path(name), 01400), 0);
 	expect_remove(name, 0, "removed", NULL, NULL);
 	cr_assert(!object_exists(name));
 }
