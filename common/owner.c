@@ -126,10 +126,10 @@ uid_t owner_here(uid_t uid)
 	return inside != NOBODY ? inside : uid;
 }
 
-void owner_object_name(char name[SEGMENT_NAME_MAX], uid_t owner, const char *channel)
+void owner_object_name(char object[SEGMENT_NAME_MAX], uid_t owner, const char *channel)
 {
-	snprintf(name, SEGMENT_NAME_MAX, "/shm-channel.%lu.%s", (unsigned long)owner_outside(owner),
-		 channel);
+	snprintf(object, SEGMENT_NAME_MAX, "/shm-channel.%lu.%s",
+		 (unsigned long)owner_outside(owner), channel);
 }
 
 /* ---- whose it is ---- */

@@ -21,7 +21,7 @@
  * "/shm-channel.UID.NAME". With the empty string for `channel` it is what the names of all of the
  * user's begin with.
  */
-void owner_object_name(char name[SEGMENT_NAME_MAX], uid_t owner, const char *channel);
+void owner_object_name(char object[SEGMENT_NAME_MAX], uid_t owner, const char *channel);
 
 /*
  * The uid that names have for this one. That is the parent's user namespace's; nothing tells what

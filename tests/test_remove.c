@@ -182,7 +182,7 @@ Test(remove, under_a_printer_does_not_lose_what_it_has_printed, .timeout = 60)
 		test_pause();
 	while ((got = read(pipes[0], text, SIZE)) > 0)
 		size += (size_t)got;
-	cr_expect_eq(size, (size_t)SIZE);
+	cr_expect_eq(size, (size_t)SIZE + 1); /* its line ends: others may write there, too */
 	cr_expect_eq(tool_end(&tool), 1);
 	expect_errors_contain(&tool, " 0 messages in it cannot be delivered");
 	tool_free(&tool);

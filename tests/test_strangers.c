@@ -384,7 +384,7 @@ Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
 	expect_end(AS_BOB("shm-consume", "-C", name, "--owner", "54321"), 1, "Permission denied");
 	expect_end(AS_BOB("shm-produce", "-C", name, "--owner", "54321", "y"), 1,
 		   "Permission denied");
-	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0640"), "x\n");
+	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0640,readers"), "x\n");
 	cr_expect(!exists(ALICE, name));
 }
 

@@ -545,10 +545,10 @@ Test(worker, removed_channel_is_noticed_while_a_command_runs, .timeout = 60)
 	tool_free(&consumer);
 }
 
-Test(worker, says_time_of_one_time_and_times_of_more, .timeout = 60)
+Test(worker, says_try_of_one_and_tries_of_more, .timeout = 60)
 {
-	static const char *const ends[] = { "it was in hand 1 time and never finished\n",
-					    "it was in hand 2 times and never finished\n" };
+	static const char *const ends[] = { ": 1 try has failed before\n",
+					    ": 2 tries have failed before\n" };
 	char name[NAME_SIZE];
 	struct tool consumer;
 
