@@ -16,7 +16,7 @@
 /* It is called once a second: the second call is the one after two. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)
 
-enum { LINE = 400, PIDS_SHOWN = 3 };
+enum { LINE = CHANNEL_EXPLAIN_MAX + 160, PIDS_SHOWN = 3 };
 
 static const struct cli_settings *settings;
 static bool terminal, speaks, keep;
@@ -159,7 +159,7 @@ static void explain_process(pid_t pid, const char *what, char text[LINE])
 
 static void explain_place(const struct channel *channel, char text[LINE])
 {
-	char cause[256];
+	char cause[CHANNEL_EXPLAIN_MAX];
 
 	snprintf(text, LINE, "%s; to see whose: shm-consume --status -C %s",
 		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)),
@@ -171,10 +171,11 @@ static void explain_consumers(const struct channel *channel, char text[LINE])
 {
 	const struct census_endpoint *holder = holder_find();
 	const struct census_endpoint *stopped = other_find(CHANNEL_CONSUMER, true);
-	char words[LINE], cause[256];
+	char words[LINE], cause[CHANNEL_EXPLAIN_MAX];
 
 	if (channel_report(channel)->held_by_group)
-		snprintf(text, LINE, "%s", channel_explain(channel, -ETIMEDOUT, cause, 256));
+		snprintf(text, LINE, "%s",
+			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
 	else if (census.alive[CHANNEL_CONSUMER] == 0)
 		snprintf(text, LINE, "nobody takes messages; in another terminal: shm-consume %s",
 			 channel_words(words));

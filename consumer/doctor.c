@@ -5,15 +5,19 @@
 #include <string.h>
 
 #include "deadline.h"
+#include "escape.h"
 
 static void line_print(const struct doctor *doctor, enum show_colour colour, const char *word,
 		       const char *format, va_list arguments)
 {
+	char text[1024], line[2048];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	escape_text(line, sizeof(line), text, strlen(text), 0);
 	show_colour(&doctor->show, colour);
 	fprintf(doctor->show.file, "%-6s", word);
 	show_colour(&doctor->show, SHOW_PLAIN);
-	vfprintf(doctor->show.file, format, arguments);
-	fputc('\n', doctor->show.file);
+	fprintf(doctor->show.file, "%s\n", line);
 }
 
 void doctor_fine(struct doctor *doctor, const char *format, ...)
@@ -102,6 +106,30 @@ static void check_endpoints(struct doctor *doctor, const struct census *census)
 	}
 }
 
+static void advise_group(struct doctor *doctor, const struct census *census,
+			 const struct census_group *group)
+{
+	bool bad = strcmp(group->name, CHANNEL_GROUP_BAD) == 0;
+	char word[ESCAPE_WORD];
+
+	escape_word(word, group->name);
+	if (bad) /* nobody can become its consumer */
+		doctor_advice(doctor, "shm-consume -C %s --remove-group %s drops them",
+			      census->name, word);
+	else if (census->group_count > 1)
+		doctor_advice(doctor,
+			      "shm-consume -C %s%s%s takes them, shm-consume -C %s --remove-group "
+			      "%s drops them",
+			      census->name, group->name[0] != '\0' ? " -g " : "", group->name,
+			      census->name, word);
+	else
+		doctor_advice(doctor,
+			      "shm-consume -C %s%s%s takes them, shm-consume -C %s --remove drops "
+			      "them",
+			      census->name, group->name[0] != '\0' ? " -g " : "", group->name,
+			      census->name);
+}
+
 /* Messages that nobody takes keep their room for ever. */
 static void check_group(struct doctor *doctor, const struct census *census,
 			const struct census_group *group)
@@ -110,21 +138,12 @@ static void check_group(struct doctor *doctor, const struct census *census,
 
 	if (group->messages == 0 || group->alive > 0)
 		return;
-	doctor_trouble(doctor, "channel \"%s\": nobody takes the %llu message%s of %s%s",
+	doctor_trouble(doctor, "channel \"%s\": nobody takes the %llu message%s of %s%s%s",
 		       census->name, (unsigned long long)group->messages,
 		       show_plural(group->messages),
-		       name[0] != '\0' ? "group " : "the group without a name", name);
-	if (census->group_count > 1)
-		doctor_advice(doctor,
-			      "shm-consume -C %s%s%s takes them, shm-consume -C %s --remove-group "
-			      "%s drops them",
-			      census->name, name[0] != '\0' ? " -g " : "", name, census->name,
-			      name[0] != '\0' ? name : "''");
-	else
-		doctor_advice(doctor,
-			      "shm-consume -C %s%s%s takes them, shm-consume -C %s --remove drops "
-			      "them",
-			      census->name, name[0] != '\0' ? " -g " : "", name, census->name);
+		       name[0] != '\0' ? "group " : "the group without a name", name,
+		       strcmp(name, CHANNEL_GROUP_BAD) == 0 ? ", whose name is damaged" : "");
+	advise_group(doctor, census, group);
 }
 
 static void check_channel(struct doctor *doctor, const struct census *census)
