@@ -149,25 +149,32 @@ check:
 format:
 	$(CLANG_FORMAT) -i $(sources)
 
-# Each page goes where its section is. A folder is removed if nothing else is in it.
+# Each page goes where its section is. A folder is removed if nothing else is in it. The recipes get
+# the folders by the environment: whatever a path holds is not read by the shell.
 pages := $(sort $(wildcard producer/*.1 consumer/*.1 common/*.5 common/*.7))
 names := $(notdir $(tools))
+install uninstall: export TO_BIN = $(BINDIR)
+install uninstall: export TO_MAN = $(MANDIR)
+install uninstall: export TO_BASH = $(BASHDIR)
+install uninstall: export TO_ZSH = $(ZSHDIR)
+install uninstall: export TO_FISH = $(FISHDIR)
+install uninstall: export TO = $(DESTDIR)
 install: all
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)'
-	$(INSTALL) -m 755 $(tools) '$(DESTDIR)$(BINDIR)'
+	$(INSTALL) -d "$$TO$$TO_BIN"
+	$(INSTALL) -m 755 $(tools) "$$TO$$TO_BIN"
 	set -e; for page in $(pages); do \
-		$(INSTALL) -D -m 644 "$$page" '$(DESTDIR)$(MANDIR)'/"man$${page##*.}/$${page##*/}"; done
+		$(INSTALL) -D -m 644 "$$page" "$$TO$$TO_MAN/man$${page##*.}/$${page##*/}"; done
 	set -e; for name in $(names); do \
-		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name" '$(DESTDIR)$(BASHDIR)'/"$$name"; \
-		$(INSTALL) -D -m 644 "$(BUILD)/completions/_$$name" '$(DESTDIR)$(ZSHDIR)'/"_$$name"; \
-		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name.fish" '$(DESTDIR)$(FISHDIR)'/"$$name.fish"; done
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name" "$$TO$$TO_BASH/$$name"; \
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/_$$name" "$$TO$$TO_ZSH/_$$name"; \
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name.fish" "$$TO$$TO_FISH/$$name.fish"; done
 uninstall:
-	for page in $(notdir $(pages)); do rm -f '$(DESTDIR)$(MANDIR)'/"man$${page##*.}/$$page"; done
+	for page in $(notdir $(pages)); do rm -f "$$TO$$TO_MAN/man$${page##*.}/$$page"; done
 	for name in $(names); do \
-		rm -f '$(DESTDIR)$(BINDIR)'/"$$name" '$(DESTDIR)$(BASHDIR)'/"$$name" \
-			'$(DESTDIR)$(ZSHDIR)'/"_$$name" '$(DESTDIR)$(FISHDIR)'/"$$name.fish"; done
-	cd '$(DESTDIR)/' && rmdir -p './$(BINDIR)' './$(BASHDIR)' './$(ZSHDIR)' './$(FISHDIR)' \
-		$(patsubst .%,'./$(MANDIR)/man%',$(sort $(suffix $(pages)))) 2>/dev/null || :
+		rm -f "$$TO$$TO_BIN/$$name" "$$TO$$TO_BASH/$$name" "$$TO$$TO_ZSH/_$$name" \
+			"$$TO$$TO_FISH/$$name.fish"; done
+	cd "$$TO/" && rmdir -p "./$$TO_BIN" "./$$TO_BASH" "./$$TO_ZSH" "./$$TO_FISH" \
+		$(patsubst .%,"./$$TO_MAN/man%",$(sort $(suffix $(pages)))) 2>/dev/null || :
 deb:
 	scripts/deb.sh '$(BUILD)/deb'
 clean:
