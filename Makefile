@@ -11,6 +11,7 @@
 #
 # Without libinih there are no configuration files, without libjansson no JSON; the tools say so.
 # CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
+# HARDENING=            builds without what makes a mistake harder to use
 
 ifneq ($(shell uname -s),Linux)
 $(error shm-produce and shm-consume need Linux: futexes, robust mutexes and double mapping)
@@ -46,8 +47,24 @@ features += -I$(BUILD)/include
 foreign_headers := $(addprefix $(BUILD)/include/,$(if $(inih),ini.h) $(if $(jansson),jansson.h jansson_config.h))
 fortified := $(BUILD)/obj/tests/fortified.o
 endif
-compile = $(CC) $(required) $(features) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-link = $(CC) -pthread $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(inih) $(jansson) -lrt
+
+# What makes a mistake harder to use, before yours, so that yours count. A sanitizer finds more.
+HARDENING ?= yes
+ifneq ($(and $(HARDENING),$(if $(SAN),,yes)),)
+machine := $(shell $(CC) -dumpmachine)
+taken = $(shell echo 'int taken;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
+static := $(filter -static -static-pie -no-pie,$(CC) $(CFLAGS) $(LDFLAGS))
+# glibc's checks need an optimizer, and it says so; yours may ask for others.
+optimized := $(filter-out -O0,$(lastword $(filter -O%,$(CC) $(CPPFLAGS) $(CFLAGS))))
+fortify := $(if $(findstring FORTIFY_SOURCE,$(CC) $(CPPFLAGS) $(CFLAGS)),,$(if $(optimized),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+hardening := -fPIE $(foreach option,-fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64-% i%86-%,$(machine)),-fcf-protection) \
+	$(if $(filter aarch64-%,$(machine)),-mbranch-protection=standard),$(call taken,$(option))) $(fortify)
+hardening_link := $(if $(static),,-pie) -Wl,-z,relro,-z,now
+endif
+
+compile = $(CC) $(required) $(features) $(hardening) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+link = $(CC) -pthread $(SANFLAGS) $(hardening_link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(inih) $(jansson) -lrt
 
 ifeq ($(V),1)
 say = $(1)
