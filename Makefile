@@ -1,7 +1,7 @@
 # make            the two tools, in build/ (V=1 shows the commands)
 # make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
 # make torture    the crash walk: kill -9 after every instruction (STRIDE=N: every Nth)
-# make fuzz       hostile contents, FUZZ_SECONDS=300 (needs clang)
+# make fuzz       hostile contents and text, FUZZ_SECONDS=300 (needs clang); make fuzz-long: 20 minutes
 # make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
 # make check      format and scripts
@@ -64,7 +64,7 @@ hardening_link := $(if $(static),,-pie) -Wl,-z,relro,-z,now
 endif
 
 compile = $(CC) $(required) $(features) $(hardening) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-link = $(CC) -pthread $(SANFLAGS) $(hardening_link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(inih) $(jansson) -lrt
+link = $(CC) -pthread $(SANFLAGS) $(hardening_link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) $(inih) $(jansson) -lrt
 
 ifeq ($(V),1)
 say = $(1)
@@ -77,18 +77,18 @@ completions := $(foreach tool,shm-produce shm-consume,$(addprefix $(BUILD)/compl
 library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
-test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay trickle)
+test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay parse_replay trickle)
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 
-.PHONY: all test tests programs fuzz torture model analyze check format install uninstall deb clean
+.PHONY: all test tests programs fuzz fuzz-long torture model analyze check format install uninstall deb clean
 all: $(tools) $(completions)
 
 $(BUILD)/shm-produce: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard producer/*.c))) $(library)
 	$(call say,$(link),LD)
 $(BUILD)/shm-consume: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard consumer/*.c))) $(library)
 	$(call say,$(link),LD)
-$(tools): $(fortified)
+$(tools) $(BUILD)/tests/parse_replay: $(fortified)
 $(library_objects): | $(foreign_headers)
 $(foreign_headers):
 	@mkdir -p $(@D)
@@ -115,6 +115,7 @@ tests: all $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
 	$(TOOLS)/tests/fuzz_replay tests/corpus
+	$(TOOLS)/tests/parse_replay tests/corpus_parse
 ifeq ($(SAN),)
 	$(TOOLS)/tests/crash_walk -s $(QUICK_STRIDE)
 else
@@ -130,18 +131,34 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile),CC)
 
-# Hostile contents: the saved inputs are replayed with the tests; "make fuzz" looks for new ones.
+# Hostile contents and hostile text: the saved inputs are replayed with the tests; "make fuzz" looks
+# for new ones, half of the time for each.
+parsers := $(addprefix consumer/,format.c json_line.c sink.c)
 $(BUILD)/obj/tests/fuzz_replay.o: tests/fuzz_attach.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile) -DREPLAY,CC)
+$(BUILD)/obj/tests/parse_replay.o: tests/fuzz_parse.c Makefile
+	@mkdir -p $(@D) $(BUILD)/tests
+	$(call say,$(compile) -DREPLAY,CC)
+$(addprefix $(BUILD)/tests/,fuzz_replay parse_replay): $(BUILD)/obj/tests/replay.o
+$(BUILD)/tests/parse_replay: $(patsubst %.c,$(BUILD)/obj/%.o,$(parsers))
+$(BUILD)/tests/parse_replay: LDFLAGS += -Wl,--wrap=exit
 FUZZ_SECONDS ?= 300
+fuzz_folder := $(BUILD)/fuzz
 fuzz_sources := tests/fuzz_attach.c $(filter-out common/cli% common/progress% common/why%,$(sort $(wildcard common/*.c)))
+parse_sources := tests/fuzz_parse.c $(parsers) $(sort $(wildcard common/*.c))
+fuzz_compile = clang $(filter-out $(SANFLAGS),$(required)) -O1 -g \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz_run = $(fuzz_folder)/$(1) $(fuzz_folder)/$(2) tests/$(2) -timeout=10 -max_len=600 -close_fd_mask=2 \
+	-max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2)) -artifact_prefix=$(fuzz_folder)/
 fuzz:
-	@mkdir -p $(BUILD)/fuzz/corpus
-	clang $(filter-out $(SANFLAGS),$(required)) -O1 -g -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $(BUILD)/fuzz/fuzz_attach $(fuzz_sources) -lrt
-	$(BUILD)/fuzz/fuzz_attach $(BUILD)/fuzz/corpus tests/corpus -max_total_time=$(FUZZ_SECONDS) \
-		-timeout=10 -max_len=600 -artifact_prefix=$(BUILD)/fuzz/
+	@mkdir -p $(fuzz_folder)/corpus $(fuzz_folder)/corpus_parse
+	$(fuzz_compile) -o $(fuzz_folder)/fuzz_attach $(fuzz_sources) -lrt
+	$(fuzz_compile) $(features) -Wl,--wrap=exit -o $(fuzz_folder)/fuzz_parse $(parse_sources) $(inih) $(jansson) -lrt
+	$(call fuzz_run,fuzz_attach,corpus)
+	$(call fuzz_run,fuzz_parse,corpus_parse)
+fuzz-long: FUZZ_SECONDS = 1200
+fuzz-long: fuzz
 
 # A sample of the crash walk runs with the tests; "make torture" is all of it.
 QUICK_STRIDE ?= 251
