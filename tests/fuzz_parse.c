@@ -348,6 +348,7 @@ static void (*const readers[])(const struct text *text) = {
 
 /* ---- one after the other ---- */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libFuzzer says what it takes */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc, (void)argv;
