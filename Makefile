@@ -1,7 +1,7 @@
 # make            the two tools, in build/ (V=1 shows the commands)
 # make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
 # make torture    the crash walk: kill -9 after every instruction (STRIDE=N: every Nth)
-# make fuzz       hostile contents, FUZZ_SECONDS=300 (needs clang)
+# make fuzz       hostile contents and text, FUZZ_SECONDS=300 (needs clang); make fuzz-long: 20 minutes
 # make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
 # make check      format and scripts
@@ -11,6 +11,7 @@
 #
 # Without libinih there are no configuration files, without libjansson no JSON; the tools say so.
 # CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
+# HARDENING=            builds without what makes a mistake harder to use
 
 ifneq ($(shell uname -s),Linux)
 $(error shm-produce and shm-consume need Linux: futexes, robust mutexes and double mapping)
@@ -46,8 +47,24 @@ features += -I$(BUILD)/include
 foreign_headers := $(addprefix $(BUILD)/include/,$(if $(inih),ini.h) $(if $(jansson),jansson.h jansson_config.h))
 fortified := $(BUILD)/obj/tests/fortified.o
 endif
-compile = $(CC) $(required) $(features) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-link = $(CC) -pthread $(SANFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(inih) $(jansson) -lrt
+
+# What makes a mistake harder to use, before yours, so that yours count. A sanitizer finds more.
+HARDENING ?= yes
+ifneq ($(and $(HARDENING),$(if $(SAN),,yes)),)
+machine := $(shell $(CC) -dumpmachine)
+taken = $(shell echo 'int taken;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
+static := $(filter -static -static-pie -no-pie,$(CC) $(CFLAGS) $(LDFLAGS))
+# glibc's checks need an optimizer, and it says so; yours may ask for others.
+optimized := $(filter-out -O0,$(lastword $(filter -O%,$(CC) $(CPPFLAGS) $(CFLAGS))))
+fortify := $(if $(findstring FORTIFY_SOURCE,$(CC) $(CPPFLAGS) $(CFLAGS)),,$(if $(optimized),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+hardening := -fPIE $(foreach option,-fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64-% i%86-%,$(machine)),-fcf-protection) \
+	$(if $(filter aarch64-%,$(machine)),-mbranch-protection=standard),$(call taken,$(option))) $(fortify)
+hardening_link := $(if $(static),,-pie) -Wl,-z,relro,-z,now
+endif
+
+compile = $(CC) $(required) $(features) $(hardening) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+link = $(CC) -pthread $(SANFLAGS) $(hardening_link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) $(inih) $(jansson) -lrt
 
 ifeq ($(V),1)
 say = $(1)
@@ -60,18 +77,18 @@ completions := $(foreach tool,shm-produce shm-consume,$(addprefix $(BUILD)/compl
 library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
-test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay trickle without)
+test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay parse_replay trickle without)
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 
-.PHONY: all test tests programs fuzz torture model analyze check format install uninstall deb clean
+.PHONY: all test tests programs fuzz fuzz-long torture model analyze check format install uninstall deb clean
 all: $(tools) $(completions)
 
 $(BUILD)/shm-produce: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard producer/*.c))) $(library)
 	$(call say,$(link),LD)
 $(BUILD)/shm-consume: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard consumer/*.c))) $(library)
 	$(call say,$(link),LD)
-$(tools): $(fortified)
+$(tools) $(BUILD)/tests/parse_replay: $(fortified)
 $(library_objects): | $(foreign_headers)
 $(foreign_headers):
 	@mkdir -p $(@D)
@@ -98,6 +115,7 @@ tests: all $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
 	$(TOOLS)/tests/fuzz_replay tests/corpus
+	$(TOOLS)/tests/parse_replay tests/corpus_parse
 ifeq ($(SAN),)
 	$(TOOLS)/tests/crash_walk -s $(QUICK_STRIDE)
 else
@@ -113,18 +131,34 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile),CC)
 
-# Hostile contents: the saved inputs are replayed with the tests; "make fuzz" looks for new ones.
+# Hostile contents and hostile text: the saved inputs are replayed with the tests; "make fuzz" looks
+# for new ones, half of the time for each.
+parsers := $(addprefix consumer/,format.c json_line.c sink.c)
 $(BUILD)/obj/tests/fuzz_replay.o: tests/fuzz_attach.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile) -DREPLAY,CC)
+$(BUILD)/obj/tests/parse_replay.o: tests/fuzz_parse.c Makefile
+	@mkdir -p $(@D) $(BUILD)/tests
+	$(call say,$(compile) -DREPLAY,CC)
+$(addprefix $(BUILD)/tests/,fuzz_replay parse_replay): $(BUILD)/obj/tests/replay.o
+$(BUILD)/tests/parse_replay: $(patsubst %.c,$(BUILD)/obj/%.o,$(parsers))
+$(BUILD)/tests/parse_replay: LDFLAGS += -Wl,--wrap=exit
 FUZZ_SECONDS ?= 300
+fuzz_folder := $(BUILD)/fuzz
 fuzz_sources := tests/fuzz_attach.c $(filter-out common/cli% common/progress% common/why%,$(sort $(wildcard common/*.c)))
+parse_sources := tests/fuzz_parse.c $(parsers) $(sort $(wildcard common/*.c))
+fuzz_compile = clang $(filter-out $(SANFLAGS),$(required)) -O1 -g \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz_run = $(fuzz_folder)/$(1) $(fuzz_folder)/$(2) tests/$(2) -timeout=10 -max_len=600 -close_fd_mask=2 \
+	-max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2)) -artifact_prefix=$(fuzz_folder)/
 fuzz:
-	@mkdir -p $(BUILD)/fuzz/corpus
-	clang $(filter-out $(SANFLAGS),$(required)) -O1 -g -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $(BUILD)/fuzz/fuzz_attach $(fuzz_sources) -lrt
-	$(BUILD)/fuzz/fuzz_attach $(BUILD)/fuzz/corpus tests/corpus -max_total_time=$(FUZZ_SECONDS) \
-		-timeout=10 -max_len=600 -artifact_prefix=$(BUILD)/fuzz/
+	@mkdir -p $(fuzz_folder)/corpus $(fuzz_folder)/corpus_parse
+	$(fuzz_compile) -o $(fuzz_folder)/fuzz_attach $(fuzz_sources) -lrt
+	$(fuzz_compile) $(features) -Wl,--wrap=exit -o $(fuzz_folder)/fuzz_parse $(parse_sources) $(inih) $(jansson) -lrt
+	$(call fuzz_run,fuzz_attach,corpus)
+	$(call fuzz_run,fuzz_parse,corpus_parse)
+fuzz-long: FUZZ_SECONDS = 1200
+fuzz-long: fuzz
 
 # A sample of the crash walk runs with the tests; "make torture" is all of it.
 QUICK_STRIDE ?= 251
@@ -150,25 +184,32 @@ check:
 format:
 	$(CLANG_FORMAT) -i $(sources)
 
-# Each page goes where its section is. A folder is removed if nothing else is in it.
+# Each page goes where its section is. A folder is removed if nothing else is in it. The recipes get
+# the folders by the environment: whatever a path holds is not read by the shell.
 pages := $(sort $(wildcard producer/*.1 consumer/*.1 common/*.5 common/*.7))
 names := $(notdir $(tools))
+install uninstall: export TO_BIN = $(BINDIR)
+install uninstall: export TO_MAN = $(MANDIR)
+install uninstall: export TO_BASH = $(BASHDIR)
+install uninstall: export TO_ZSH = $(ZSHDIR)
+install uninstall: export TO_FISH = $(FISHDIR)
+install uninstall: export TO = $(DESTDIR)
 install: all
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)'
-	$(INSTALL) -m 755 $(tools) '$(DESTDIR)$(BINDIR)'
+	$(INSTALL) -d "$$TO$$TO_BIN"
+	$(INSTALL) -m 755 $(tools) "$$TO$$TO_BIN"
 	set -e; for page in $(pages); do \
-		$(INSTALL) -D -m 644 "$$page" '$(DESTDIR)$(MANDIR)'/"man$${page##*.}/$${page##*/}"; done
+		$(INSTALL) -D -m 644 "$$page" "$$TO$$TO_MAN/man$${page##*.}/$${page##*/}"; done
 	set -e; for name in $(names); do \
-		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name" '$(DESTDIR)$(BASHDIR)'/"$$name"; \
-		$(INSTALL) -D -m 644 "$(BUILD)/completions/_$$name" '$(DESTDIR)$(ZSHDIR)'/"_$$name"; \
-		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name.fish" '$(DESTDIR)$(FISHDIR)'/"$$name.fish"; done
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name" "$$TO$$TO_BASH/$$name"; \
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/_$$name" "$$TO$$TO_ZSH/_$$name"; \
+		$(INSTALL) -D -m 644 "$(BUILD)/completions/$$name.fish" "$$TO$$TO_FISH/$$name.fish"; done
 uninstall:
-	for page in $(notdir $(pages)); do rm -f '$(DESTDIR)$(MANDIR)'/"man$${page##*.}/$$page"; done
+	for page in $(notdir $(pages)); do rm -f "$$TO$$TO_MAN/man$${page##*.}/$$page"; done
 	for name in $(names); do \
-		rm -f '$(DESTDIR)$(BINDIR)'/"$$name" '$(DESTDIR)$(BASHDIR)'/"$$name" \
-			'$(DESTDIR)$(ZSHDIR)'/"_$$name" '$(DESTDIR)$(FISHDIR)'/"$$name.fish"; done
-	cd '$(DESTDIR)/' && rmdir -p './$(BINDIR)' './$(BASHDIR)' './$(ZSHDIR)' './$(FISHDIR)' \
-		$(patsubst .%,'./$(MANDIR)/man%',$(sort $(suffix $(pages)))) 2>/dev/null || :
+		rm -f "$$TO$$TO_BIN/$$name" "$$TO$$TO_BASH/$$name" "$$TO$$TO_ZSH/_$$name" \
+			"$$TO$$TO_FISH/$$name.fish"; done
+	cd "$$TO/" && rmdir -p "./$$TO_BIN" "./$$TO_BASH" "./$$TO_ZSH" "./$$TO_FISH" \
+		$(patsubst .%,"./$$TO_MAN/man%",$(sort $(suffix $(pages)))) 2>/dev/null || :
 deb:
 	scripts/deb.sh '$(BUILD)/deb'
 clean:

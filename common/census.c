@@ -158,15 +158,6 @@ static uint64_t not_negative(int64_t count)
 	return count > 0 ? (uint64_t)count : 0;
 }
 
-/* The name may hold anything: it is shown as far as it is one. */
-static void group_name_read(const struct group *group, char name[CHANNEL_GROUP_MAX + 1])
-{
-	_Static_assert((int)GROUP_NAME_SIZE == (int)CHANNEL_GROUP_MAX + 1, "a name with its NUL");
-	group_name(group, name);
-	if (name[0] != '\0' && !channel_group_valid(name))
-		strcpy(name, "?");
-}
-
 static void group_read(struct census *census, const struct shared_buffer *copy, unsigned index,
 		       const struct census_counts *counts)
 {
@@ -174,7 +165,8 @@ static void group_read(struct census *census, const struct shared_buffer *copy, 
 	struct census_group *group = &census->groups[census->group_count++];
 
 	memset(group, 0, sizeof(*group));
-	group_name_read(from, group->name);
+	_Static_assert((int)GROUP_NAME_SIZE == (int)CHANNEL_GROUP_MAX + 1, "a name with its NUL");
+	group_name(from, group->name);
 	group->durable = group_durable(from);
 	group->open = group_life(from) == GROUP_OPEN;
 	group->slowest = claims_need(from) == counts->needed;

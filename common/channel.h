@@ -29,8 +29,15 @@ enum {
 	SEGMENT_NAME_MAX = 240,
 	CHANNEL_GROUP_MAX = 63, /* bytes: the same characters */
 	CHANNEL_KEY_MAX = 255,	/* bytes of any value */
-	CHANNEL_ABI_MAX = 48
+	CHANNEL_ABI_MAX = 48,
+	CHANNEL_EXPLAIN_MAX = 640 /* bytes that channel_explain() may need, with the NUL */
 };
+
+/*
+ * What stands for the name of a group if the shared memory holds something else in its place. It
+ * is no name itself: only channel_group_remove() takes it, for one such group.
+ */
+#define CHANNEL_GROUP_BAD "?"
 
 /* The ring's size, in bytes, if nothing else is asked for. */
 #define CHANNEL_SIZE_DEFAULT (UINT64_C(1) << 20)
@@ -62,7 +69,7 @@ enum channel_error {
 	CHANNEL_EOWNER,		 /* belongs to somebody else: report.owner */
 	CHANNEL_EMODE,		 /* exists with other permission bits: report.mode */
 	CHANNEL_EINUSE,		 /* options.fresh, and it holds messages or has endpoints */
-	CHANNEL_ENAME,		 /* not a channel name */
+	CHANNEL_ENAME,		 /* not a name for a channel, or for a group */
 	CHANNEL_EREMOVED,	 /* the object was removed while attached */
 	CHANNEL_ETHREAD,	 /* this thread's id is in use in another pid namespace */
 	CHANNEL_ELOST,		 /* a consumer died with a part of this message */
@@ -102,7 +109,7 @@ struct channel_options {
 			     /* lately paid; CHANNEL_SPIN_OFF: never */
 	uint32_t share;	     /* messages that CHANNEL_SHARE takes at a time; 0: one */
 	uint64_t gather_ns;  /* how long CHANNEL_TOGETHER waits for more messages; 0: not */
-	/* consumer: its group, 1 to CHANNEL_GROUP_MAX bytes; NULL: the one without a name */
+	/* consumer: its group, a valid name; NULL: the one without a name */
 	const char *group;
 	bool newest;  /* ... which, if it is new, begins with what is sent from now on */
 	bool durable; /* ... and stays when its last consumer has left */
@@ -213,7 +220,10 @@ bool channel_nonblocking(const struct channel *channel);
 /* Details of the last error. */
 const struct channel_report *channel_report(const struct channel *channel);
 
-/* The cause in words, for a message of the form "cannot ...: CAUSE". Returns buffer. */
+/*
+ * The cause in words, for a message of the form "cannot ...: CAUSE", in a buffer of `size` bytes,
+ * CHANNEL_EXPLAIN_MAX are enough. It may hold a command to paste. Returns buffer.
+ */
 const char *channel_explain(const struct channel *channel, int error, char *buffer, size_t size);
 
 /*

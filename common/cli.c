@@ -10,6 +10,8 @@
 
 #include "owner.h"
 
+#include "escape.h"
+
 /* ---- messages ---- */
 
 static void (*before_printing)(void);
@@ -26,24 +28,16 @@ unsigned cli_lines(void)
 	return atomic_load(&lines_printed);
 }
 
-/* What a user typed may be quoted in it, so control bytes are escaped: it stays one line. */
+/* What a user typed, or a stranger wrote, may be quoted in it, so all of it is escaped. */
 static void print_line(const char *name, const char *format, va_list arguments)
 {
 	char text[1024], line[2048];
-	char *to = line;
+	size_t used = 0;
 
 	vsnprintf(text, sizeof(text), format, arguments);
 	if (name != NULL)
-		to += sprintf(to, "%.60s: ", name);
-	for (const char *from = text; *from != '\0' && to < line + sizeof(line) - 8; from++) {
-		unsigned char byte = (unsigned char)*from;
-
-		if (byte < 0x20 || byte == 0x7f)
-			to += sprintf(to, "\\x%02x", byte);
-		else
-			*to++ = *from;
-	}
-	*to = '\0';
+		used = (size_t)snprintf(line, sizeof(line), "%.60s: ", name);
+	escape_text(line + used, sizeof(line) - used, text, strlen(text), 0);
 	atomic_fetch_add(&lines_printed, 1);
 	if (before_printing != NULL)
 		before_printing();
@@ -116,7 +110,7 @@ void cli_note_missed(const struct cli_settings *settings, uint64_t missed)
 
 void cli_usage_error(const struct cli_settings *settings, const char *format, ...)
 {
-	char message[512];
+	char message[1024];
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -136,24 +130,14 @@ void cli_not_built(const struct cli_settings *settings, const char *option, cons
 
 const char *cli_excerpt(const unsigned char *bytes, size_t size, char buffer[CLI_EXCERPT_MAX])
 {
-	size_t shown = size < 64 ? size : 64;
-	char *to = buffer;
+	size_t shown = size < CLI_EXCERPT_BYTES ? size : CLI_EXCERPT_BYTES, used;
 
-	for (size_t i = 0; i < shown; i++) {
-		unsigned char byte = bytes[i];
-
-		if (byte == '\n')
-			to += sprintf(to, "\\n");
-		else if (byte == '\t')
-			to += sprintf(to, "\\t");
-		else if (byte == '\\')
-			to += sprintf(to, "\\\\");
-		else if (byte < 0x20 || byte >= 0x7f)
-			to += sprintf(to, "\\x%02x", byte);
-		else
-			*to++ = (char)byte;
-	}
-	strcpy(to, size > shown ? "..." : "");
+	/* Not the first half of a character. */
+	for (int i = 0; i < 3 && shown > 0 && shown < size && (bytes[shown] & 0xc0) == 0x80; i++)
+		shown--;
+	used = escape_text(buffer, CLI_EXCERPT_MAX - 3, (const char *)bytes, shown,
+			   ESCAPE_BACKSLASH);
+	strcpy(buffer + used, size > shown ? "..." : "");
 	return buffer;
 }
 
@@ -177,7 +161,7 @@ enum cli_exit cli_status(int error)
 enum cli_exit cli_channel_error(const struct cli_settings *settings, const struct channel *channel,
 				const char *what, int error)
 {
-	char cause[512];
+	char cause[CHANNEL_EXPLAIN_MAX];
 
 	if (error != -EINTR)
 		cli_error(settings, "cannot %s channel \"%s\": %s%s", what, settings->channel.name,

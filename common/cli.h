@@ -261,8 +261,8 @@ cli_usage_error(const struct cli_settings *settings, const char *format, ...);
 __attribute__((noreturn)) void cli_not_built(const struct cli_settings *settings,
 					     const char *option, const char *library);
 
-/* Writes a message for people: escaped, at most 64 bytes of it. Returns buffer. */
-enum { CLI_EXCERPT_MAX = 64 * 4 + 4 };
+/* Writes a message for people: escaped (see escape.h), at most 64 bytes of it. Returns buffer. */
+enum { CLI_EXCERPT_BYTES = 64, CLI_EXCERPT_MAX = CLI_EXCERPT_BYTES * 4 + 4 };
 const char *cli_excerpt(const unsigned char *bytes, size_t size, char buffer[CLI_EXCERPT_MAX]);
 
 /* The exit status that an error of the channel means. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "escape.h"
 
 #ifdef WITH_JANSSON
 #include <jansson.h>
@@ -26,51 +27,55 @@ static const char *source_of(const struct cli_value *value, char *buffer, size_t
 	return buffer;
 }
 
+/* May this one end a value, or be lost? */
+static bool harms_value(char byte)
+{
+	return byte == ' ' || byte == ';' || byte == '#';
+}
+
 /* Would a file give back this text? Not if it would begin a comment, or lose a blank. */
 static bool fits_in_file(const char *name, const char *text)
 {
-	size_t size = strlen(text);
+	size_t size = strlen(text), length;
 
 	if (strlen(name) + size > LINE_MAX_SAFE || (size > 0 && strchr(" \t", text[size - 1])) ||
 	    (size > 0 && strchr(" \t;#", *text)))
 		return false;
-	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f ||
-		    (text[i] == ' ' && (text[i + 1] == ';' || text[i + 1] == '#')))
+	for (size_t i = 0; i < size; i += length) {
+		length = escape_printable(text + i, size - i, 0);
+		if (length == 0 || (text[i] == ' ' && (text[i + 1] == ';' || text[i + 1] == '#')))
 			return false;
+	}
 	return true;
 }
 
-/* Would these do harm in a comment, in a value, in JSON? */
-static bool harms_comment(unsigned char byte)
+/* All of it escaped for a comment, or for JSON. To be freed; NULL: out of memory. */
+static char *escaped(const char *text, unsigned flags)
 {
-	return byte < 0x20 || byte == 0x7f;
+	size_t size = strlen(text);
+	char *copy = malloc(4 * size + 1);
+
+	if (copy != NULL)
+		escape_text(copy, 4 * size + 1, text, size, flags);
+	return copy;
 }
 
-static bool harms_value(unsigned char byte)
+/* The same, and what would harm a value, as \xNN, in which a delimiter may be written. */
+static char *escaped_value(const char *text)
 {
-	return harms_comment(byte) || byte == ' ' || byte == ';' || byte == '#';
-}
-
-static bool harms_json(unsigned char byte)
-{
-	return harms_value(byte) || byte >= 0x80;
-}
-
-/* Such bytes as \xNN, in which a delimiter may be written. To be freed. */
-static char *escaped(const char *text, bool (*harms)(unsigned char byte))
-{
-	char *copy = malloc(4 * strlen(text) + 1), *to = copy;
+	size_t left = strlen(text), length;
+	char *copy = malloc(4 * left + 1), *to = copy;
 
 	if (copy == NULL)
 		return NULL;
-	for (; *text != '\0'; text++) {
-		unsigned char byte = (unsigned char)*text;
-
-		if (harms(byte))
-			to += sprintf(to, "\\x%02x", byte);
+	for (; left > 0; text += length, left -= length) {
+		length = escape_printable(text, left, 0);
+		if (length == 0)
+			length = 1;
+		if (harms_value(*text))
+			to += sprintf(to, "\\x%02x", (unsigned char)*text);
 		else
-			*to++ = *text;
+			to += escape_text(to, 4 * length + 1, text, length, 0);
 	}
 	*to = '\0';
 	return copy;
@@ -85,12 +90,12 @@ static void line_print(const struct cli_option *option, const struct cli_value *
 	const char *text = value->argument != NULL ? value->argument : option->standard;
 	bool fits = fits_in_file(option->name, text), comment = value->argument == NULL;
 	char place[4200], *copy = NULL;
-	char *comment_text = escaped(source_of(value, place, sizeof(place)), harms_comment);
+	char *comment_text = escaped(source_of(value, place, sizeof(place)), 0);
 	const char *source = comment_text != NULL ? comment_text : "";
 	int width = COMMENT_COLUMN;
 
 	if (!fits) {
-		copy = escaped(text, harms_value);
+		copy = escaped_value(text);
 		if (copy == NULL) {
 			free(comment_text);
 			return;
@@ -128,7 +133,7 @@ static json_t *text_json(const char *text)
 
 	if (string != NULL)
 		return string;
-	copy = escaped(text, harms_json);
+	copy = escaped(text, ESCAPE_ASCII);
 	string = copy != NULL ? json_string(copy) : NULL;
 	free(copy);
 	return string;
@@ -158,7 +163,8 @@ static void json_print(const struct cli_settings *settings)
 	for (const struct cli_option *row = settings->tool->options; row->key != 0; row++)
 		if (shown(row, cli_value(settings, row)))
 			json_array_append_new(rows, value_json(row, cli_value(settings, row)));
-	if (json_dumpf(rows, stdout, JSON_INDENT(2)) != 0 && ferror(stdout) == 0) {
+	if (json_dumpf(rows, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0 &&
+	    ferror(stdout) == 0) {
 		cli_error(settings, "out of memory");
 		exit(CLI_FAILED);
 	}
@@ -175,8 +181,7 @@ static void json_print(const struct cli_settings *settings)
 static void lines_print(const struct cli_settings *settings)
 {
 	char places[2048];
-	char *shown_places =
-		escaped(cli_config_places(settings, places, sizeof(places)), harms_comment);
+	char *shown_places = escaped(cli_config_places(settings, places, sizeof(places)), 0);
 
 	printf("# looked for %s\n", shown_places != NULL ? shown_places : "");
 	free(shown_places);

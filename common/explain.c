@@ -7,29 +7,48 @@
 
 #include "channel.h"
 #include "endpoint.h"
+#include "escape.h"
 #include "owner.h"
 
-/* Whom all wait for, and what can be done about it. */
-static void explain_group(const struct channel_report *report, char *buffer, size_t size)
+/* " -C NAME", and whose it is: what a command to paste needs to be about this channel. */
+enum { CHANNEL_WORDS = CHANNEL_NAME_MAX + 50 };
+static const char *channel_words(const struct channel *channel, char words[CHANNEL_WORDS])
 {
-	char name[CHANNEL_GROUP_MAX + 16] = "the group without a name";
+	const struct channel_options *options = &channel->options;
+	int used = snprintf(words, CHANNEL_WORDS, "-C %s", options->name);
 
-	if (report->group[0] != '\0')
-		snprintf(name, sizeof(name), "group \"%s\"", report->group);
-	if (report->members > 0)
+	if (options->owner != geteuid())
+		snprintf(words + used, (size_t)(CHANNEL_WORDS - used), " --owner %lu%s",
+			 (unsigned long)options->owner, geteuid() == 0 ? " --trust-owner" : "");
+	return words;
+}
+
+/* Whom all wait for, and what can be done about it. */
+static void explain_group(const struct channel *channel, char *buffer, size_t size)
+{
+	const struct channel_report *report = &channel->report;
+	char name[CHANNEL_GROUP_MAX + 48], words[CHANNEL_WORDS], word[ESCAPE_WORD];
+	char start[CHANNEL_GROUP_MAX + 32] = "start one, or ";
+	bool bad = strcmp(report->group, CHANNEL_GROUP_BAD) == 0;
+
+	if (report->group[0] == '\0')
+		strcpy(name, "the group without a name");
+	else
+		snprintf(name, sizeof(name), "group \"%s\"%s", report->group,
+			 bad ? ", whose name is damaged," : "");
+	if (report->members > 0) {
 		snprintf(buffer, size, "it is full: %s is behind, with %u consumer%s", name,
 			 report->members, report->members == 1 ? "" : "s");
+		return;
+	}
+	if (bad) /* nobody can become its consumer */
+		start[0] = '\0';
 	else if (report->group[0] != '\0')
-		snprintf(buffer, size,
-			 "it is full: %s is behind and has no consumer (start one "
-			 "with --group %s, or shm-consume --remove-group %s)",
-			 name, report->group, report->group);
-	else
-		snprintf(buffer, size,
-			 "it is full: %s is behind and has no consumer (start "
-			 "one, "
-			 "or shm-consume --remove-group '')",
-			 name);
+		snprintf(start, sizeof(start), "start one with --group %s, or ", report->group);
+	snprintf(buffer, size,
+		 "it is full: %s is behind and has no consumer (%sshm-consume %s --remove-group "
+		 "%s)",
+		 name, start, channel_words(channel, words), escape_word(word, report->group));
 }
 
 static void explain_wait(const struct channel *channel, char *buffer, size_t size)
@@ -47,7 +66,7 @@ static void explain_wait(const struct channel *channel, char *buffer, size_t siz
 		snprintf(buffer, size, "another producer, process %ld, is first and does not go on",
 			 (long)report->holder);
 	else if (report->held_by_group)
-		explain_group(report, buffer, size);
+		explain_group(channel, buffer, size);
 	else if (channel->role == CHANNEL_PRODUCER)
 		snprintf(buffer, size, "it is full and no consumer has made room");
 	else

@@ -11,6 +11,8 @@ void group_name(const struct group *group, char name[GROUP_NAME_SIZE])
 
 	memcpy(name, group->names[second], GROUP_NAME_SIZE);
 	name[GROUP_NAME_SIZE - 1] = '\0';
+	if (name[0] != '\0' && !channel_group_valid(name))
+		strcpy(name, CHANNEL_GROUP_BAD);
 }
 
 unsigned groups_consumers(const struct consumers *consumers)
@@ -274,7 +276,7 @@ int group_enter(struct channel *channel, const char *name, bool newest)
 	struct consumers *consumers = consumers_of(channel);
 	int index;
 
-	if (strlen(name) >= GROUP_NAME_SIZE)
+	if (*name != '\0' && !channel_group_valid(name))
 		return -CHANNEL_ENAME;
 	index = group_find(consumers, name);
 	/* Its consumers have left: its name means nothing, and it may be the wrong one to go on. */

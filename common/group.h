@@ -34,7 +34,10 @@ static inline uint32_t groups_in_use(const struct consumers *consumers)
 	       ((UINT32_C(1) << GROUP_COUNT) - 1);
 }
 
-/* Copies its name, of at most GROUP_NAME_SIZE - 1 bytes. */
+/*
+ * Copies its name, of at most GROUP_NAME_SIZE - 1 bytes. The object may hold anything there: what
+ * is no name for a group becomes CHANNEL_GROUP_BAD.
+ */
 void group_name(const struct group *group, char name[GROUP_NAME_SIZE]);
 
 /* Its consumers that are attached; those that have died are, until they are buried. */

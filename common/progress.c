@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #ifdef WITH_JANSSON
-#include <jansson.h>
+#include "json_number.h"
 #endif
 
 #include "deadline.h"
@@ -358,19 +358,18 @@ static void sum_up_text(const struct progress *progress, double seconds, double 
 static void sum_up_json(const struct progress *progress, double seconds, double moving, int status)
 {
 	json_t *object = json_pack(
-		"{s:s, s:s, s:i, s:I, s:I, s:f, s:I, s:I, s:i, s:I}", "tool",
+		"{s:s, s:s, s:i, s:o, s:o, s:f, s:I, s:I, s:i, s:o}", "tool",
 		progress->settings->tool->name, "channel", progress->settings->channel.name,
-		"status", status, "messages", (json_int_t)progress->messages, "bytes",
-		(json_int_t)progress->bytes, "seconds", seconds, "messages_per_second",
+		"status", status, "messages", json_number(progress->messages), "bytes",
+		json_number(progress->bytes), "seconds", seconds, "messages_per_second",
 		(json_int_t)average(progress->messages, moving), "bytes_per_second",
 		(json_int_t)average(progress->bytes, moving), "stalled_seconds",
-		(int)progress->stalled, "dropped", (json_int_t)progress->dropped);
+		(int)progress->stalled, "dropped", json_number(progress->dropped));
 	char *line;
 
 	if (progress->consumes) {
-		json_object_set_new(object, "redelivered",
-				    json_integer((json_int_t)progress->redelivered));
-		json_object_set_new(object, "lost", json_integer((json_int_t)progress->lost));
+		json_object_set_new(object, "redelivered", json_number(progress->redelivered));
+		json_object_set_new(object, "lost", json_number(progress->lost));
 	}
 	line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	if (line != NULL)

@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "json_number.h"
+
 /* Microseconds with three decimals, as far as a double holds them: for eleven days of uptime. */
 enum { DIGITS = 16 };
 
@@ -67,21 +69,16 @@ static void name_event(const struct trace_event *event, char name[64])
 	}
 }
 
-static json_t *integer(uint64_t number)
-{
-	return json_integer((json_int_t)number);
-}
-
 static json_t *arguments_messages(const struct trace_event *event)
 {
 	json_t *arguments = json_object();
 
-	json_object_set_new(arguments, "sequence", integer(event->numbers[0]));
+	json_object_set_new(arguments, "sequence", json_number(event->numbers[0]));
 	if (event->messages > 0)
-		json_object_set_new(arguments, "messages", integer(event->messages));
+		json_object_set_new(arguments, "messages", json_number(event->messages));
 	if (event->kind == TRACE_COMMIT)
-		json_object_set_new(arguments, "bytes", integer(event->size));
-	json_object_set_new(arguments, "position", integer(event->numbers[1]));
+		json_object_set_new(arguments, "bytes", json_number(event->size));
+	json_object_set_new(arguments, "position", json_number(event->numbers[1]));
 	return arguments;
 }
 
@@ -106,7 +103,7 @@ static json_t *arguments_of(const struct trace *trace, const struct trace_event 
 	case TRACE_BURY:
 		return json_pack("{si}", "slot", (int)event->slot);
 	case TRACE_LEFT_OUT:
-		return json_pack("{sI}", "events", (json_int_t)event->messages);
+		return json_pack("{so}", "events", json_number(event->messages));
 	default:
 		return NULL;
 	}

@@ -17,7 +17,11 @@
 /* It is called once a second: the second call is the one after two. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)
 
-enum { LINE = 400, CHANNEL_WORDS = CHANNEL_NAME_MAX + 50, PIDS_SHOWN = 3 };
+enum {
+	LINE = CHANNEL_EXPLAIN_MAX + 160,
+	CHANNEL_WORDS = CHANNEL_NAME_MAX + 50,
+	PIDS_SHOWN = 3
+};
 
 static const struct cli_settings *settings;
 static const struct channel_options *asked; /* the channel that is spoken of, guarded by mutex */
@@ -163,7 +167,7 @@ static void explain_process(pid_t pid, const char *what, char text[LINE])
 
 static void explain_place(const struct channel *channel, char text[LINE])
 {
-	char cause[256], words[CHANNEL_WORDS];
+	char cause[CHANNEL_EXPLAIN_MAX], words[CHANNEL_WORDS];
 
 	snprintf(text, LINE, "%s; to see whose: shm-consume --status %s",
 		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)), channel_words(words));
@@ -174,10 +178,11 @@ static void explain_consumers(const struct channel *channel, char text[LINE])
 {
 	const struct census_endpoint *holder = holder_find();
 	const struct census_endpoint *stopped = other_find(CHANNEL_CONSUMER, true);
-	char words[CHANNEL_WORDS], cause[256];
+	char words[CHANNEL_WORDS], cause[CHANNEL_EXPLAIN_MAX];
 
 	if (channel_report(channel)->held_by_group)
-		snprintf(text, LINE, "%s", channel_explain(channel, -ETIMEDOUT, cause, 256));
+		snprintf(text, LINE, "%s",
+			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
 	else if (census.alive[CHANNEL_CONSUMER] == 0)
 		snprintf(text, LINE, "nobody takes messages; in another terminal: shm-consume %s",
 			 channel_words(words));

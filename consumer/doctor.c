@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "escape.h"
 #include "owner.h"
 
 enum { OWNER_WORDS = 32, OBJECT_PATH = sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX };
@@ -15,11 +16,14 @@ enum { OWNER_WORDS = 32, OBJECT_PATH = sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX 
 static void line_print(const struct doctor *doctor, enum show_colour colour, const char *word,
 		       const char *format, va_list arguments)
 {
+	char text[1024], line[2048];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	escape_text(line, sizeof(line), text, strlen(text), 0);
 	show_colour(&doctor->show, colour);
 	fprintf(doctor->show.file, "%-6s", word);
 	show_colour(&doctor->show, SHOW_PLAIN);
-	vfprintf(doctor->show.file, format, arguments);
-	fputc('\n', doctor->show.file);
+	fprintf(doctor->show.file, "%s\n", line);
 }
 
 void doctor_fine(struct doctor *doctor, const char *format, ...)
@@ -199,6 +203,8 @@ static void advise_to_take(struct doctor *doctor, const struct census *census,
 {
 	char words[OWNER_WORDS];
 
+	if (strcmp(group->name, CHANNEL_GROUP_BAD) == 0)
+		return; /* nobody can become its consumer */
 	owner_words(doctor, words);
 	if (words[0] != '\0' && geteuid() == 0)
 		doctor_advice(doctor, "shm-consume -C %s%s%s%s --peek   # shows them", census->name,
@@ -212,12 +218,13 @@ static void advise_to_take(struct doctor *doctor, const struct census *census,
 static void advise_to_drop(struct doctor *doctor, const struct census *census,
 			   const struct census_group *group)
 {
-	char words[OWNER_WORDS];
+	bool bad = strcmp(group->name, CHANNEL_GROUP_BAD) == 0;
+	char words[OWNER_WORDS], word[ESCAPE_WORD];
 
 	owner_words(doctor, words);
-	if (census->group_count > 1 && (words[0] == '\0' || geteuid() != 0))
+	if ((bad || census->group_count > 1) && (words[0] == '\0' || geteuid() != 0))
 		doctor_advice(doctor, "shm-consume -C %s%s --remove-group %s   # drops them",
-			      census->name, words, group->name[0] != '\0' ? group->name : "''");
+			      census->name, words, escape_word(word, group->name));
 	else if (somebody_is_there(census))
 		doctor_advice(
 			doctor,
@@ -237,10 +244,11 @@ static void check_group(struct doctor *doctor, const struct census *census,
 
 	if (group->messages == 0 || group->alive > 0)
 		return;
-	doctor_trouble(doctor, "channel \"%s\": nobody takes the %llu message%s of %s%s",
+	doctor_trouble(doctor, "channel \"%s\": nobody takes the %llu message%s of %s%s%s",
 		       census->name, (unsigned long long)group->messages,
 		       show_plural(group->messages),
-		       name[0] != '\0' ? "group " : "the group without a name", name);
+		       name[0] != '\0' ? "group " : "the group without a name", name,
+		       strcmp(name, CHANNEL_GROUP_BAD) == 0 ? ", whose name is damaged" : "");
 	advise_to_take(doctor, census, group);
 	advise_to_drop(doctor, census, group);
 }

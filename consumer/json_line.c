@@ -1,7 +1,11 @@
 #include "json_line.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef WITH_JANSSON
 #include <jansson.h>
@@ -21,38 +25,18 @@ static json_t *base64_value(const unsigned char *bytes, size_t size)
 	return value;
 }
 
-/* As text under `name` if it is UTF-8, else under `name_base64`. */
-static bool bytes_set(json_t *object, const char *name, const char *name_base64,
-		      const unsigned char *bytes, size_t size)
+struct bytes_value {
+	json_t *value; /* NULL: out of memory */
+	bool text;     /* it was UTF-8; else it is base64, which goes under another name */
+};
+
+static struct bytes_value bytes_value(const unsigned char *bytes, size_t size)
 {
-	json_t *value = json_stringn(size > 0 ? (const char *)bytes : "", size);
+	json_t *text = json_stringn(size > 0 ? (const char *)bytes : "", size);
 
-	if (value != NULL)
-		return json_object_set_new_nocheck(object, name, value) == 0;
-	return json_object_set_new_nocheck(object, name_base64, base64_value(bytes, size)) == 0;
-}
-
-static bool number_set(json_t *object, const char *name, uint64_t number)
-{
-	return json_object_set_new_nocheck(object, name, json_integer((json_int_t)number)) == 0;
-}
-
-static json_t *object_make(struct sink *sink, const char *channel_name,
-			   const struct message *message, const unsigned char *bytes)
-{
-	json_t *object = json_object();
-
-	if (json_object_set_new_nocheck(object, "channel", json_string(channel_name)) == 0 &&
-	    number_set(object, "epoch", channel_epoch(sink->channel)) &&
-	    number_set(object, "sequence", message->sequence) &&
-	    (message->key_size == 0 ||
-	     bytes_set(object, "key", "key_base64", message->key, message->key_size)) &&
-	    number_set(object, "attempt", message->attempts) &&
-	    number_set(object, "size", message->size) &&
-	    bytes_set(object, "message", "message_base64", bytes, (size_t)message->size))
-		return object;
-	json_decref(object);
-	return NULL;
+	if (text != NULL)
+		return (struct bytes_value){ .value = text, .text = true };
+	return (struct bytes_value){ .value = base64_value(bytes, size) };
 }
 
 static int on_text(const char *text, size_t size, void *sink)
@@ -61,15 +45,61 @@ static int on_text(const char *text, size_t size, void *sink)
 	return 0;
 }
 
+static void text_put(struct sink *sink, const char *text)
+{
+	sink_put(sink, text, strlen(text));
+}
+
+/* By hand: a number of the channel's may be larger than libjansson's are. */
+static void number_put(struct sink *sink, const char *name, uint64_t number)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), ",\"%s\":%" PRIu64, name, number);
+	text_put(sink, text);
+}
+
+/* `name` is what comes before it, up to the colon. Lets go of the value. */
+static int value_put(struct sink *sink, const char *name, json_t *value)
+{
+	int rc;
+
+	text_put(sink, name);
+	rc = json_dump_callback(value, on_text, sink, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_decref(value);
+	return rc;
+}
+
+/* Takes the values over. `key` may be NULL. */
+static int object_put(struct sink *sink, const char *channel_name, const struct message *message,
+		      struct bytes_value key, struct bytes_value body)
+{
+	int rc = value_put(sink, "{\"channel\":", json_string(channel_name));
+
+	number_put(sink, "epoch", channel_epoch(sink->channel));
+	number_put(sink, "sequence", message->sequence);
+	if (key.value != NULL)
+		rc |= value_put(sink, key.text ? ",\"key\":" : ",\"key_base64\":", key.value);
+	number_put(sink, "attempt", message->attempts);
+	number_put(sink, "size", message->size);
+	rc |= value_put(sink, body.text ? ",\"message\":" : ",\"message_base64\":", body.value);
+	text_put(sink, "}\n");
+	return rc;
+}
+
 int json_line_put(struct sink *sink, const char *channel_name, const struct message *message,
 		  const unsigned char *bytes)
 {
-	json_t *object = object_make(sink, channel_name, message, bytes);
-	int rc = object == NULL ? -1 : json_dump_callback(object, on_text, sink, JSON_COMPACT);
+	struct bytes_value key = { 0 }, body = bytes_value(bytes, (size_t)message->size);
 
-	json_decref(object);
-	sink_put(sink, "\n", 1);
-	return rc < 0 ? -ENOMEM : 0;
+	if (message->key_size > 0)
+		key = bytes_value(message->key, message->key_size);
+	if (body.value == NULL || (message->key_size > 0 && key.value == NULL)) {
+		json_decref(key.value);
+		json_decref(body.value);
+		return -ENOMEM;
+	}
+	return object_put(sink, channel_name, message, key, body) < 0 ? -ENOMEM : 0;
 }
 #else
 int json_line_put(struct sink *sink, const char *channel_name, const struct message *message,

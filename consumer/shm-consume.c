@@ -387,6 +387,14 @@ static const char *group_check(const char *name)
 	return name;
 }
 
+/* Of --remove-group: '' is the group without a name, '?' one whose name is damaged. */
+static const char *group_check_removed(const char *name)
+{
+	if (*name == '\0' || strcmp(name, CHANNEL_GROUP_BAD) == 0)
+		return name;
+	return group_check(name);
+}
+
 static const char *from_check(const char *where)
 {
 	if (strcmp(where, "oldest") != 0 && strcmp(where, "newest") != 0)
@@ -579,8 +587,8 @@ int main(int argc, char **argv)
 		case KEY_DURABLE:
 			settings.channel.durable = true;
 			break;
-		case KEY_REMOVE_GROUP: /* '' is the group without a name */
-			consumer.remove_group = *argument != '\0' ? group_check(argument) : "";
+		case KEY_REMOVE_GROUP:
+			consumer.remove_group = group_check_removed(argument);
 			break;
 		case KEY_PEEK:
 			consumer.peek = true;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "escape.h"
 
 struct show show_output(void)
 {
@@ -128,6 +129,7 @@ void table_free(struct table *table)
 void table_put(struct table *table, enum show_colour colour, const char *format, ...)
 {
 	struct table_cell *cell;
+	char text[TABLE_CELL];
 	va_list arguments;
 
 	if (table->count == table->room) {
@@ -144,8 +146,9 @@ void table_put(struct table *table, enum show_colour colour, const char *format,
 	cell = &table->cells[table->count++];
 	cell->colour = colour;
 	va_start(arguments, format);
-	vsnprintf(cell->text, sizeof(cell->text), format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	escape_text(cell->text, sizeof(cell->text), text, strlen(text), ESCAPE_ASCII);
 }
 
 static const char *title_of(const struct table *table, unsigned column)

@@ -64,7 +64,7 @@ struct table {
 struct table table_new(const char *const *titles);
 void table_free(struct table *table);
 
-/* The next cell, row by row. */
+/* The next cell, row by row; escaped. */
 __attribute__((format(printf, 3, 4))) void table_put(struct table *table, enum show_colour colour,
 						     const char *format, ...);
 

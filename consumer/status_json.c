@@ -7,12 +7,7 @@
 #include <string.h>
 
 #include "deadline.h"
-
-/* JSON's integers end below those of a counter that somebody has scribbled on. */
-static json_t *number(uint64_t value)
-{
-	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
+#include "json_number.h"
 
 static json_t *seconds(uint64_t ns)
 {
@@ -22,19 +17,19 @@ static json_t *seconds(uint64_t ns)
 /* Of a channel that is one: what --list has, too. */
 static void put_channel(json_t *object, const struct census *census)
 {
-	json_object_set_new(object, "messages", number(census->messages));
-	json_object_set_new(object, "bytes", number(census->bytes));
+	json_object_set_new(object, "messages", json_number(census->messages));
+	json_object_set_new(object, "bytes", json_number(census->bytes));
 	json_object_set_new(object, "estimated", json_boolean(census->estimated));
-	json_object_set_new(object, "used", number(census->used));
-	json_object_set_new(object, "size", number(census->capacity));
-	json_object_set_new(object, "sent", number(census->sent));
-	json_object_set_new(object, "producers", number(census->alive[CHANNEL_PRODUCER]));
-	json_object_set_new(object, "consumers", number(census->alive[CHANNEL_CONSUMER]));
+	json_object_set_new(object, "used", json_number(census->used));
+	json_object_set_new(object, "size", json_number(census->capacity));
+	json_object_set_new(object, "sent", json_number(census->sent));
+	json_object_set_new(object, "producers", json_number(census->alive[CHANNEL_PRODUCER]));
+	json_object_set_new(object, "consumers", json_number(census->alive[CHANNEL_CONSUMER]));
 	json_object_set_new(
 		object, "dead",
-		number(census->attached[CHANNEL_PRODUCER] - census->alive[CHANNEL_PRODUCER] +
-		       census->attached[CHANNEL_CONSUMER] - census->alive[CHANNEL_CONSUMER]));
-	json_object_set_new(object, "taps", number(census->observers));
+		json_number(census->attached[CHANNEL_PRODUCER] - census->alive[CHANNEL_PRODUCER] +
+			    census->attached[CHANNEL_CONSUMER] - census->alive[CHANNEL_CONSUMER]));
+	json_object_set_new(object, "taps", json_number(census->observers));
 	json_object_set_new(object, "age", seconds(census->age_ns));
 }
 
@@ -46,9 +41,9 @@ static json_t *describe(const struct census *census, const struct look_rates *ra
 	snprintf(mode, sizeof(mode), "%04o", (unsigned)census->mode);
 	json_object_set_new(object, "name", json_string(census->name));
 	json_object_set_new(object, "state", json_string(look_state(census, rates)));
-	json_object_set_new(object, "owner", number(census->owner));
+	json_object_set_new(object, "owner", json_number(census->owner));
 	json_object_set_new(object, "mode", json_string(mode));
-	json_object_set_new(object, "object_bytes", number(census->object_bytes));
+	json_object_set_new(object, "object_bytes", json_number(census->object_bytes));
 	if (census->kind == CENSUS_CHANNEL)
 		put_channel(object, census);
 	else if (census->kind == CENSUS_OTHER_BUILD) {
@@ -79,13 +74,13 @@ static json_t *describe_group(const struct census_group *group)
 	json_object_set_new(object, "open", json_boolean(group->open));
 	json_object_set_new(object, "slowest", json_boolean(group->slowest));
 	json_object_set_new(object, "end_untold", json_boolean(group->untold));
-	json_object_set_new(object, "messages", number(group->messages));
-	json_object_set_new(object, "in_hand", number(group->in_hand));
-	json_object_set_new(object, "orphans", number(group->orphans));
-	json_object_set_new(object, "redelivered", number(group->redelivered));
-	json_object_set_new(object, "dropped", number(group->dropped));
-	json_object_set_new(object, "consumers", number(group->alive));
-	json_object_set_new(object, "dead", number(group->consumers - group->alive));
+	json_object_set_new(object, "messages", json_number(group->messages));
+	json_object_set_new(object, "in_hand", json_number(group->in_hand));
+	json_object_set_new(object, "orphans", json_number(group->orphans));
+	json_object_set_new(object, "redelivered", json_number(group->redelivered));
+	json_object_set_new(object, "dropped", json_number(group->dropped));
+	json_object_set_new(object, "consumers", json_number(group->alive));
+	json_object_set_new(object, "dead", json_number(group->consumers - group->alive));
 	return object;
 }
 
@@ -113,23 +108,23 @@ static json_t *describe_endpoint(const struct census *census,
 			    json_string(producer ? "producer"
 					: tap	 ? "tap"
 						 : "consumer"));
-	json_object_set_new(object, "slot", number(endpoint->slot));
+	json_object_set_new(object, "slot", json_number(endpoint->slot));
 	json_object_set_new(object, "pid", json_integer(endpoint->pid));
 	json_object_set_new(object, "tid", json_integer(endpoint->tid));
 	json_object_set_new(object, "life", json_string(look_life(endpoint->life)));
 	json_object_set_new(object, "waits_for", json_string(wait_word(endpoint->waits)));
-	json_object_set_new(object, "messages", number(endpoint->messages));
-	json_object_set_new(object, "bytes", number(endpoint->bytes));
+	json_object_set_new(object, "messages", json_number(endpoint->messages));
+	json_object_set_new(object, "bytes", json_number(endpoint->bytes));
 	json_object_set_new(object, "attached", seconds(endpoint->attached_ns));
 	if (producer) {
-		json_object_set_new(object, "dropped", number(endpoint->dropped));
+		json_object_set_new(object, "dropped", json_number(endpoint->dropped));
 		json_object_set_new(object, "has_turn", json_boolean(endpoint->has_turn));
 	} else if (!tap) {
 		json_object_set_new(object, "group",
 				    json_string(census->groups[endpoint->group].name));
-		json_object_set_new(object, "in_hand", number(endpoint->in_hand));
-		json_object_set_new(object, "attempts", number(endpoint->attempts));
-		json_object_set_new(object, "failures", number(endpoint->failures));
+		json_object_set_new(object, "in_hand", json_number(endpoint->in_hand));
+		json_object_set_new(object, "attempts", json_number(endpoint->attempts));
+		json_object_set_new(object, "failures", json_number(endpoint->failures));
 	}
 	return object;
 }
@@ -142,8 +137,10 @@ static void put_status(json_t *object, const struct census *census)
 		json_array_append_new(groups, describe_group(&census->groups[i]));
 	for (unsigned i = 0; i < census->endpoint_count; i++)
 		json_array_append_new(endpoints, describe_endpoint(census, &census->endpoints[i]));
-	json_object_set_new(recovered, "producers", number(census->recovered[CHANNEL_PRODUCER]));
-	json_object_set_new(recovered, "consumers", number(census->recovered[CHANNEL_CONSUMER]));
+	json_object_set_new(recovered, "producers",
+			    json_number(census->recovered[CHANNEL_PRODUCER]));
+	json_object_set_new(recovered, "consumers",
+			    json_number(census->recovered[CHANNEL_CONSUMER]));
 	json_object_set_new(object, "recovered", recovered);
 	json_object_set_new(object, "groups", groups);
 	json_object_set_new(object, "endpoints", endpoints);
@@ -175,7 +172,7 @@ void look_json(const struct look *look, FILE *file, const struct census *channel
 	if (shown == NULL)
 		fputs("null", file);
 	else if (json_dump_callback(shown, write_file, file,
-				    JSON_REAL_PRECISION(9) |
+				    JSON_REAL_PRECISION(9) | JSON_ENSURE_ASCII |
 					    (compact ? JSON_COMPACT : JSON_INDENT(2))) != 0 &&
 		 ferror(file) == 0)
 		cli_error(look->settings, "out of memory");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "escape.h"
 
 void work_begin(struct work *work, const struct cli_settings *settings)
 {
@@ -131,6 +132,7 @@ __attribute__((noreturn)) static void operand_refuse(const struct cli_settings *
 	bool about_channel = cli_given(settings, "status") || cli_given(settings, "remove") ||
 			     cli_given(settings, "watch") || cli_given(settings, "remove-group");
 	bool prints = cli_given(settings, "peek") || cli_given(settings, "tap");
+	char quoted[ESCAPE_WORD];
 
 	if (cli_given(settings, "list") || cli_given(settings, "doctor"))
 		cli_usage_error(settings, "unexpected operand \"%s\"", word);
@@ -147,8 +149,8 @@ __attribute__((noreturn)) static void operand_refuse(const struct cli_settings *
 	if (!channel_name_valid(word))
 		cli_usage_error(
 			settings,
-			"unexpected operand \"%s\"; to run a command for each message: -- %s", word,
-			word);
+			"unexpected operand \"%.64s\"; to run a command for each message: -- %s",
+			word, escape_word(quoted, word));
 	cli_usage_error(settings,
 			"unexpected operand \"%s\"; a channel: -C %s; a command for each message: "
 			"-- %s",

@@ -421,7 +421,7 @@ static void groups_take(const char *list)
  */
 static void tell_waiting(const struct channel *channel)
 {
-	char cause[256];
+	char cause[CHANNEL_EXPLAIN_MAX];
 
 	if (why_speaks())
 		why_waiting(channel);

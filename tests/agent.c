@@ -76,6 +76,8 @@ static const char *error_name(int error)
 		return "MODE";
 	case CHANNEL_EINUSE:
 		return "INUSE";
+	case CHANNEL_ENAME:
+		return "NAME";
 	case CHANNEL_EREMOVED:
 		return "REMOVED";
 	case CHANNEL_ETHREAD:

@@ -241,6 +241,80 @@ Test(json_lines, goes_with_peek_and_count, .timeout = 60)
 	tool_free(&tool);
 	object_remove(name);
 }
+
+/* Of the next message that is sent. */
+static void sequence_set(const char *name, uint64_t sequence)
+{
+	object_write(name, OFFSET(producers.marks[0].sequence), &sequence, sizeof(sequence));
+	object_write(name, OFFSET(producers.marks[1].sequence), &sequence, sizeof(sequence));
+}
+
+Test(json_lines, numbers_are_right_beyond_those_with_a_sign, .timeout = 60)
+{
+	static const uint64_t numbers[] = { INT64_MAX - UINT64_C(1), INT64_MAX, UINT64_C(1) << 63,
+					    UINT64_MAX - 2 };
+	char name[NAME_SIZE], expected[256];
+	struct tool tool;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		unsigned long long number = numbers[i];
+
+		cr_assert_eq(tool_run(&tool, "shm-produce", "-C", channel_name(name), "--groups",
+				      "a", "x"),
+			     0);
+		tool_free(&tool);
+		cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "-g", "a", "-c", "1"), 0);
+		tool_free(&tool);
+		sequence_set(name, number);
+		object_write(name, OFFSET(header.epoch), &numbers[i], sizeof(numbers[i]));
+		cr_assert_eq(tool_run(&tool, "shm-produce", "-C", name, "y"), 0);
+		tool_free(&tool);
+		cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "-g", "a", "-c", "1", "-q",
+				      "--json-lines"),
+			     0);
+		snprintf(expected, sizeof(expected),
+			 "{\"channel\":\"%s\",\"epoch\":%llu,\"sequence\":%llu,\"attempt\":1,"
+			 "\"size\":1,\"message\":\"y\"}\n",
+			 name, number, number);
+		expect_output(&tool, expected);
+		tool_free(&tool);
+		object_remove(name);
+	}
+}
+
+/* A number that is the expected one, as far as a double holds it. */
+static void expect_number(const json_t *object, const char *name, double expected)
+{
+	double value = json_number_value(json_object_get(object, name));
+
+	cr_expect(value > expected * 0.999999 && value < expected * 1.000001,
+		  "\"%s\" is %.17g, not %.17g", name, value, expected);
+}
+
+Test(json_lines, what_is_told_of_a_channel_is_right_beyond_numbers_with_a_sign, .timeout = 60)
+{
+	const uint64_t large = (UINT64_C(1) << 63) + (UINT64_C(1) << 62);
+	char name[NAME_SIZE], *text;
+	struct tool tool;
+	json_t *status;
+
+	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", channel_name(name), "--groups", "a", "x"),
+		     0);
+	tool_free(&tool);
+	sequence_set(name, large);
+	object_write(name, OFFSET(consumers.groups[0].redelivered), &large, sizeof(large));
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--status", "--json"), 0);
+	text = tool_output(&tool, NULL);
+	status = json_loads(text, 0, NULL);
+	cr_assert_not_null(status, "%s", text);
+	expect_number(status, "sent", (double)large);
+	expect_number(json_array_get(json_object_get(status, "groups"), 0), "redelivered",
+		      (double)large);
+	json_decref(status);
+	free(text);
+	tool_free(&tool);
+	object_remove(name);
+}
 #else
 Test(json_lines, is_refused_by_a_build_without_jansson, .timeout = 30)
 {

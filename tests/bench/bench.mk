@@ -46,7 +46,7 @@ bench-quick: bench-programs
 $(BUILD)/obj/tests/bench/peer_iceoryx.o: CPPFLAGS += -isystem $(bench_iceoryx)
 $(BUILD)/obj/tests/bench/%.o: tests/bench/%.cc Makefile
 	@mkdir -p $(@D)
-	$(call say,$(CXX) -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Wno-missing-field-initializers -pthread $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<,CXX)
+	$(call say,$(CXX) -std=c++20 -D_GNU_SOURCE -Wall -Wextra -Wno-missing-field-initializers -pthread $(hardening) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<,CXX)
 $(BUILD)/bench/bench: $(bench_objects) $(bench_support) $(library)
 	@mkdir -p $(@D)
 	$(call say,$(link) $(foreach peer,$(bench_optional),$(bench_libs_$(peer))),LD)
