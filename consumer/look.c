@@ -126,19 +126,20 @@ struct census *look_read(const struct look *look, size_t *count)
 	return census;
 }
 
-int look_flush(struct look *look, FILE *file)
+int look_write_failed(struct look *look, int error)
 {
-	int error = 0;
-
-	errno = 0;
-	if (fflush(file) != 0 || ferror(file))
-		error = errno != 0 ? errno : EIO;
-	if (error == 0)
-		return CLI_DONE;
 	look->pipe_closed = error == EPIPE;
 	if (!look->pipe_closed || cli_pipe_ignored())
 		cli_error(look->settings, "cannot write standard output: %s", strerror(error));
 	return CLI_FAILED;
+}
+
+int look_flush(struct look *look, FILE *file)
+{
+	errno = 0;
+	if (fflush(file) == 0 && !ferror(file))
+		return CLI_DONE;
+	return look_write_failed(look, errno != 0 ? errno : EIO);
 }
 
 /* ---- once ---- */

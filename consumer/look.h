@@ -102,6 +102,9 @@ int screen_watch(struct look *look);
  */
 struct census *look_read(const struct look *look, size_t *count);
 
+/* Standard output cannot be written: says why, unless nobody reads it. The exit status. */
+int look_write_failed(struct look *look, int error);
+
 /* After printing: has it arrived? Says why not. */
 int look_flush(struct look *look, FILE *file);
 

@@ -293,21 +293,23 @@ static int look_again(struct look *look, struct samples *samples)
 
 /* ---- again and again ---- */
 
-/* Until the next look. False: nobody reads our output any more, or a signal ends us. */
-static bool pause_for(uint64_t ns)
+/* Until the next look. Nobody reads our output any more: as if it had been written to. */
+static int pause_for(struct look *look, uint64_t ns, bool terminal)
 {
 	struct pollfd reader = { .fd = STDOUT_FILENO };
 	struct timespec pause = { .tv_sec = (time_t)(ns / NS_PER_SEC),
 				  .tv_nsec = (long)(ns % NS_PER_SEC) };
 
-	if (cli_signal_caught() != 0)
-		return false;
-	return ppoll(&reader, 1, &pause, NULL) <= 0 || (reader.revents & (POLLERR | POLLHUP)) == 0;
+	if (cli_signal_caught() != 0 || ppoll(&reader, 1, &pause, NULL) <= 0 ||
+	    (reader.revents & (POLLERR | POLLHUP)) == 0)
+		return CLI_DONE;
+	return look_write_failed(look, terminal ? EIO : EPIPE);
 }
 
 int screen_watch(struct look *look)
 {
-	bool screen = !look->settings->json && show_output().terminal;
+	bool terminal = show_output().terminal;
+	bool screen = terminal && !look->settings->json;
 	struct samples samples = { 0 };
 	int status;
 
@@ -318,8 +320,8 @@ int screen_watch(struct look *look)
 	}
 	do {
 		status = look_again(look, &samples);
-		if (status == CLI_DONE && !pause_for(look->watch_ns))
-			break;
+		if (status == CLI_DONE)
+			status = pause_for(look, look->watch_ns, terminal);
 		if (stop_asked != 0)
 			stop();
 	} while (status == CLI_DONE && cli_signal_caught() == 0);
