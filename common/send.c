@@ -184,7 +184,7 @@ static int room_wait(struct channel *channel, const struct deadline *deadline)
 		/* Positions are multiples of 8: bit 0 says that somebody waits. */
 		atomic_store(&producers->room_wanted, channel->waited_head | 1);
 		/* Pairs with the fences in producers_wake_for_head() and receive_on(). */
-		barrier_heavy(channel->segment.asymmetric);
+		barrier_heavy(channel->segment.membarrier);
 		rc = head_catch_up(channel, deadline);
 		if (rc < 0 || !position_before(head_now(channel), channel->waited_head))
 			break;

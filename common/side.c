@@ -276,6 +276,7 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->pid, (uint32_t)channel->pid);
 		atomic_store(&place->lost, 0);
 		atomic_store(&place->writing, 0);
+		atomic_store(&place->fences, channel->segment.asymmetric ? 0 : 1);
 		atomic_store(&place->messages, 0);
 		atomic_store(&place->bytes, 0);
 		atomic_store(&place->dropped, 0);
