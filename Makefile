@@ -77,7 +77,8 @@ completions := $(foreach tool,shm-produce shm-consume,$(addprefix $(BUILD)/compl
 library := $(BUILD)/libshm-channel.a
 library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
 test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
-test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay parse_replay trickle without)
+test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay parse_replay trickle weak_order \
+	without without_membarrier)
 sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
 
@@ -131,6 +132,15 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile),CC)
 
+# The orders of memory: these files once more, with accesses that go through tests/weak.c.
+weak_objects := $(patsubst %,$(BUILD)/obj/weak/common/%.o,$(sort barrier condition full group ring send send_alone side view))
+$(BUILD)/obj/weak/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,$(compile) -include tests/weak.h,CC)
+$(BUILD)/tests/weak_order: $(BUILD)/obj/tests/weak_order.o $(BUILD)/obj/tests/weak.o $(weak_objects) $(library)
+	@mkdir -p $(@D)
+	$(call say,$(link),LD)
+
 # Hostile contents and hostile text: the saved inputs are replayed with the tests; "make fuzz" looks
 # for new ones, half of the time for each.
 parsers := $(addprefix consumer/,format.c json_line.c sink.c)
@@ -170,7 +180,7 @@ STRIDE ?= 1
 torture: $(BUILD)/tests/crash_walk
 	$< -s $(STRIDE)
 .SECONDARY:
--include $(wildcard $(BUILD)/obj/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/weak/*/*.d)
 include tests/bench/bench.mk
 
 CLANG_FORMAT ?= clang-format

@@ -6,7 +6,7 @@
 /* From linux/membarrier.h (Linux 4.16), which a plain musl tool chain does not have. */
 enum { GLOBAL_EXPEDITED = 1 << 1, REGISTER_GLOBAL_EXPEDITED = 1 << 2 };
 
-static bool membarrier(int command)
+static bool membarrier_call(int command)
 {
 #ifdef SYS_membarrier
 	return syscall(SYS_membarrier, command, 0, 0) == 0;
@@ -18,12 +18,12 @@ static bool membarrier(int command)
 
 bool barrier_register(void)
 {
-	return membarrier(REGISTER_GLOBAL_EXPEDITED);
+	return membarrier_call(REGISTER_GLOBAL_EXPEDITED);
 }
 
-void barrier_heavy(bool asymmetric)
+void barrier_heavy(bool membarrier)
 {
 	atomic_thread_fence(memory_order_seq_cst);
-	if (asymmetric)
-		membarrier(GLOBAL_EXPEDITED); /* who has registered may call it */
+	if (membarrier)
+		membarrier_call(GLOBAL_EXPEDITED); /* who has registered may call it */
 }

@@ -5,7 +5,8 @@
  * (membarrier; the idea: Desnoyers and others, User-Level Implementations of Read-Copy Update,
  * 2012), and the former needs to keep its compiler in order only. Private to common/.
  *
- * All who use a channel must agree on it: its header says which way it is.
+ * All who use a channel must agree on it: its header says which way it is, and a process that has
+ * no membarrier can have it changed (fences.c).
  */
 #ifndef BARRIER_H
 #define BARRIER_H
@@ -16,8 +17,8 @@
 /* Has this process's threads take part from now on. False: the kernel cannot, or may not. */
 bool barrier_register(void);
 
-/* The half of who sleeps or attaches: about a microsecond if `asymmetric`. */
-void barrier_heavy(bool asymmetric);
+/* The half of who sleeps or attaches: about a microsecond if it has others run fences, too. */
+void barrier_heavy(bool membarrier);
 
 /* The half of who sends or acknowledges: nothing if `asymmetric`, else a fence. */
 static inline void barrier_light(bool asymmetric)

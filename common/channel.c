@@ -18,6 +18,10 @@
 /* Leaving takes microseconds; who cannot have a lock for that long waits for a stopped process. */
 #define LEAVE_NS      (10 * NS_PER_SEC)
 #define LEAVE_SOON_NS (1 * NS_PER_SEC)
+/* A newcomer without membarrier looks again whether the others know of it: 64 ms, ..., 1 s. */
+#define FENCES_PAUSE_NS (64 * NS_PER_MS)
+/* Who is not held up knows it within two seconds: so long waits one that would not wait. */
+#define FENCES_NS (3 * NS_PER_SEC)
 
 struct deadline endpoint_deadline(struct channel *channel, uint64_t timeout_ns)
 {
@@ -286,6 +290,8 @@ static int endpoint_enter(struct channel *channel)
 		return -CHANNEL_ETHREAD;
 	rc = sides_visit(channel);
 	if (rc == 0)
+		rc = fences_agree(channel);
+	if (rc == 0)
 		rc = options_check(channel);
 	if (rc == 0)
 		rc = groups_declare(channel, &deadline);
@@ -297,7 +303,7 @@ static int endpoint_enter(struct channel *channel)
 	side_unlock(channel, channel->role);
 	/* We are attached; now, who writes alone? Pairs with the light one in send_alone(). */
 	if (rc == 0 && channel->role == CHANNEL_PRODUCER)
-		barrier_heavy(channel->segment.asymmetric);
+		barrier_heavy(channel->segment.membarrier);
 	return rc;
 }
 
@@ -412,10 +418,51 @@ static void attach_trace(struct channel *channel, int rc)
 		trace_flush(channel->trace);
 }
 
+/* All slots are taken: it is like a full ring. */
+static int attach_pause_place(struct channel *channel, const struct deadline *deadline)
+{
+	int rc = channel->options.nonblock ? -EAGAIN : deadline_passed(deadline);
+
+	channel->report.slots_taken = true;
+	if (rc < 0)
+		return rc;
+	deadline_sleep(deadline, NS_PER_SEC);
+	endpoint_waits_on(channel, CHANNEL_WAITS_PLACE, 0);
+	return 0;
+}
+
+/* Some endpoint does without fences yet, and we have no membarrier. */
+static int attach_pause_fences(struct channel *channel, struct deadline *deadline, unsigned pauses)
+{
+	int rc;
+
+	channel->report.slots_taken = false;
+	if (pauses == 0 && channel->options.nonblock)
+		*deadline = deadline_after(FENCES_NS, -EAGAIN, &channel->interrupted);
+	rc = deadline_passed(deadline);
+	if (rc < 0)
+		return rc;
+	deadline_sleep(deadline, FENCES_PAUSE_NS << (pauses < 4 ? pauses : 4));
+	if (pauses >= 4) /* it has been a second, and is one each time */
+		endpoint_waits_on(channel, CHANNEL_WAITS_FENCES, channel->report.holder);
+	return 0;
+}
+
+/*
+ * Nobody can wake a newcomer: it looks again after a while. `pauses`: how many there were. 0, or
+ * the error with which it ends.
+ */
+static int attach_pause(struct channel *channel, struct deadline *deadline, unsigned pauses)
+{
+	return channel->report.fences_awaited ? attach_pause_fences(channel, deadline, pauses)
+					      : attach_pause_place(channel, deadline);
+}
+
 int channel_attach(struct channel *channel, enum channel_role role,
 		   const struct channel_options *options)
 {
 	struct deadline deadline;
+	unsigned pauses = 0;
 	int rc;
 
 	if (channel->attached)
@@ -445,18 +492,15 @@ int channel_attach(struct channel *channel, enum channel_role role,
 
 	for (;;) {
 		rc = attach_once(channel, &deadline);
-		if (rc != -EBUSY)
+		if (rc == -EBUSY)
+			rc = attach_pause(channel, &deadline, pauses++);
+		else
 			break;
-		/* All slots are taken: it is like a full ring, but nobody can wake us. */
-		channel->report.slots_taken = true;
-		rc = channel->options.nonblock ? -EAGAIN : deadline_passed(&deadline);
 		if (rc < 0)
 			break;
-		deadline_sleep(&deadline, NS_PER_SEC);
-		endpoint_waits_on(channel, CHANNEL_WAITS_PLACE, 0);
 	}
 	if (rc == 0) {
-		channel->report.slots_taken = false;
+		channel->report.slots_taken = channel->report.fences_awaited = false;
 		channel->known_head = atomic_load(&consumers_of(channel)->head);
 		channel->tail_then = atomic_load(&producers_of(channel)->tail);
 		if (role == CHANNEL_CONSUMER)
@@ -587,6 +631,7 @@ int channel_look_after(struct channel *channel)
 	if (now - channel->looked_ns < LOOK_AFTER_MS * NS_PER_MS)
 		return 0;
 	channel->looked_ns = now;
+	fences_look(channel);
 	trace_sleep(channel->trace); /* who waits elsewhere, for input say, is here each second */
 	rc = segment_check(&channel->segment);
 	if (rc == -CHANNEL_EREMOVED)

@@ -90,8 +90,9 @@ enum channel_wait {
 	CHANNEL_WAITS_CONSUMERS,
 	CHANNEL_WAITS_DATA, /* consumers: something to take, or an end */
 	CHANNEL_WAITS_PIECE,
-	CHANNEL_WAITS_LOCK, /* until report.holder lets go of it, if that one is known */
-	CHANNEL_WAITS_PLACE /* until an endpoint of the same role leaves */
+	CHANNEL_WAITS_LOCK,  /* until report.holder lets go of it, if that one is known */
+	CHANNEL_WAITS_PLACE, /* until an endpoint of the same role leaves */
+	CHANNEL_WAITS_FENCES /* until report.holder does without membarrier, as we have to */
 };
 
 struct channel_options {
@@ -139,6 +140,7 @@ struct channel_report {
 	unsigned endpoints;	 /* CHANNEL_EINUSE: how many of this role */
 	bool holds_messages;	 /* CHANNEL_EINUSE: because there are messages in it */
 	bool slots_taken;	 /* EAGAIN, ETIMEDOUT: all places of this role are taken */
+	bool fences_awaited;	 /* the same: `holder` has not learned that we lack membarrier */
 	bool lock_taken;	 /* EAGAIN, ETIMEDOUT: a lock was held all the time */
 	bool turn_taken;	 /* the same: another producer, `holder`, came before us */
 	bool held_by_group;	 /* the same: one of several groups keeps the room: its name, ... */
@@ -162,6 +164,9 @@ bool channel_mode_valid(unsigned long mode);
 
 /* What this build's channels are made like, in words: two that differ cannot share one. */
 void channel_layout(char *text, size_t size);
+
+/* May this process use membarrier? Without it, it makes the channels that it uses slower. */
+bool channel_membarrier(void);
 
 /* ---- attaching and detaching ---- */
 

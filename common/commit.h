@@ -25,6 +25,29 @@ static inline uint8_t key_size_now(const struct channel *channel)
 	return channel->inside ? 0 : channel->key_size;
 }
 
+/* Returns where head is. What lies before it is free to write. Pairs with head_advance(). */
+static inline uint64_t head_now(struct channel *channel)
+{
+	return atomic_load_explicit(&consumers_of(channel)->head, memory_order_acquire);
+}
+
+/*
+ * Observers prove by frontier and by head that what they have read had not been written over, so
+ * both are visible before the bytes are: those stored by this thread, and those by others that it
+ * has seen. Pairs with the fence in view_intact(). On x86 this keeps the compiler in order only.
+ */
+static inline void frontier_publish(void)
+{
+	atomic_thread_fence(memory_order_release);
+}
+
+/* Looks where head is, to write behind what is known of it. */
+static inline void known_head_renew(struct channel *channel)
+{
+	channel->known_head = head_now(channel);
+	frontier_publish();
+}
+
 /*
  * We are about to write up to this position. It is said for a sixteenth of the ring in advance, so
  * most records pay for no more than the look.
@@ -37,8 +60,7 @@ static inline void frontier_move(struct channel *channel, uint64_t end)
 		return;
 	atomic_store_explicit(frontier, end + channel->segment.ring.capacity / 16,
 			      memory_order_relaxed);
-	/* It is visible before the bytes are. Pairs with the fence in view_intact(). */
-	atomic_thread_fence(memory_order_release);
+	frontier_publish();
 }
 
 /*
@@ -56,7 +78,21 @@ static inline unsigned char *record_begin(struct channel *channel, uint64_t tail
 	return payload + size;
 }
 
-/* The mark that counts if this is tail: the one that has its position. NULL: damaged. */
+/*
+ * Like record_begin(), for the holder of the producers' mutex or of the turn: another producer may
+ * have moved frontier, so its store has to be published by this one, too.
+ */
+static inline unsigned char *record_begin_locked(struct channel *channel, uint64_t tail,
+						 uint64_t bytes)
+{
+	frontier_publish();
+	return record_begin(channel, tail, bytes);
+}
+
+/*
+ * The mark that counts if this is tail: the one that has its position. NULL: damaged. For who may
+ * write at tail: nobody moves it meanwhile.
+ */
 static inline struct mark *mark_of(struct channel *channel, uint64_t tail)
 {
 	struct mark *marks = producers_of(channel)->marks;
@@ -67,13 +103,14 @@ static inline struct mark *mark_of(struct channel *channel, uint64_t tail)
 }
 
 /*
- * The same for tail as it is now. A newcomer may look while somebody still writes alone: acquire,
- * so that it sees the mark of the tail that it sees.
+ * The mark of tail as it is now, for the holder of the producers' mutex, beside which somebody may
+ * still write alone. NULL: damaged.
  */
 static inline struct mark *mark_current(struct channel *channel)
 {
-	return mark_of(channel,
-		       atomic_load_explicit(&producers_of(channel)->tail, memory_order_acquire));
+	int found = mark_find(producers_of(channel));
+
+	return found < 0 ? NULL : &producers_of(channel)->marks[found];
 }
 
 /*

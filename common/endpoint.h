@@ -161,7 +161,7 @@ static inline struct condition condition_turn(struct channel *channel)
 	return (struct condition){ &producers->waiting_turn,
 				   producers->side.slots,
 				   NULL,
-				   channel->segment.asymmetric && !channel->settled,
+				   channel->segment.membarrier && !channel->settled,
 				   channel->trace,
 				   TRACE_TURN };
 }
@@ -173,7 +173,7 @@ static inline struct condition condition_ack(struct channel *channel)
 
 	return (struct condition){
 		&producers->waiting_ack,     producers->side.slots, NULL,
-		channel->segment.asymmetric, channel->trace,	    TRACE_ACKNOWLEDGEMENT
+		channel->segment.membarrier, channel->trace,	    TRACE_ACKNOWLEDGEMENT
 	};
 }
 
@@ -204,7 +204,7 @@ static inline struct condition condition_data(struct channel *channel, const str
 	return (struct condition){ &consumers->waiting_data,
 				   consumers->side.slots,
 				   group == NULL ? NULL : &group->members,
-				   channel->segment.asymmetric,
+				   channel->segment.membarrier,
 				   channel->trace,
 				   TRACE_DATA };
 }
@@ -316,6 +316,18 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 
 /* Has every producer that was alone when we attached learned that we are here? */
 bool producers_settled(struct channel *channel);
+
+/* ---- fences.c: endpoints with membarrier and without in one channel ---- */
+
+/*
+ * For a newcomer, before it takes a slot; the flock is held. 0: it may. -EBUSY: it has no
+ * membarrier, and an endpoint that relies on it (report.holder) has not changed to plain fences
+ * yet: try again.
+ */
+int fences_agree(struct channel *channel);
+
+/* About once a second: changes to plain fences if somebody has asked for it. */
+void fences_look(struct channel *channel);
 
 /* ---- full.c: what to do, instead of waiting, when there is no room ---- */
 

@@ -56,7 +56,14 @@ static void explain_wait(const struct channel *channel, char *buffer, size_t siz
 	const struct channel_report *report = &channel->report;
 	const char *side = channel->role == CHANNEL_PRODUCER ? "producers" : "consumers";
 
-	if (report->slots_taken)
+	if (report->fences_awaited)
+		snprintf(
+			buffer, size,
+			"membarrier is refused here (by a sandbox's filter, or an old kernel), and "
+			"process %ld, which uses it, is stopped or held up: let it go on, or allow "
+			"membarrier, or make the channel from in here first",
+			(long)report->holder);
+	else if (report->slots_taken)
 		snprintf(buffer, size, "all %d places for %s are taken", SLOT_COUNT, side);
 	else if (report->lock_taken && report->holder != 0)
 		snprintf(buffer, size, "its lock is held by process %ld", (long)report->holder);

@@ -42,8 +42,12 @@ static int messages_drop(struct channel *channel, uint32_t messages)
 
 	if (current == NULL)
 		return -CHANNEL_EDAMAGED;
+	/*
+	 * A consumer that sees this number sees the tail that another producer had stored before
+	 * it. Pairs with sequence_behind(), which looks at tail once more.
+	 */
 	atomic_store_explicit(&current->sequence, mark_sequence(current) + messages,
-			      memory_order_relaxed);
+			      memory_order_release);
 	slot_count_dropped(channel, messages);
 	return CHANNEL_DROPPED;
 }

@@ -130,7 +130,7 @@ static uint64_t sequence_behind(struct channel *channel, uint64_t tail)
 
 	if (mark_position(mark) != tail)
 		return 0;
-	/* Pairs with the release store in record_commit(). */
+	/* Pairs with the release stores in record_commit() and messages_drop(). */
 	sequence = atomic_load_explicit(&mark->sequence, memory_order_acquire);
 	return tail_now(channel) == tail ? sequence : 0;
 }

@@ -80,22 +80,30 @@ bool cursor_within(struct cursor cursor, uint64_t head, uint64_t tail)
 enum { MARK_TRIES = 1000 }; /* more than a preempted reader needs; but nobody may hold us up */
 
 /*
- * A lone producer may be at work without the mutex: then the mark is looked for again. What it
- * had committed when we looked stays in its mark until it has committed the next.
+ * A lone producer may be at work without the mutex: then the mark is looked for again. The mark of
+ * a tail stays until the producer has committed the next record, and has begun the one after it.
  */
-static bool tail_has_mark(const struct producers *producers, uint64_t tail)
+int mark_find(const struct producers *producers)
 {
+	/* The mark of the tail that we see is there. Pairs with the store in record_commit(). */
+	uint64_t tail = atomic_load_explicit(&producers->tail, memory_order_acquire);
+
 	for (int tries = 0; tries < MARK_TRIES; tries++) {
 		uint64_t then = tail;
 
-		if (mark_position(&producers->marks[0]) == tail ||
-		    mark_position(&producers->marks[1]) == tail)
-			return true;
-		tail = atomic_load(&producers->tail);
+		for (int i = 0; i < 2; i++)
+			if (mark_position(&producers->marks[i]) == tail)
+				return i;
+		/*
+		 * Neither of them is: then tail has moved on, and this look at it, which must not
+		 * be made before those at the marks, sees that. Pairs with the store in mark_set().
+		 */
+		atomic_thread_fence(memory_order_acquire);
+		tail = atomic_load_explicit(&producers->tail, memory_order_acquire);
 		if (tail == then)
 			break;
 	}
-	return false;
+	return -1;
 }
 
 bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *shared)
@@ -110,7 +118,7 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 	return tail % RECORD_ALIGN == 0 && !position_before(head + ring->capacity, before) &&
 	       !position_before(tail, head) && atomic_load(&producers->turn) <= SLOT_COUNT &&
 	       mark_open(&producers->marks[0]) <= SLOT_COUNT &&
-	       mark_open(&producers->marks[1]) <= SLOT_COUNT && tail_has_mark(producers, tail);
+	       mark_open(&producers->marks[1]) <= SLOT_COUNT && mark_find(producers) >= 0;
 }
 
 static bool group_valid(const struct group *group, uint64_t head, uint64_t tail)

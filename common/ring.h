@@ -146,6 +146,7 @@ bool cursor_before(struct cursor a, struct cursor b);
 bool ring_skip(const struct ring *ring, const struct record *header, uint32_t count,
 	       struct cursor *cursor);
 
+/* Of a mark that a lone producer may be filling anew: see mark_find(). */
 static inline uint64_t mark_position(const struct mark *mark)
 {
 	return atomic_load_explicit(&mark->position, memory_order_relaxed);
@@ -161,11 +162,22 @@ static inline uint64_t mark_sequence(const struct mark *mark)
 	return atomic_load_explicit(&mark->sequence, memory_order_relaxed);
 }
 
+/*
+ * Release: the process that sees this position sees the tail by which the mark became idle, too.
+ * Pairs with the fence in mark_find().
+ */
 static inline void mark_set(struct mark *mark, uint64_t position, uint32_t open)
 {
 	atomic_store_explicit(&mark->open, open, memory_order_relaxed);
-	atomic_store_explicit(&mark->position, position, memory_order_relaxed);
+	atomic_store_explicit(&mark->position, position, memory_order_release);
 }
+
+/*
+ * Returns the index, 0 or 1, of the mark that counts: the one whose position is tail. A lone
+ * producer may be at work, so the caller may hold the producers' mutex or not; the answer was true
+ * at some instant of the call. -1: neither mark has the tail, and it stands still: damage.
+ */
+int mark_find(const struct producers *producers);
 
 /* The state of a claim, copied once, beginning where its owner has acknowledged up to. */
 struct claim_state claim_read(const struct claim *claim);

@@ -27,12 +27,21 @@
 #define LIBC_NAME "musl"
 #endif
 
-/* What must be alike in two processes that share mutexes and fences. */
-static void abi_describe(char abi[CHANNEL_ABI_MAX], bool asymmetric)
+/* What must be alike in two processes that share mutexes. */
+static void abi_describe(char abi[CHANNEL_ABI_MAX])
 {
-	snprintf(abi, CHANNEL_ABI_MAX, "%s, %u-bit, mutex of %u bytes%s", LIBC_NAME,
-		 (unsigned)sizeof(void *) * 8, (unsigned)sizeof(pthread_mutex_t),
-		 asymmetric ? ", membarrier" : "");
+	snprintf(abi, CHANNEL_ABI_MAX, "%s, %u-bit, mutex of %u bytes", LIBC_NAME,
+		 (unsigned)sizeof(void *) * 8, (unsigned)sizeof(pthread_mutex_t));
+}
+
+/*
+ * A channel that says so is for processes that can use membarrier, as all do that are in it; one
+ * that cannot asks for another way before it takes a slot (fences_agree()).
+ */
+static void fences_begin(struct segment *segment, uint32_t fences)
+{
+	segment->membarrier = fences != FENCES_PLAIN && barrier_register();
+	segment->asymmetric = segment->membarrier && fences == FENCES_ASYMMETRIC;
 }
 
 static size_t round_up(size_t bytes, size_t unit)
@@ -226,7 +235,7 @@ static int object_state(struct segment *segment, off_t bytes, struct channel_rep
 	struct {
 		uint64_t magic;
 		uint32_t layout_version;
-		uint32_t unused;
+		uint32_t fences;
 		char abi[CHANNEL_ABI_MAX];
 		uint64_t capacity;
 	} header = { 0 };
@@ -247,16 +256,11 @@ static int object_state(struct segment *segment, off_t bytes, struct channel_rep
 		snprintf(report->ours, sizeof(report->ours), "layout %u", LAYOUT_VERSION);
 		return -CHANNEL_EVERSION;
 	}
-	_Static_assert(offsetof(struct header, capacity) == 64 && CHANNEL_ABI_MAX == 48,
+	_Static_assert(offsetof(struct header, fences) == 12 &&
+			       offsetof(struct header, capacity) == 64 && CHANNEL_ABI_MAX == 48,
 		       "the copy above has the layout of struct header");
 	header.abi[CHANNEL_ABI_MAX - 1] = '\0';
-	/* A channel without is for everybody; one with it needs a process that may do it, too. */
-	segment->asymmetric = barrier_register();
-	abi_describe(report->ours, segment->asymmetric);
-	if (segment->asymmetric && strcmp(header.abi, report->ours) != 0) {
-		segment->asymmetric = false;
-		abi_describe(report->ours, false);
-	}
+	abi_describe(report->ours);
 	if (strcmp(header.abi, report->ours) != 0) {
 		memcpy(report->theirs, header.abi, sizeof(report->theirs));
 		for (char *c = report->theirs; *c != '\0'; c++)
@@ -264,10 +268,13 @@ static int object_state(struct segment *segment, off_t bytes, struct channel_rep
 				*c = '?';
 		return -CHANNEL_EABI;
 	}
-	if (!capacity_valid(header.capacity) ||
+	if (!capacity_valid(header.capacity) || header.fences < FENCES_ASYMMETRIC ||
+	    header.fences > FENCES_PLAIN ||
 	    (uint64_t)bytes != segment->ring_offset + header.capacity)
 		return -CHANNEL_EDAMAGED;
 	segment->ring.capacity = header.capacity;
+	if (!segment->read_only) /* who only looks sleeps on nothing */
+		fences_begin(segment, header.fences);
 	return 0;
 }
 
@@ -388,8 +395,10 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	shared->header.layout_version = LAYOUT_VERSION;
-	segment->asymmetric = barrier_register();
-	abi_describe(shared->header.abi, segment->asymmetric);
+	fences_begin(segment, FENCES_ASYMMETRIC);
+	atomic_store(&shared->header.fences,
+		     segment->asymmetric ? FENCES_ASYMMETRIC : FENCES_PLAIN);
+	abi_describe(shared->header.abi);
 	shared->header.capacity = segment->ring.capacity;
 	shared->header.epoch = (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
 	/* Everything else is there before the magic says so. Pairs with flock. */
@@ -481,8 +490,13 @@ void channel_layout(char *text, size_t size)
 {
 	char abi[CHANNEL_ABI_MAX];
 
-	abi_describe(abi, barrier_register());
+	abi_describe(abi);
 	snprintf(text, size, "layout %u; %s", LAYOUT_VERSION, abi);
+}
+
+bool channel_membarrier(void)
+{
+	return barrier_register();
 }
 
 int segment_open_to_read(struct segment *segment, const struct channel_options *options,

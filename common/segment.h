@@ -20,8 +20,9 @@ struct segment {
 	struct shared_buffer *shared; /* header, sides, claims: mapped once */
 	struct ring ring;	      /* mapped twice */
 	size_t ring_offset;	      /* bytes before the ring in the object */
-	bool asymmetric;	      /* which of its fences all use: see barrier.h */
-	bool read_only;		      /* opened by segment_open_to_read() */
+	bool asymmetric; /* our light fences are for the compiler only: see barrier.h */
+	bool membarrier; /* our heavy ones run on all processors: some may do without */
+	bool read_only;	 /* opened by segment_open_to_read() */
 };
 
 /*

@@ -36,6 +36,7 @@ static int message_abort(struct channel *channel, unsigned slot)
 		return -CHANNEL_EDAMAGED;
 	if (mark_open(current) != slot + 1)
 		return 0;
+	frontier_publish(); /* as in record_begin_locked() */
 	frontier_move(channel, tail_own(channel) + sizeof(struct record));
 	return record_commit(channel, tail_own(channel), aborted, &ignored);
 }
@@ -100,12 +101,6 @@ static bool turn_ready(void *context)
 	uint32_t turn = atomic_load(&producers_of(channel)->turn);
 
 	return (turn == 0 || turn == channel->slot + 1) && producers_settled(channel);
-}
-
-static uint64_t head_now(struct channel *channel)
-{
-	/* What lies before it is free to write. Pairs with head_advance(). */
-	return atomic_load_explicit(&consumers_of(channel)->head, memory_order_acquire);
 }
 
 bool producer_message_lost(struct channel *channel)
@@ -189,7 +184,7 @@ static int room_wait(struct channel *channel, const struct deadline *deadline)
 		/* Positions are multiples of 8: bit 0 says that somebody waits. */
 		atomic_store(&producers->room_wanted, channel->waited_head | 1);
 		/* Pairs with the fences in producers_wake_for_head() and receive_on(). */
-		barrier_heavy(channel->segment.asymmetric);
+		barrier_heavy(channel->segment.membarrier);
 		rc = head_catch_up(channel, deadline);
 		if (rc < 0 || !position_before(head_now(channel), channel->waited_head))
 			break;
@@ -275,7 +270,7 @@ static int room_look(struct channel *channel, uint64_t bytes)
 	tail = tail_own(channel);	  /* after the probe, which may have closed a message */
 	used = tail - channel->known_head;
 	if (used + bytes > capacity) {
-		channel->known_head = head_now(channel);
+		known_head_renew(channel);
 		used = tail - channel->known_head;
 	}
 	if (used > capacity)
@@ -527,8 +522,7 @@ static int reserve(struct channel *channel, size_t least, size_t most, uint32_t 
 	if (bytes + spare > capacity)
 		spare = 0; /* a whole message that just fits */
 	if (least < most)
-		channel->known_head =
-			head_now(channel); /* the caller takes all the room there is */
+		known_head_renew(channel); /* the caller takes all the room there is */
 	rc = room_lock(channel, bytes + spare, messages);
 	if (rc != 0)
 		return rc;
@@ -538,7 +532,7 @@ static int reserve(struct channel *channel, size_t least, size_t most, uint32_t 
 	body = (size_t)(channel->room_bytes - spare - sizeof(struct record)) -
 	       key_size_now(channel);
 	*room = body < most ? body : most;
-	*at = record_begin(channel, channel->room_tail, bytes_needed(channel, *room, false));
+	*at = record_begin_locked(channel, channel->room_tail, bytes_needed(channel, *room, false));
 	channel->reserved = true;
 	channel->reserved_whole = spare == 0;
 	channel->reserved_room = *room;
@@ -607,7 +601,8 @@ static __attribute__((noinline)) int send_waiting(struct channel *channel, const
 	rc = room_lock(channel, bytes_needed(channel, block->size, more), block->messages);
 	if (rc != 0)
 		return rc;
-	at = record_begin(channel, channel->room_tail, bytes_needed(channel, block->size, false));
+	at = record_begin_locked(channel, channel->room_tail,
+				 bytes_needed(channel, block->size, false));
 	if (block->size > 0)
 		memcpy(at, bytes, block->size);
 	return commit_unlock(channel, block);

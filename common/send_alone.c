@@ -30,8 +30,10 @@ static bool nobody_else(struct channel *channel)
  */
 static uint64_t tail_alone(struct channel *channel, uint64_t events)
 {
-	if (!channel->was_alone || events != channel->alone_events)
+	if (!channel->was_alone || events != channel->alone_events) {
 		channel->alone_tail = tail_own(channel);
+		frontier_publish(); /* as others may have moved it since */
+	}
 	channel->was_alone = true;
 	channel->alone_events = events;
 	return channel->alone_tail;
@@ -44,9 +46,7 @@ static bool room_for(struct channel *channel, uint64_t tail, uint64_t bytes)
 
 	if (used <= capacity && bytes <= capacity - used)
 		return true;
-	/* What lies before it is free to write. Pairs with head_advance(). */
-	channel->known_head =
-		atomic_load_explicit(&consumers_of(channel)->head, memory_order_acquire);
+	known_head_renew(channel);
 	used = tail - channel->known_head;
 	return used <= capacity && bytes <= capacity - used;
 }

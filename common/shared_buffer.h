@@ -33,18 +33,26 @@ enum {
 /* The first eight bytes of the object. */
 #define MAGIC_READY UINT64_C(0x31304e48434d4853) /* "SHMCHN01" in memory */
 
+/* Who pays for the fences (barrier.h). It only ever goes from one of these to the next. */
+enum fences {
+	FENCES_ASYMMETRIC = 1, /* who sleeps or attaches: everybody can have the kernel run them */
+	FENCES_CHANGING = 2,   /* an endpoint that cannot has come: from now on everybody, ... */
+	FENCES_PLAIN = 3       /* ... and now everybody does: slot.fences. Or it was made so */
+};
+
 /*
  * header: written by the creator before the object has a name, read by everybody, never changed
- * after magic says MAGIC_READY. `keeper` alone is a hint: the pid that last took the flock.
- * The first three fields keep their place in every layout version.
+ * after magic says MAGIC_READY, but for two words: `fences`, written under the flock, and `keeper`,
+ * a hint: the pid that last took the flock. Magic, layout_version and abi keep their place in
+ * every layout version.
  */
 struct header {
 	_Atomic uint64_t magic;
 	uint32_t layout_version;
-	uint32_t unused;
-	char abi[48];	   /* libc, word size, sizeof mutex; text, NUL-terminated */
-	uint64_t capacity; /* bytes of the ring, a power of two */
-	uint64_t epoch;	   /* ns since 1970 at creation: tells channels of one name apart */
+	_Atomic uint32_t fences; /* enum fences */
+	char abi[48];		 /* libc, word size, sizeof mutex; text, NUL-terminated */
+	uint64_t capacity;	 /* bytes of the ring, a power of two */
+	uint64_t epoch;		 /* ns since 1970 at creation: tells channels of one name apart */
 	_Atomic uint32_t keeper;
 };
 
@@ -83,8 +91,14 @@ struct slot {
 	 * have attached, and cleared by who buries it.
 	 */
 	_Atomic uint32_t writing;
-	_Atomic uint32_t tid;	   /* hints, written by the owner when it attaches ...   */
-	_Atomic uint32_t pid;	   /* ... and tid set to 0 when it detaches in good order */
+	_Atomic uint32_t tid; /* hints, written by the owner when it attaches ...   */
+	_Atomic uint32_t pid; /* ... and tid set to 0 when it detaches in good order */
+	/*
+	 * 1: its owner runs a fence of its own wherever barrier.h has one. Written by the owner
+	 * when it attaches, and when it finds that `fences` in the header has changed; read under
+	 * the flock by who waits for all to do so.
+	 */
+	_Atomic uint32_t fences;
 	_Atomic uint64_t messages; /* counters, written by the owner */
 	_Atomic uint64_t bytes;	   /* of them, without keys and delimiters */
 	_Atomic uint64_t dropped;  /* the same, of a producer: when there was no room */

@@ -19,9 +19,14 @@ enum { LOCK_TRIES = 4, LOCK_RESTS = 64 /* one to three microseconds */ };
 void endpoint_wake_all(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
-	uint32_t turn = atomic_load(&producers->turn);
+	uint32_t turn;
 
 	condition_broadcast(condition_turn(channel));
+	/*
+	 * After that fence, as head may have been moved before it. Pairs with the fence in
+	 * room_wait(): we see whose turn it is, or that one sees the head.
+	 */
+	turn = atomic_load(&producers->turn);
 	condition_broadcast(condition_ack(channel));
 	condition_broadcast(condition_data(channel, NULL));
 	condition_broadcast(condition_piece(channel));
@@ -271,6 +276,7 @@ int side_enter(struct channel *channel)
 		atomic_store(&place->pid, (uint32_t)channel->pid);
 		atomic_store(&place->lost, 0);
 		atomic_store(&place->writing, 0);
+		atomic_store(&place->fences, channel->segment.asymmetric ? 0 : 1);
 		atomic_store(&place->messages, 0);
 		atomic_store(&place->bytes, 0);
 		atomic_store(&place->dropped, 0);

@@ -35,7 +35,7 @@ static bool view_intact(struct channel *channel, uint64_t position)
 {
 	uint64_t capacity = channel->segment.ring.capacity;
 
-	/* Pairs with the fence in frontier_move(): who sees its bytes sees how far it goes. */
+	/* Pairs with the fence in frontier_publish(): who sees its bytes sees how far it goes. */
 	atomic_thread_fence(memory_order_acquire);
 	return !position_before(position + capacity,
 				atomic_load_explicit(&producers_of(channel)->frontier,

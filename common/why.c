@@ -237,7 +237,9 @@ static const char *wait_words(enum channel_wait wait)
 					     [CHANNEL_WAITS_DATA] = "messages",
 					     [CHANNEL_WAITS_PIECE] = "the rest of a message",
 					     [CHANNEL_WAITS_LOCK] = "a lock",
-					     [CHANNEL_WAITS_PLACE] = "a free place" };
+					     [CHANNEL_WAITS_PLACE] = "a free place",
+					     [CHANNEL_WAITS_FENCES] =
+						     "others to do without membarrier" };
 
 	return words[wait];
 }
@@ -249,6 +251,9 @@ static void explain(const struct channel *channel, char text[LINE])
 	switch (report->waits) {
 	case CHANNEL_WAITS_LOCK:
 		explain_process(report->holder, "has the lock", text);
+		break;
+	case CHANNEL_WAITS_FENCES:
+		explain_process(report->holder, "has not taken note that it is refused here", text);
 		break;
 	case CHANNEL_WAITS_TURN:
 		explain_process(report->holder, "sends first", text);

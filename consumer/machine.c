@@ -295,6 +295,17 @@ static void check_logind(struct doctor *doctor)
 	}
 }
 
+static void check_membarrier(struct doctor *doctor)
+{
+	if (channel_membarrier())
+		doctor_fine(doctor, "membarrier works: messages need no fences");
+	else
+		doctor_fine(doctor,
+			    "membarrier is refused here (by a sandbox's filter, or an old kernel): "
+			    "what is used from in here is slower, and joining a channel that "
+			    "others are in may take two seconds");
+}
+
 void doctor_machine(struct doctor *doctor)
 {
 	char layout[128];
@@ -307,4 +318,5 @@ void doctor_machine(struct doctor *doctor)
 	check_logind(doctor);
 	channel_layout(layout, sizeof(layout));
 	doctor_fine(doctor, "channels made here are of %s", layout);
+	check_membarrier(doctor);
 }

@@ -2,8 +2,9 @@
  * A producer that is alone writes without the mutex (common/send_alone.c, the locked way in
  * send.c, side.c), others come beside it, kill -9 at any step.
  *
- * PRODUCERS producers attach at any time, send (the first MESSAGES, the others one), alone or
- * with the mutex as they find it, and leave; one consumer that sleeps takes everything. With
+ * PRODUCERS producers attach at any time, send (the first MESSAGES, the others OTHERS), alone or
+ * with the mutex as they find it, and leave; one consumer that sleeps takes everything, unless
+ * NO_CONSUMER. With
  * CAPACITY less than all records there are waits for room and the turn; with LONG the last
  * producer's message comes in two pieces, and a burial closes it if it dies in between. CHECKS:
  * who attaches or repairs looks whether what it finds makes sense.
@@ -20,24 +21,32 @@
  * PATIENCE ticks of a slow clock without anything getting done find nobody stuck.
  *
  * ASYMMETRIC: who writes alone does without fences, who attaches or is about to sleep waits
- * until each processor's stores so far are visible (common/barrier.h).
+ * until each processor's stores so far are visible (common/barrier.h). So stores of two messages
+ * may be on their way while their producer looks who is attached. VICTIM: only that one is killed.
  *
  * Switches that remove a rule: NO_SETTLE, NO_FENCE, NO_SECOND_LOOK, NO_LAST_FENCE,
- * NO_TURN_WAKE, NO_BURIAL (of `writing`), HEAD_ONCE, TAIL_ONCE, NO_HEAVY_ATTACH,
+ * NO_TURN_WAKE, NO_BURIAL (of `writing`), HEAD_ONCE, TAIL_ONCE, TAIL_EARLY, NO_HEAVY_ATTACH,
  * NO_HEAVY_SLEEP, EVENTS_EARLY, EVENTS_LATE, NO_COUNT.
  */
 #ifdef ASYMMETRIC
 #define NO_FENCE
 #define NO_LAST_FENCE
-#define STORES 5 /* of one message */
+#endif
+#ifndef STORES /* that a processor may keep back */
+#ifdef ASYMMETRIC
+#define STORES 10 /* those of two messages: no fence ends the first one */
 #else
 #define STORES 4
+#endif
 #endif
 #ifndef PRODUCERS
 #define PRODUCERS 2
 #endif
 #ifndef MESSAGES
-#define MESSAGES 2 /* of the first producer; the others send one */
+#define MESSAGES 2 /* of the first producer */
+#endif
+#ifndef OTHERS
+#define OTHERS 1 /* messages of each of the others */
 #endif
 #ifndef KILLS
 #define KILLS 0
@@ -88,6 +97,8 @@ bool semaphore[PRODUCERS + 1];
 
 /* Stores that others do not see yet. */
 chan buffer[PRODUCERS + 1] = [STORES] of { mtype, byte, byte };
+/* The newest of them, which their processor itself sees; tail 0: there are none. */
+byte own_tail[PRODUCERS + 1], own_sequence[PRODUCERS + 1], own_open[PRODUCERS + 1];
 
 /* Mutexes: 0 or who holds it, plus 1; a robust one remembers that its holder died. */
 byte mutex, alive[PRODUCERS];
@@ -150,6 +161,9 @@ inline wake_all()
 
 /* ---- writing at tail ---- */
 
+/* tail_own(): who has written at tail sees that before others do. */
+#define OWN_TAIL (own_tail[me] != 0 -> own_tail[me] : tail)
+
 /* record_commit(): record, idle mark, tail; all of them plain stores. */
 inline append(kind)
 {
@@ -158,15 +172,25 @@ inline append(kind)
 		writer = me;
 		k = (position[0] == tail -> 0 : 1);
 		assert(position[k] == tail);
+		if
+		:: own_tail[me] == 0 ->
+			own_tail[me] = tail;
+			own_sequence[me] = sequence[k];
+			own_open[me] = open[k]
+		:: else
+		fi;
 		/* a message in pieces took its number with the first one */
-		n = sequence[k] - (open[k] != 0 -> 1 : 0);
-		buffer[me]!RECORD(tail, n * FLAGS + (kind));
-		n = sequence[k] + (((kind) & CONTINUED) != 0 -> 0 : 1);
-		buffer[me]!MARK(tail + 1, n * FLAGS + (((kind) & MORE) != 0 -> me + 1 : 0));
+		n = own_sequence[me] - (own_open[me] != 0 -> 1 : 0);
+		buffer[me]!RECORD(own_tail[me], n * FLAGS + (kind));
+		n = own_sequence[me] + (((kind) & CONTINUED) != 0 -> 0 : 1);
+		own_tail[me]++;
+		own_sequence[me] = n;
+		own_open[me] = (((kind) & MORE) != 0 -> me + 1 : 0);
+		buffer[me]!MARK(own_tail[me], n * FLAGS + own_open[me]);
 		n = 0;
 		k = 0
 	};
-	buffer[me]!TAIL(tail + 1, 0)
+	buffer[me]!TAIL(own_tail[me], 0)
 }
 
 #define WRITTEN writer = (writer == me -> NONE : writer)
@@ -183,7 +207,13 @@ inline see(i)
 		open[k] = value % FLAGS;
 		position[k] = place;
 		k = 0
-	:: buffer[i]?TAIL(place, value) -> tail = place; idle = 0
+	:: buffer[i]?TAIL(place, value) ->
+		tail = place;
+		idle = 0;
+		if
+		:: own_tail[i] == tail -> own_tail[i] = 0; own_sequence[i] = 0; own_open[i] = 0
+		:: else
+		fi
 	:: buffer[i]?WRITING(place, value) -> writing[i] = value
 	fi;
 	place = 0;
@@ -219,9 +249,41 @@ inline turn_release()
 	k = 0
 }
 
+/*
+ * mark_find(): another may write alone, so the mark is looked for again if tail has moved. The fence
+ * is not here, as loads keep their order; TAIL_EARLY has them come in the other one.
+ */
+inline seek()
+{
+	t = tail;
+	do
+	:: true ->
+#ifdef TAIL_EARLY
+		h = tail;
+#endif
+		if
+		:: position[0] == t -> break
+		:: else
+		fi;
+		if
+		:: position[1] == t -> break
+		:: else
+		fi;
+#ifdef TAIL_ONCE
+		h = t;
+#endif
+#if !defined(TAIL_EARLY) && !defined(TAIL_ONCE)
+		h = tail;
+#endif
+		atomic { assert(h != t); t = h } /* it stands still: damage */
+	od;
+	atomic { h = 0; t = 0 }
+}
+
 /* slot_bury(); the dead one's `alive` is ours. */
 inline bury()
 {
+	seek();
 #ifdef LONG
 	if /* message_abort() */
 	:: atomic { (position[0] == tail && open[0] == s + 1) || (position[1] == tail && open[1] == s + 1) };
@@ -263,8 +325,7 @@ inline probe()
 
 /*
  * ring_valid_producers(): is tail between head and head plus capacity, and has it a mark?
- * Another may write alone, so head is read on both sides of tail, and the mark looked for
- * again if tail has moved.
+ * Another may write alone, so head is read on both sides of tail.
  */
 inline check()
 {
@@ -276,20 +337,7 @@ inline check()
 	h = head;
 #endif
 	assert(t <= h || t - h <= CAPACITY);
-	do
-	:: position[0] == t -> break
-	:: else ->
-		if
-		:: position[1] == t -> break
-		:: else ->
-#ifndef TAIL_ONCE
-			atomic { tail != t -> t = tail }
-#else
-			assert(false)
-#endif
-		fi
-	od;
-	atomic { h = 0; t = 0 }
+	seek()
 #else
 	skip
 #endif
@@ -501,7 +549,7 @@ inline remember()
 	counted = events;
 #endif
 	atomic {
-		alone_tail = (was_alone && counted == alone_events -> alone_tail : tail);
+		alone_tail = (was_alone && counted == alone_events -> alone_tail : OWN_TAIL);
 		alone_events = counted;
 		was_alone = true;
 		counted = 0
@@ -532,8 +580,8 @@ inline send_alone()
 #endif
 			remember();
 			if
-			:: turn == 0 && tail - head < CAPACITY ->
-				assert(alone_tail == tail);
+			:: turn == 0 && OWN_TAIL - head < CAPACITY ->
+				assert(alone_tail == OWN_TAIL);
 				append(0);
 				sent++;
 				alone_tail++
@@ -557,7 +605,7 @@ inline send_alone()
 /* The kernel lets go of the mutexes of the dead, one by one; what it had stored is visible. */
 inline reap()
 {
-	atomic { VISIBLE -> WRITTEN };
+	atomic { VISIBLE -> WRITTEN; own_tail[me] = 0; own_sequence[me] = 0; own_open[me] = 0 };
 	do
 	:: atomic { mutex == me + 1 -> mutex = 0; holder_died = true }
 	:: atomic { alive[0] == me + 1 -> alive[0] = 0 }
@@ -598,7 +646,7 @@ proctype producer(byte me)
 		atomic { (me == 0 || (began & BIT(me - 1)) != 0) && mutex == 0;
 			mutex = me + 1;
 			began = began | BIT(me);
-			most = (me == 0 -> MESSAGES : PIECES(me)) };
+			most = (me == 0 -> MESSAGES : OTHERS * PIECES(me)) };
 		locked();
 		probe();
 		check();
@@ -715,7 +763,7 @@ SLEEPER(data)
 	assert(attached == 0 && !inside && writer == NONE);
 	assert(!writing[0] && !writing[1] && !writing[PRODUCERS - 1]); /* for who gets the slot */
 #if KILLS == 0
-	assert(last == MESSAGES + PRODUCERS - 1);
+	assert(last == MESSAGES + OTHERS * (PRODUCERS - 1));
 #endif
 	finished[me] = true
 }
@@ -730,7 +778,11 @@ end:
 	do
 	:: atomic { kills > 0 ->
 		kills--;
+#ifdef VICTIM
+		victim = VICTIM;
+#else
 		select(victim : 0 .. PRODUCERS - 1);
+#endif
 		if
 		:: WAITS(victim) -> dead[victim] = true
 		:: else
@@ -762,7 +814,14 @@ init
 		position[1] = NONE;
 		do
 		:: i < PRODUCERS -> run producer(i); i++
-		:: else -> run consumer(CONSUMER); i = 0; break
+		:: else ->
+#ifdef NO_CONSUMER
+			finished[CONSUMER] = true;
+#else
+			run consumer(CONSUMER);
+#endif
+			i = 0;
+			break
 		od
 	}
 }

@@ -29,7 +29,9 @@ holds semaphore.pml "semaphore: three posters, a signal handler, three waits" -D
 holds alone.pml "alone: three messages of two producers"
 holds alone.pml "alone: who attaches checks, a full ring" -DCHECKS -DCAPACITY=1
 holds alone.pml "alone: a message in two pieces" -DLONG -DMESSAGES=1
-holds alone.pml "alone: only who attaches or sleeps has fences" -DASYMMETRIC -DMESSAGES=1
+holds alone.pml "alone: only who attaches or sleeps has fences" -DASYMMETRIC
+holds fences.pml "fences: one without membarrier comes to two that have it"
+holds fences.pml "fences: more messages, more stores on their way" -DMESSAGES=5 -DSTORES=8
 holds batch.pml "batch: waits for room and for an acknowledgement" -DSLOW
 holds batch.pml "batch: two consumers" -DSLOW -DRECORDS=3 -DCAPACITY=2 -DCONSUMERS=2 -DPRODUCERS=1
 echo "kill -9 at any step"
@@ -39,6 +41,7 @@ holds sleep.pml "sleep: a long message and another, one death" -DLONG -DKILLS=1
 holds alone.pml "alone: two messages, one death" -DMESSAGES=1 -DKILLS=1
 holds alone.pml "alone: a message in two pieces, one death" -DLONG -DMESSAGES=1 -DKILLS=1
 holds alone.pml "alone: only who attaches or sleeps has fences, one death" -DASYMMETRIC -DMESSAGES=1 -DKILLS=1
+holds alone.pml "alone: a newcomer dies that nobody has seen" -DASYMMETRIC -DPRODUCERS=3 -DOTHERS=0 -DKILLS=1 -DVICTIM=1 -DNO_CONSUMER
 holds batch.pml "batch: a wait for room, one death" -DKILLS=1 -DPRODUCERS=1
 holds batch.pml "batch: three records, one death" -DKILLS=1 -DRECORDS=3 -DBATCH=3 -DCONSUMERS=2 -DPRODUCERS=0
 holds batch.pml "batch: one gives back, one death" -DKILLS=1 -DLEAVERS=1 -DRECORDS=2 -DCONSUMERS=2 -DPRODUCERS=0

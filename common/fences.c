@@ -1,0 +1,60 @@
+/*
+ * Endpoints that can use membarrier and such that cannot, in one channel (PROTOCOL.md, "Who pays
+ * for the fences"). Where all can, who publishes a message does without a fence. One that cannot
+ * asks for another way, and takes no slot before everybody has said that it goes that way.
+ */
+#include <errno.h>
+
+#include "endpoint.h"
+
+/* An endpoint of this side that still does without fences: its pid. 0: there is none. */
+static pid_t fences_without(const struct side *side)
+{
+	uint64_t attached = atomic_load(&side->attached);
+
+	for (; attached != 0; attached &= attached - 1) {
+		const struct slot *slot = &side->slots[__builtin_ctzll(attached)];
+
+		/* What it has published before is visible to us. Pairs with fences_look(). */
+		if (atomic_load(&slot->fences) == 0)
+			return (pid_t)atomic_load(&slot->pid);
+	}
+	return 0;
+}
+
+int fences_agree(struct channel *channel)
+{
+	_Atomic uint32_t *fences = &channel->segment.shared->header.fences;
+	struct channel_report *report = &channel->report;
+
+	report->fences_awaited = false;
+	if (channel->segment.membarrier || atomic_load(fences) == FENCES_PLAIN)
+		return 0;
+	atomic_store(fences, FENCES_CHANGING);
+	report->holder = fences_without(&producers_of(channel)->side);
+	if (report->holder == 0)
+		report->holder = fences_without(&consumers_of(channel)->side);
+	if (report->holder != 0) {
+		report->fences_awaited = true;
+		return -EBUSY;
+	}
+	/* Attaching needs the flock that we hold: nobody who does without has come meanwhile. */
+	atomic_store(fences, FENCES_PLAIN);
+	return 0;
+}
+
+void fences_look(struct channel *channel)
+{
+	struct slot *slot = &side_of(channel, channel->role)->slots[channel->slot];
+
+	if (!channel->segment.asymmetric ||
+	    atomic_load(&channel->segment.shared->header.fences) == FENCES_ASYMMETRIC)
+		return;
+	/*
+	 * Others may not have looked yet, so our heavy fences go on to run on their processors. Our
+	 * light ones are fences before the newcomer knows that, and so before it first relies on
+	 * it.
+	 */
+	channel->segment.asymmetric = false;
+	atomic_store(&slot->fences, 1);
+}
