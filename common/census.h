@@ -37,11 +37,11 @@ struct census_endpoint {
 	int group;		  /* consumer: index in census.groups; CENSUS_NO_GROUP: looks on */
 	uint64_t messages, bytes; /* sent, or taken, since it attached; bytes as below */
 	uint64_t dropped;	  /* producer: for which there was no room */
-	uint64_t in_hand;	  /* consumer: messages that it has taken and not acknowledged, ... */
-	uint64_t hand_at;	  /* ... and the position where their record begins */
-	uint64_t attempts;	  /* how often what it has in hand was handed out, at most, ... */
-	uint64_t failures;	  /* ... and how many tries with it have failed */
-	uint64_t attached_ns;	  /* how long it has been here */
+	uint64_t in_hand;     /* consumer: messages that it has taken and not acknowledged, ... */
+	uint64_t hand_at;     /* ... and the position where their record begins */
+	uint64_t attempts;    /* how often what it has in hand was handed out, at most, ... */
+	uint64_t failures;    /* ... and how many tries with it have failed */
+	uint64_t attached_ns; /* how long it has been here */
 	bool has_turn,
 		is_inside; /* producer: may write next; inside a message longer than the ring */
 };

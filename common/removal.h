@@ -21,8 +21,8 @@ enum removal_how {
  * dead, and what the census calls foreign, linked, damaged or of another build by that one's error;
  * also an object that is not options->owner's (-CHANNEL_EOWNER) and what is no file
  * (-CHANNEL_EFOREIGN). The others remove whatever has the channel's name, if this user may: else
- * -CHANNEL_EOWNER. -ENOTEMPTY: a folder with something in it. Other errors: -ENOENT; the deadline's,
- * if another process keeps the flock: *holder is its id, if it is known.
+ * -CHANNEL_EOWNER. -ENOTEMPTY: a folder with something in it. Other errors: -ENOENT; the
+ * deadline's, if another process keeps the flock: *holder is its id, if it is known.
  */
 int channel_remove(const struct channel_options *options, enum removal_how how,
 		   const struct deadline *deadline, struct census *census, pid_t *holder);

@@ -17,11 +17,7 @@
 /* It is called once a second: the second call is the one after two. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)
 
-enum {
-	LINE = CHANNEL_EXPLAIN_MAX + 160,
-	CHANNEL_WORDS = CHANNEL_NAME_MAX + 50,
-	PIDS_SHOWN = 3
-};
+enum { LINE = CHANNEL_EXPLAIN_MAX + 160, CHANNEL_WORDS = CHANNEL_NAME_MAX + 50, PIDS_SHOWN = 3 };
 
 static const struct cli_settings *settings;
 static const struct channel_options *asked; /* the channel that is spoken of, guarded by mutex */

@@ -76,6 +76,10 @@ bool syscall_filter(unsigned which)
 
 	if ((which & FILTER_UMASK) != 0)
 		refuse(&filter, SYS_umask, RETURN_KILL);
+	if ((which & FILTER_MEMBARRIER) != 0)
+		refuse(&filter, SYS_membarrier, RETURN_ERROR(EPERM));
+	if ((which & FILTER_EVENTFD) != 0)
+		refuse(&filter, SYS_eventfd2, RETURN_ERROR(EPERM));
 	if ((which & FILTER_LINK) != 0)
 		refuse(&filter, SYS_linkat, RETURN_ERROR(ENOENT));
 	if ((which & FILTER_UNNAMED) != 0) {

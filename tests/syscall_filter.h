@@ -10,7 +10,9 @@
 enum syscall_filter {
 	FILTER_UMASK = 1,   /* umask() kills the process */
 	FILTER_UNNAMED = 2, /* there are no files without a name (O_TMPFILE) */
-	FILTER_LINK = 4	    /* no file can be given one, as without /proc */
+	FILTER_LINK = 4,    /* no file can be given one, as without /proc */
+	FILTER_MEMBARRIER = 8,
+	FILTER_EVENTFD = 16
 };
 
 /* Takes these away, for good. False: not permitted, or not possible here. */

@@ -2,7 +2,7 @@
  * How a channel's object is made: in private, complete before it has a name, on any machine, and
  * with memory that is there.
  */
-#include "support.h"
+#include "support_without.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,25 +23,8 @@
 
 /* ---- on machines that lack something ---- */
 
-/* A tool without some system calls, see without.c: its name and arguments. */
-#define WITHOUT(what, ...)                                                                         \
-	tool_start("sh", "-c",                                                                     \
-		   "tool=$1; shift; exec \"$TOOLS/tests/without\" " what " \"$TOOLS/$tool\" "      \
-		   "\"$@\"",                                                                       \
-		   "sh", __VA_ARGS__, NULL)
-
-static void need_filters(void)
-{
-	struct tool tool = WITHOUT("umask", "shm-produce", "--version");
-	int status = tool_end(&tool);
-
-	tool_free(&tool);
-	if (status == 125) {
-		test_note("no system call filters here: machines without this and that are not "
-			  "tested");
-		test_skip("needs seccomp");
-	}
-}
+/* A tool without some system calls: its name and arguments. */
+#define WITHOUT(what, ...) tool_start_without(what, -1, __VA_ARGS__, NULL)
 
 static void expect_done(struct tool tool, const char *output)
 {
@@ -68,7 +51,7 @@ Test(creation, never_touches_the_umask, .timeout = 60)
 	char name[NAME_SIZE], dead[NAME_SIZE];
 	struct tool tool;
 
-	need_filters();
+	filters_needed();
 	channel_name(name);
 	channel_name(dead);
 	expect_done(WITHOUT("umask", "shm-produce", "-C", name, "-m", "0666", "x"), "");
@@ -117,7 +100,7 @@ Test(creation, works_where_no_file_is_without_a_name, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
-	need_filters();
+	filters_needed();
 	own_memory("size=64m");
 	for (int i = 0; i < 2; i++) {
 		channel_name(name);
@@ -138,7 +121,7 @@ Test(creation, removes_what_dead_creators_left_under_private_names, .timeout = 6
 	char dead[100], alive[100], name[NAME_SIZE];
 	int fd;
 
-	need_filters();
+	filters_needed();
 	own_memory("size=64m");
 	snprintf(dead, sizeof(dead), "/dev/shm/.shm-channel-new.%lu.1.a", (unsigned long)geteuid());
 	snprintf(alive, sizeof(alive), "/dev/shm/.shm-channel-new.%lu.1.b",

@@ -1,17 +1,12 @@
 /* Several commands at once, batches, signals, and consumers that share the work. */
 #include "support.h"
 #include "support_folder.h"
+#include "support_without.h"
 
-#include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Sends these bytes as lines, or with the options given. */
@@ -85,24 +80,14 @@ Test(crew, jobs_0_is_one_per_processor, .timeout = 60)
 /* Sandboxes refuse what they do not know. A crew waits for signals, which it has to do anyway. */
 Test(crew, needs_no_event_counter, .timeout = 60)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_eventfd2, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = { .len = sizeof(filter) / sizeof(filter[0]),
-					    .filter = filter };
 	struct tool consumer;
 	char name[NAME_SIZE];
 
+	filters_needed();
 	SEND_LINES(channel_name(name), "x\n");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-		object_remove(name);
-		test_skip("no permission to refuse a system call");
-	}
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-j", "2", "--", "cat"), 0);
+	consumer = tool_start_without("eventfd", -1, "shm-consume", "-C", name, "-j", "2", "--",
+				      "cat", NULL);
+	cr_expect_eq(tool_end(&consumer), 0);
 	expect_output(&consumer, "x");
 	expect_errors_contain(&consumer, "");
 	tool_free(&consumer);

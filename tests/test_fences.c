@@ -9,9 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "support.h"
-
-enum { CANNOT = 77 /* without_membarrier: no filter can be installed */ };
+#include "support_without.h"
 
 static uint32_t fences_of(const char *name)
 {
@@ -31,19 +29,7 @@ static const char *path_of(char path[4096], const char *program)
 	return path;
 }
 
-/* Starts a tool without membarrier; up to four arguments, NULL for those that are not needed. */
-static struct tool start_without(int input, const char *tool, const char *const arguments[6])
-{
-	char sandbox[4096], program[4096];
-	const char *argv[9] = { path_of(sandbox, "tests/without_membarrier"),
-				path_of(program, tool) };
-
-	for (int i = 0; i < 6 && arguments[i] != NULL; i++)
-		argv[i + 2] = arguments[i];
-	return tool_start_argv(input, -1, argv);
-}
-
-#define WITHOUT(input, tool, ...) start_without(input, tool, (const char *const[6]){ __VA_ARGS__ })
+#define WITHOUT(input, ...) tool_start_without("membarrier", input, __VA_ARGS__, NULL)
 
 /* Waits for its end, and expects this exit status and output. */
 static void expect_end(struct tool *tool, int status, const char *expected)
@@ -66,13 +52,10 @@ static void expect_end(struct tool *tool, int status, const char *expected)
 static struct tool producer_with(const char *name, int *input)
 {
 	char program[4096];
-	struct tool producer, probe;
+	struct tool producer;
 	int ends[2];
 
-	probe = WITHOUT(-1, "shm-produce", "--version");
-	if (tool_end(&probe) == CANNOT)
-		test_skip("no system call filter can be installed here");
-	tool_free(&probe);
+	filters_needed();
 	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
 	producer = tool_start_argv(
 		ends[0], -1,
