@@ -50,7 +50,7 @@ endif
 
 # What makes a mistake harder to use, before yours, so that yours count. A sanitizer finds more.
 HARDENING ?= yes
-ifneq ($(and $(HARDENING),$(if $(SAN),,yes)),)
+ifneq ($(and $(filter-out no off 0,$(HARDENING)),$(if $(SAN),,yes)),)
 machine := $(shell $(CC) -dumpmachine)
 taken = $(shell echo 'int taken;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
 static := $(filter -static -static-pie -no-pie,$(CC) $(CFLAGS) $(LDFLAGS))

@@ -10,7 +10,7 @@
 #include "ring.h"
 
 enum {
-	POINTS_MAX = GROUP_COUNT * (1 + 2 * SLOT_COUNT),
+	POINTS_MAX = GROUP_COUNT * (2 + 2 * SLOT_COUNT), /* of `next` to tail, and of each claim */
 	WINDOW = 65536,	     /* small records are read by the dozen, ... */
 	WINDOW_SMALL = 256,  /* ... large ones are passed over */
 	RECORD_LARGE = 4096, /* bytes */

@@ -290,9 +290,9 @@ static int endpoint_enter(struct channel *channel)
 		return -CHANNEL_ETHREAD;
 	rc = sides_visit(channel);
 	if (rc == 0)
-		rc = fences_agree(channel);
-	if (rc == 0)
 		rc = options_check(channel);
+	if (rc == 0) /* last: there is no way back from that */
+		rc = fences_agree(channel);
 	if (rc == 0)
 		rc = groups_declare(channel, &deadline);
 	if (rc == 0)

@@ -45,8 +45,11 @@ static void leftover_remove(const char *path)
 
 	/* With a umask that leaves nothing to its owner it cannot be opened in its first instant.
 	 */
-	if (fd >= 0 ? flock(fd, LOCK_EX | LOCK_NB) == 0 : errno == EACCES)
+	if (fd >= 0 ? flock(fd, LOCK_EX | LOCK_NB) == 0 : errno == EACCES) {
+		if (fd >= 0)
+			fchmod(fd, CREATION_REMOVED_MODE);
 		unlink(path);
+	}
 	if (fd >= 0)
 		close(fd);
 }
@@ -213,29 +216,34 @@ static int unnamed_publish(const struct creation *creation, const char *path)
 	return errno == EEXIST ? -EEXIST : -EOPNOTSUPP;
 }
 
-/* It has one name before and one after it, and no moment has two. */
-static int private_publish(struct creation *creation, const char *path)
+/*
+ * It has one name before and one after it, and no moment has two. Under its private name nobody
+ * else may ever open it, as that one may be linked: so it gets its mode afterwards. Processes of
+ * its owner look at the mode when they have the flock, which the creator still holds.
+ */
+static int private_publish(struct creation *creation, const char *path, mode_t mode)
 {
 	if (syscall(SYS_renameat2, AT_FDCWD, creation->private_path, AT_FDCWD, path,
 		    RENAME_NO_REPLACE) != 0)
 		return -errno;
 	creation->private_path[0] = '\0';
-	return 0;
+	return fchmod(creation->fd, mode) != 0 ? -errno : 0;
 }
 
 int creation_publish(struct creation *creation, const char *path, mode_t mode)
 {
+	if (creation->private_path[0] != '\0')
+		return private_publish(creation, path, mode);
 	/* Exact, whatever the umask, before anybody else can see it. */
-	if (fchmod(creation->fd, mode) != 0)
-		return -errno;
-	return creation->private_path[0] == '\0' ? unnamed_publish(creation, path)
-						 : private_publish(creation, path);
+	return fchmod(creation->fd, mode) != 0 ? -errno : unnamed_publish(creation, path);
 }
 
 void creation_abandon(struct creation *creation)
 {
-	if (creation->private_path[0] != '\0')
+	if (creation->private_path[0] != '\0') {
+		fchmod(creation->fd, CREATION_REMOVED_MODE);
 		unlink(creation->private_path);
+	}
 	if (creation->fd >= 0)
 		close(creation->fd);
 	creation->fd = -1;

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "channel.h"
@@ -19,6 +20,13 @@
 
 /* Where the objects are. */
 #define CREATION_FOLDER "/dev/shm"
+
+/*
+ * An object gets this mode before it loses a name, so that it is of no use under another name that
+ * somebody has given it. Whoever may only write it cannot undo that, no channel in use has this
+ * mode, and its owner can still open and lock it.
+ */
+#define CREATION_REMOVED_MODE (S_ISVTX | S_IRUSR)
 
 struct creation {
 	int fd;		       /* for reading and writing; -1: none */

@@ -125,6 +125,19 @@ static void explain_owner(const struct channel *channel, char *buffer, size_t si
 		snprintf(buffer, size, "it belongs to user %lu, not to user %lu", theirs, asked);
 }
 
+/* What is wrong with it, and the command that removes it, if this user may. */
+static void explain_unusable(const struct channel *channel, const char *what, const char *which,
+			     char *buffer, size_t size)
+{
+	char words[CHANNEL_WORDS];
+
+	if (channel->report.removable)
+		snprintf(buffer, size, "%s (shm-consume %s --remove --force removes %s)", what,
+			 channel_words(channel, words), which);
+	else
+		snprintf(buffer, size, "%s", what);
+}
+
 const char *channel_explain(const struct channel *channel, int error, char *buffer, size_t size)
 {
 	const struct channel_report *report = &channel->report;
@@ -132,13 +145,13 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 
 	switch (-error) {
 	case CHANNEL_EFOREIGN:
-		snprintf(buffer, size, "the shared-memory object of that name is not a channel%s",
-			 report->removable ? " (shm-consume --remove --force removes it)" : "");
+		explain_unusable(channel, "the shared-memory object of that name is not a channel",
+				 "it", buffer, size);
 		break;
 	case CHANNEL_ELINKED:
-		snprintf(buffer, size,
-			 "its object has another name, too, so it may be another channel's%s",
-			 report->removable ? " (shm-consume --remove --force removes both)" : "");
+		explain_unusable(channel,
+				 "its object has another name, too, so it may be another channel's",
+				 "both", buffer, size);
 		break;
 	case CHANNEL_EDAMAGED:
 		snprintf(buffer, size, "channel is damaged");

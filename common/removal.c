@@ -78,7 +78,7 @@ static int stranger_remove(const struct channel_options *options, struct census 
 	snprintf(path, sizeof(path), "%s%s", CENSUS_FOLDER, object);
 	if (lstat(path, &named) != 0)
 		return -errno;
-	if (S_ISREG(named.st_mode) && owner_seems(&named, options->owner) &&
+	if (S_ISREG(named.st_mode) && owner_seems(&named, options->owner) && name_is_ours(&named) &&
 	    census->kind != CENSUS_UNREADABLE)
 		return -EAGAIN; /* by now a channel has been made here */
 	rc = S_ISDIR(named.st_mode) ? rmdir(path) : unlink(path);
@@ -137,8 +137,11 @@ int channel_remove(const struct channel_options *options, enum removal_how how,
 			rc = stranger_remove(options, census);
 			continue;
 		}
-		if (rc == -CHANNEL_EOWNER) /* whose it is */
-			census_read(census, options->name, options->owner);
+		/* Whose is it? */
+		if ((rc == -CHANNEL_EOWNER || rc == -CHANNEL_EFOREIGN) &&
+		    census_read(census, options->name, options->owner) == 0 &&
+		    census->kind == CENSUS_OTHER_OWNER)
+			rc = -CHANNEL_EOWNER;
 		if (rc < 0)
 			return rc;
 		if (how != REMOVAL_UNLOCKED)

@@ -112,20 +112,14 @@ static void segment_path(const struct segment *segment, char path[SEGMENT_PATH_S
 	snprintf(path, SEGMENT_PATH_SIZE, CREATION_FOLDER "%s", segment->name);
 }
 
-/*
- * A channel that is removed gets this mode before it loses its name. It is what whoever may only
- * write it cannot undo, no channel in use has it, and its owner can still open and lock it.
- */
-#define REMOVED_MODE (S_ISVTX | S_IRUSR)
-
 static bool marked_removed(const struct stat *status)
 {
 	return S_ISREG(status->st_mode) && (status->st_mode & S_ISVTX) != 0;
 }
 
-/* EACCES does not say whose it is; where Linux keeps the objects, lstat does. */
-static int refuse_access(const struct segment *segment, const struct channel_options *options,
-			 struct channel_report *report)
+/* It cannot be opened, for this reason. That does not say whose it is; lstat() does. */
+static int refuse_open(const struct segment *segment, const struct channel_options *options,
+		       struct channel_report *report, int reason)
 {
 	char path[SEGMENT_PATH_SIZE];
 	struct stat status;
@@ -135,7 +129,7 @@ static int refuse_access(const struct segment *segment, const struct channel_opt
 		report->owner = status.st_uid;
 		return -CHANNEL_EOWNER;
 	}
-	return -EACCES;
+	return reason;
 }
 
 int segment_missing(void)
@@ -171,13 +165,13 @@ static int object_open(struct segment *segment, const struct channel_options *op
 		case EACCES:
 		case EPERM:
 			if (!object_open_removed(segment, path))
-				return refuse_access(segment, options, report);
+				return refuse_open(segment, options, report, -EACCES);
 			break;
 		case ELOOP:  /* a symbolic link */
 		case EISDIR: /* a directory */
 		case ENXIO:  /* a socket */
 		case EINVAL:
-			return -CHANNEL_EFOREIGN;
+			return refuse_open(segment, options, report, -CHANNEL_EFOREIGN);
 		case ENOENT:
 			return segment_missing();
 		default:
@@ -462,13 +456,11 @@ static int object_check(const struct segment *segment, const struct channel_opti
 {
 	if (fstat(segment->fd, status) != 0)
 		return -errno;
-	if (!S_ISREG(status->st_mode))
-		return -CHANNEL_EFOREIGN;
 	if (!owner_is(segment->fd, status, options->owner)) {
 		report->owner = status->st_uid;
 		return -CHANNEL_EOWNER;
 	}
-	return 0;
+	return S_ISREG(status->st_mode) ? 0 : -CHANNEL_EFOREIGN;
 }
 
 int segment_state(int fd, uint64_t *ring_offset, uint64_t *capacity, struct channel_report *report)
@@ -654,7 +646,7 @@ int segment_remove(struct segment *segment)
 	 * Under another name it shall not be taken for that channel. Whoever finds the mark removes
 	 * the name, so we may die here. Not the owner: then only what nobody else has linked.
 	 */
-	if (fchmod(segment->fd, REMOVED_MODE) != 0 && ours.st_nlink != 1)
+	if (fchmod(segment->fd, CREATION_REMOVED_MODE) != 0 && ours.st_nlink != 1)
 		return -errno;
 	return unlink(path) != 0 ? -errno : 0;
 }

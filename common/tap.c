@@ -267,6 +267,7 @@ int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout
 	int rc = atomic_load(&channel->interrupted) ? -EINTR : 0;
 
 	channel->report.lock_taken = false;
+	fences_look(channel); /* takes no mutex, and there may always be something to see */
 	endpoint_wait_begins(channel);
 	while (rc == 0) {
 		rc = tap_look(tap, most, flags, delivery);

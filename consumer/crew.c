@@ -90,14 +90,28 @@ static uint64_t count_left(const struct crew *crew)
 	return used < crew->work->count ? crew->work->count - used : 0;
 }
 
-uint32_t crew_take(struct crew *crew)
+/* Waits a second at most. The channel is looked after meanwhile: the next receive() says why not.
+ */
+static void wait_beside(struct worker *worker)
 {
+	struct crew *crew = worker->crew;
+
+	if (thread_wait(&crew->changed, &crew->mutex, clock_now_ns() + NS_PER_SEC))
+		return;
+	unlock(crew);
+	channel_look_after(worker->channel);
+	lock(crew);
+}
+
+uint32_t crew_take(struct worker *worker)
+{
+	struct crew *crew = worker->crew;
 	uint64_t most = crew->work->batch;
 
 	lock(crew);
 	/* What is reserved may come back: fewer may have been there. */
 	while (!crew->finishing && count_left(crew) == 0 && crew->waiting > 0)
-		pthread_cond_wait(&crew->changed, &crew->mutex);
+		wait_beside(worker);
 	if (count_left(crew) < most)
 		most = count_left(crew);
 	if (most == 0) /* who still waits for a place need not come */
@@ -163,12 +177,8 @@ bool crew_pause(struct crew *crew, uint64_t until_ns)
 	if (slice > until_ns)
 		slice = until_ns;
 	lock(crew);
-	while (!crew->giving_up && !crew->draining && clock_now_ns() < slice) {
-		struct timespec until = { .tv_sec = (time_t)(slice / NS_PER_SEC),
-					  .tv_nsec = (long)(slice % NS_PER_SEC) };
-
-		pthread_cond_timedwait(&crew->changed, &crew->mutex, &until);
-	}
+	while (!crew->giving_up && !crew->draining && clock_now_ns() < slice)
+		thread_wait(&crew->changed, &crew->mutex, slice);
 	go_on = !crew->giving_up && !crew->draining;
 	unlock(crew);
 	return go_on;
@@ -390,8 +400,6 @@ static int worker_main(void *context)
 
 static bool crew_make(struct crew *crew, const struct work *work)
 {
-	pthread_condattr_t attributes;
-
 	memset(crew, 0, sizeof(*crew));
 	crew->work = work;
 	crew->count = work->jobs > 0 ? work->jobs : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
@@ -400,10 +408,7 @@ static bool crew_make(struct crew *crew, const struct work *work)
 	crew->workers = calloc(crew->count, sizeof(*crew->workers));
 	crew->dead_letters = dead_letters_new(work);
 	pthread_mutex_init(&crew->mutex, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&crew->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	thread_condition_init(&crew->changed);
 	for (unsigned i = 0; crew->workers != NULL && i < crew->count; i++) {
 		struct worker *worker = &crew->workers[i];
 

@@ -69,7 +69,7 @@ bool crew_attach_wait(struct crew *crew);
 void crew_attached(struct crew *crew);
 
 /* How many messages may be taken now, at most the work's batch. 0: no more. */
-uint32_t crew_take(struct crew *crew);
+uint32_t crew_take(struct worker *worker);
 
 /* After crew_take(): so many of them were taken. If there are some, this worker is busy. */
 void crew_took(struct crew *crew, uint32_t most, uint32_t taken);

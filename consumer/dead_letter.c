@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deadline.h"
 #include "thread.h"
 #include "why.h"
 
@@ -56,7 +57,7 @@ struct dead_letters *dead_letters_new(const struct work *work)
 	letters->settings.channel.nonblock = false;
 	letters->settings.channel.waiting = on_waiting;
 	pthread_mutex_init(&letters->mutex, NULL);
-	pthread_cond_init(&letters->changed, NULL);
+	thread_condition_init(&letters->changed);
 	return letters;
 }
 
@@ -112,6 +113,26 @@ static int send_one(struct dead_letters *letters)
 	return CLI_DONE;
 }
 
+/* Waits for a change, and calls this about once a second meanwhile, without the mutex. */
+static void wait_for_change(struct dead_letters *letters, void (*meanwhile)(void *context),
+			    void *context)
+{
+	if (thread_wait(&letters->changed, &letters->mutex, clock_now_ns() + NS_PER_SEC))
+		return;
+	pthread_mutex_unlock(&letters->mutex);
+	meanwhile(context);
+	pthread_mutex_lock(&letters->mutex);
+}
+
+/* Others may need something of all who are attached. An error will be the next letter's. */
+static void look_after(void *context)
+{
+	struct dead_letters *letters = context;
+
+	if (letters->attached)
+		channel_look_after(letters->channel);
+}
+
 static int letters_main(void *context)
 {
 	struct dead_letters *letters = context;
@@ -122,7 +143,7 @@ static int letters_main(void *context)
 	pthread_mutex_lock(&letters->mutex);
 	for (;;) {
 		while (!letters->due && !letters->ending)
-			pthread_cond_wait(&letters->changed, &letters->mutex);
+			wait_for_change(letters, look_after, letters);
 		if (!letters->due)
 			break;
 		pthread_mutex_unlock(&letters->mutex);
@@ -157,19 +178,20 @@ static bool start(struct dead_letters *letters)
 	return error == 0;
 }
 
-enum cli_exit dead_letters_send(struct dead_letters *letters, const struct dead_letter *letter)
+enum cli_exit dead_letters_send(struct dead_letters *letters, const struct dead_letter *letter,
+				void (*meanwhile)(void *context), void *context)
 {
 	enum cli_exit status = CLI_FAILED;
 
 	pthread_mutex_lock(&letters->mutex);
 	while (letters->taken)
-		pthread_cond_wait(&letters->changed, &letters->mutex);
+		wait_for_change(letters, meanwhile, context);
 	if (start(letters)) {
 		letters->taken = letters->due = true;
 		letters->letter = *letter;
 		pthread_cond_broadcast(&letters->changed);
 		while (letters->due)
-			pthread_cond_wait(&letters->changed, &letters->mutex);
+			wait_for_change(letters, meanwhile, context);
 		status = letters->status;
 		letters->taken = false;
 		pthread_cond_broadcast(&letters->changed);

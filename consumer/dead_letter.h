@@ -25,9 +25,11 @@ struct dead_letters *dead_letters_new(const struct work *work);
 /*
  * Sends one message and waits until it is committed (one longer than that channel's ring: until
  * it is acknowledged). CLI_DONE; else it was not, an error is printed unless it was a signal, and
- * this is what it means for the exit status.
+ * this is what it means for the exit status. `meanwhile` is called about once a second with
+ * `context`: the caller has a channel of its own to look after.
  */
-enum cli_exit dead_letters_send(struct dead_letters *letters, const struct dead_letter *letter);
+enum cli_exit dead_letters_send(struct dead_letters *letters, const struct dead_letter *letter,
+				void (*meanwhile)(void *context), void *context);
 
 /* Ends a wait in it, and all later ones. */
 void dead_letters_interrupt(struct dead_letters *letters);

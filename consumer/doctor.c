@@ -115,9 +115,10 @@ static void check_unreadable(struct doctor *doctor, const struct census *census)
 	char path[OBJECT_PATH];
 
 	doctor_trouble(doctor, "channel \"%s\": %s", census->name, strerror(-census->error));
-	if (census->error == -EACCES)
-		doctor_advice(doctor, "chmod 0600 %s%s", object_path(doctor, census->name, path),
-			      census->owner == geteuid() ? "" : "   # as its user, or as root");
+	if (census->error == -EACCES && census->owner == geteuid())
+		doctor_advice(doctor, "chmod 0600 %s", object_path(doctor, census->name, path));
+	else if (census->error == -EACCES)
+		doctor_advice(doctor, "# its owner has not given you access (--mode)");
 	else
 		doctor_advice(doctor, "# try again: it could not be opened just now");
 }
@@ -150,7 +151,7 @@ static void check_kind(struct doctor *doctor, const struct census *census)
 			       "channel \"%s\": its object has another name, too, so it may be "
 			       "another channel's",
 			       name);
-		doctor_advice(doctor, "shm-consume -C %s --remove --force removes both", name);
+		advise_to_remove(doctor, census, "   # removes both");
 		break;
 	case CENSUS_REMOVED:
 		doctor_fine(doctor, "channel \"%s\": removed; whoever comes next removes its name",

@@ -55,8 +55,15 @@ static void check_sticky(struct doctor *doctor)
 {
 	struct stat folder;
 
-	if (stat(CENSUS_FOLDER, &folder) != 0 || (folder.st_mode & S_ISVTX) != 0 ||
-	    (folder.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+	if (stat(CENSUS_FOLDER, &folder) != 0)
+		return;
+	if (folder.st_uid != 0 && folder.st_uid != geteuid() && !owner_unknown(folder.st_uid)) {
+		doctor_trouble(doctor,
+			       CENSUS_FOLDER " belongs to user %lu, who may remove your channels",
+			       (unsigned long)folder.st_uid);
+		doctor_advice(doctor, "chown root " CENSUS_FOLDER "   # as root");
+	}
+	if ((folder.st_mode & S_ISVTX) != 0 || (folder.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return;
 	doctor_trouble(doctor,
 		       CENSUS_FOLDER " is not sticky (mode %04o): others may remove your "
@@ -156,7 +163,7 @@ static void check_cgroup(struct doctor *doctor)
 	if (room < ROOM_BYTES) {
 		doctor_trouble(doctor, "the memory limit of this control group leaves only %s",
 			       left);
-		doctor_advice(doctor, "docker run --memory=1g ... (systemd: MemoryMax=; "
+		doctor_advice(doctor, "# docker run --memory=1g ... (systemd: MemoryMax=; "
 				      "Kubernetes: resources.limits.memory)");
 	} else {
 		doctor_fine(doctor, "the memory limit of this control group leaves %s", left);
@@ -173,7 +180,7 @@ static void check_links(struct doctor *doctor)
 	if (fgetc(file) == '0') {
 		doctor_trouble(doctor, "any user can give your channels a second name, and nobody "
 				       "uses one that has two");
-		doctor_advice(doctor, "sysctl fs.protected_hardlinks=1 (as root)");
+		doctor_advice(doctor, "sysctl fs.protected_hardlinks=1   # as root");
 	}
 	fclose(file);
 }

@@ -149,7 +149,7 @@ static int remove_interruptibly(const struct look *look, const struct deadline *
 		if (cli_signal_caught() != 0)
 			return -EINTR;
 		if (rc == -EWOULDBLOCK && look->force && deadline_passed(&patience) < 0) {
-			slice = deadline_after(DEADLINE_NEVER, -ETIMEDOUT, NULL);
+			slice = deadline_after(NS_PER_SEC, -ETIMEDOUT, NULL);
 			return channel_remove(&look->settings->channel, REMOVAL_UNLOCKED, &slice,
 					      census, holder);
 		}

@@ -333,6 +333,7 @@ static int consume(void)
 	/* Does the exit status say how the stream ended? It is not seen of one ended by a signal.
 	 */
 	untold = cli_signal_caught() != 0 ||
+		 (status != CLI_DONE && status != CLI_WOULD_BLOCK && status != CLI_INCOMPLETE) ||
 		 (channel_incomplete(consumer.channel) && status != CLI_INCOMPLETE);
 	channel_detach(consumer.channel, untold ? CHANNEL_UNTOLD : 0);
 	return (int)status;

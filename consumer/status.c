@@ -317,6 +317,10 @@ static bool print_endpoints(const struct show *show, const struct census *census
 /* What is no channel of this build: what can be said all the same. */
 static void print_strange(const struct show *show, const struct census *census)
 {
+	char words[32] = "";
+
+	if (census->owner != geteuid())
+		snprintf(words, sizeof(words), " --owner %lu", (unsigned long)census->owner);
 	if (census->kind == CENSUS_OTHER_BUILD)
 		fprintf(show->file, "It was made by a different build (%s; this is %s).\n",
 			census->theirs, census->ours);
@@ -325,13 +329,13 @@ static void print_strange(const struct show *show, const struct census *census)
 	else if (census->kind == CENSUS_LINKED)
 		fprintf(show->file,
 			"It has another name, too, so it may be another channel's, and nobody uses "
-			"it. shm-consume -C %s --remove --force removes both.\n",
-			census->name);
+			"it. shm-consume -C %s%s --remove --force removes both.\n",
+			census->name, words);
 	else if (census->kind == CENSUS_DAMAGED)
 		fprintf(show->file,
-			"What is in it makes no sense. shm-consume -C %s --remove --force removes "
-			"it.\n",
-			census->name);
+			"What is in it makes no sense. shm-consume -C %s%s --remove --force "
+			"removes it.\n",
+			census->name, words);
 	else if (census->kind == CENSUS_UNREADABLE)
 		fprintf(show->file, "It cannot be read: %s.\n", strerror(-census->error));
 }

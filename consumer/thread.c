@@ -1,9 +1,11 @@
 #include "thread.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <time.h>
 
 #include "cli.h"
+#include "deadline.h"
 
 static void *thread_main(void *argument)
 {
@@ -39,4 +41,22 @@ int thread_start(struct thread *thread)
 void thread_join(struct thread *thread)
 {
 	pthread_join(thread->id, NULL);
+}
+
+void thread_condition_init(pthread_cond_t *changed)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+bool thread_wait(pthread_cond_t *changed, pthread_mutex_t *mutex, uint64_t until_ns)
+{
+	struct timespec until = { .tv_sec = (time_t)(until_ns / NS_PER_SEC),
+				  .tv_nsec = (long)(until_ns % NS_PER_SEC) };
+
+	return pthread_cond_timedwait(changed, mutex, &until) != ETIMEDOUT;
 }

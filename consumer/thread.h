@@ -6,6 +6,8 @@
 #define THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 struct thread {
 	/* Returns CLI_ANOTHER_THREAD to be run in a thread with another id (see CHANNEL_ETHREAD).
@@ -20,5 +22,14 @@ int thread_start(struct thread *thread);
 
 /* Waits for its end. */
 void thread_join(struct thread *thread);
+
+/* Makes a condition variable for thread_wait(), which is to be destroyed as any other. */
+void thread_condition_init(pthread_cond_t *changed);
+
+/*
+ * Waits, with the mutex held, until the condition variable is signalled, or this time
+ * (CLOCK_MONOTONIC, in ns) has come: then false. May return early without a reason.
+ */
+bool thread_wait(pthread_cond_t *changed, pthread_mutex_t *mutex, uint64_t until_ns);
 
 #endif

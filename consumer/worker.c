@@ -91,6 +91,15 @@ static void give_back(struct worker *worker)
 	hand_back(worker);
 }
 
+/* The channel may be removed meanwhile, or somebody die. */
+static void look_after(void *context)
+{
+	struct worker *worker = context;
+
+	if (worker->trouble == 0)
+		worker->trouble = channel_look_after(worker->channel);
+}
+
 /* Each message of a batch is a dead letter of its own. */
 static enum cli_exit send_dead(struct worker *worker, const struct job *job)
 {
@@ -108,7 +117,7 @@ static enum cli_exit send_dead(struct worker *worker, const struct job *job)
 
 		job_message(job, i, &from, &letter.size);
 		letter.bytes = bytes + from;
-		status = dead_letters_send(worker->crew->dead_letters, &letter);
+		status = dead_letters_send(worker->crew->dead_letters, &letter, look_after, worker);
 	}
 	if (job->size > 0)
 		munmap((void *)(uintptr_t)bytes, job->size);
@@ -174,15 +183,6 @@ static void on_stopped(void *context, pid_t pid, int number)
 static void on_ended(void *context)
 {
 	crew_command(context, 0);
-}
-
-/* The channel may be removed meanwhile, or somebody die. */
-static void look_after(void *context)
-{
-	struct worker *worker = context;
-
-	if (worker->trouble == 0)
-		worker->trouble = channel_look_after(worker->channel);
 }
 
 static struct command_result run_once(struct worker *worker, const struct job *job)
@@ -262,6 +262,7 @@ static void run(struct worker *worker, struct job *job)
 		result = run_once(worker, job);
 		command_explain(work, &result, words);
 		if (result.end == COMMAND_DONE) {
+			channel_tried(worker->channel, false);
 			acknowledge(worker, job);
 			return;
 		}
@@ -270,6 +271,7 @@ static void run(struct worker *worker, struct job *job)
 			crew_finish(worker->crew, status_of(&result), true);
 		}
 		if (crew_gives_up(worker->crew) || worker->trouble != 0) {
+			channel_tried(worker->channel, false);
 			give_back(worker);
 			return;
 		}
@@ -427,7 +429,7 @@ static void take_messages(struct worker *worker)
 				     .context = worker };
 	bool go_on = true;
 
-	while (go_on && (source.most = crew_take(worker->crew)) > 0) {
+	while (go_on && (source.most = crew_take(worker)) > 0) {
 		struct job job;
 		int rc = job_receive(&job, &source,
 				     work->delimited ? &work->settings->delimiter : NULL,

@@ -143,11 +143,19 @@ struct object_view object_look(const char *name)
 
 /* ---- tools as other processes ---- */
 
+/*
+ * Opened once more by its path: only then two processes that write to it at once take turns, as for
+ * any other file. As memfd_create() returns it they may both write to the same place.
+ */
 static int memory_file(void)
 {
-	int fd = memfd_create("test", MFD_CLOEXEC);
+	int unopened = memfd_create("test", MFD_CLOEXEC), fd;
+	char path[64];
 
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", unopened);
+	fd = open(path, O_RDWR | O_CLOEXEC);
 	cr_assert_geq(fd, 0);
+	close(unopened);
 	return fd;
 }
 

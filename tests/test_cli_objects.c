@@ -292,7 +292,7 @@ static void never_taken_over(const void *bytes, size_t size, off_t length)
 	channel_name(name);
 	plant(name, bytes, size);
 	cr_assert_eq(truncate(object_path(name), length), 0);
-	REFUSED_BY_BOTH("is not a channel (shm-consume --remove --force removes it)", name);
+	REFUSED_BY_BOTH("--remove --force removes it)", name);
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove", "--force"), 0);
 	tool_free(&tool);
 	cr_expect(!object_exists(name));

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "creation.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -148,6 +149,31 @@ static uint64_t memory_free(void)
 
 	cr_assert_eq(statvfs("/dev/shm", &space), 0);
 	return (uint64_t)space.f_bavail * space.f_frsize;
+}
+
+/* Where others may write it they could link it, and if its creator dies theirs is its only name. */
+Test(creation, under_a_private_name_is_never_open_to_others, .timeout = 60)
+{
+	char name[NAME_SIZE], other[NAME_SIZE], path[300], link_path[300];
+	struct creation creation;
+	struct stat status;
+	int taken;
+
+	snprintf(path, sizeof(path), "%s", object_path(channel_name(name)));
+	snprintf(link_path, sizeof(link_path), "%s", object_path(channel_name(other)));
+	taken = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	cr_assert_geq(taken, 0);
+	close(taken);
+	cr_assert_eq(creation_begin(&creation, false), 0);
+	cr_assert_eq(link(creation.private_path, link_path), 0);
+	cr_expect_eq(creation_publish(&creation, path, 0666), -EEXIST);
+	cr_expect_eq(fstat(creation.fd, &status), 0);
+	cr_expect_eq(status.st_mode & 07777, 0600u);
+	creation_abandon(&creation);
+	cr_expect_eq(stat(link_path, &status), 0);
+	cr_expect_eq(status.st_mode & 07777, (unsigned)CREATION_REMOVED_MODE);
+	cr_expect_eq(unlink(path), 0);
+	cr_expect_eq(unlink(link_path), 0);
 }
 
 Test(creation, that_is_killed_leaves_nothing, .timeout = 60)

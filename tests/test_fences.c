@@ -124,6 +124,44 @@ Test(fences, the_first_in_a_channel_without_membarrier_locks_nobody_out, .timeou
 	expect_end(&tool, 0, "two\n");
 }
 
+/* Its second worker waits for the first one, and not for messages. */
+Test(fences, a_worker_that_waits_for_another_one_keeps_nobody_out, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	struct tool consumer, newcomer;
+
+	filters_needed();
+	consumer = tool_start("shm-consume", "-C", channel_name(name), "-j", "2", "-c", "1", "--",
+			      "cat", NULL);
+	WAIT_FOR(object_look(name).consumers == 2 && object_look(name).waiting_data != 0);
+	newcomer = WITHOUT(-1, "shm-produce", "-C", name, "one");
+	expect_end(&newcomer, 0, "");
+	expect_end(&consumer, 0, "one");
+}
+
+/* It never has time to look for the dead. */
+Test(fences, a_tap_that_always_has_something_to_see_keeps_nobody_out, .timeout = 60)
+{
+	char name[NAME_SIZE];
+	int input;
+	struct tool producer = producer_with(channel_name(name), &input), tap, consumer;
+
+	tap = tool_start("shm-consume", "-C", name, "--tap", "-f", NULL);
+	WAIT_FOR(object_look(name).consumers == 1);
+	consumer = WITHOUT(-1, "shm-consume", "-C", name, "-c", "1");
+	WAIT_FOR(({
+		cr_assert_eq(write(input, "more\n", 5), 5);
+		tool_ended(&consumer);
+	}));
+	expect_end(&consumer, 0, "one\n");
+	tool_kill(&tap);
+	tool_free(&tap);
+	tool_kill(&producer);
+	tool_free(&producer);
+	close(input);
+	object_remove(name);
+}
+
 Test(fences, a_stopped_process_that_relies_on_membarrier_is_named, .timeout = 60)
 {
 	char name[NAME_SIZE], pid[32];

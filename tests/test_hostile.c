@@ -194,6 +194,52 @@ Test(hostile, a_claim_table_full_of_garbage_is_refused, .timeout = 60)
 	object_remove(name);
 }
 
+/* The first claim lies at head; all others, and `next`, lie far behind it. */
+static void group_crowd(struct group *group, uint64_t head, uint64_t tail)
+{
+	atomic_store(&group->state, GROUP_OPEN);
+	atomic_store(&group->claims_used, UINT64_MAX);
+	group->next[0] = group->next[1] = (struct cursor){ .record = tail };
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		struct claim *claim = &group->claims[i];
+		struct cursor at = { .record = i == 0 ? head : tail };
+
+		atomic_store(&claim->owner, i % 2 == 0 ? OWNER_NONE : i + 1);
+		atomic_store(&claim->done, at.record);
+		claim->states[0] = claim->states[1] = (struct claim_state){ at, at, 1, 0, 0 };
+	}
+}
+
+/* As many groups and claims as there can be: whoever looks at them has room for all. */
+Test(hostile, all_groups_with_all_claims_are_looked_at, .timeout = 60)
+{
+	static struct shared_buffer copy;
+	struct consumers *consumers = &copy.consumers;
+	struct agent producer = agent_start();
+	char name[NAME_SIZE];
+	unsigned char *bytes;
+	struct tool tool;
+	size_t size;
+
+	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
+	for (int i = 0; i < 100; i++)
+		agent_expect(&producer, "ok", "sendn 8000");
+	agent_quit(&producer);
+	bytes = object_contents(name, &size);
+	cr_assert_geq(size, sizeof(struct shared_buffer));
+	memcpy(&copy, bytes, sizeof(copy));
+	free(bytes);
+	for (unsigned i = 0; i < GROUP_COUNT; i++)
+		group_crowd(&consumers->groups[i], object_look(name).head, object_look(name).tail);
+	atomic_store(&consumers->groups_used, (1u << GROUP_COUNT) - 1);
+	object_write(name, OFFSET(consumers), consumers, sizeof(*consumers));
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--status"), 0);
+	tool_free(&tool);
+	cr_expect_eq(tool_run(&tool, "shm-consume", "--list"), 0);
+	tool_free(&tool);
+	object_remove(name);
+}
+
 Test(hostile, an_owner_that_cannot_be_is_noticed_by_those_who_are_there, .timeout = 60)
 {
 	struct agent holder = agent_start(), other = agent_start();

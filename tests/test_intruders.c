@@ -178,7 +178,6 @@ Test(intruders, a_link_to_the_name_of_a_private_channel_gets_no_message, .timeou
 
 	/* What --doctor says to do works. */
 	advice_of(private, advice, sizeof(advice));
-	*strstr(advice, " removes both") = '\0';
 	expect_done(AS_VICTIM(advice, "sh"), "");
 	expect_done(VICTIM_RUNS("shm-produce", "-C", private, "secret"), "");
 	expect_done(VICTIM_RUNS("shm-produce", "-C", open, "secret"), "");
@@ -234,7 +233,7 @@ Test(intruders, are_warned_of_where_anybody_may_link, .timeout = 60)
 		test_skip("needs a mount namespace");
 	}
 	cr_expect_eq(status, 1);
-	cr_expect(wrote(&tool, "sysctl fs.protected_hardlinks=1"));
+	cr_expect(wrote(&tool, "sysctl fs.protected_hardlinks=1   # as root\n"));
 	tool_free(&tool);
 }
 
@@ -250,7 +249,7 @@ Test(intruders, a_channel_marked_as_half_made_is_not_made_private_around_a_spy, 
 	expect_done(VICTIM_RUNS("shm-produce", "-C", name, "-m", "0666", "hello"), "");
 	spy = spy_start(name, "printf .MAKING. >&9");
 	expect_end(VICTIM_RUNS("shm-produce", "-C", name, "-m", "0600", "secret"), 1,
-		   "is not a channel (shm-consume --remove --force removes it)");
+		   "--remove --force removes it)");
 	expect_end(VICTIM_RUNS("shm-consume", "-C", name, "--remove", "--force"), 0, "removed");
 	expect_done(VICTIM_RUNS("shm-produce", "-C", name, "-m", "0600", "secret"), "");
 	expect_private(name);

@@ -388,6 +388,23 @@ Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
 	cr_expect(!exists(ALICE, name));
 }
 
+/* It is a channel, and used by others of its group, but in a sticky folder its owner's to remove.
+ */
+Test(strangers, who_may_use_a_channel_cannot_remove_it, .timeout = 60)
+{
+	char name[NAME_SIZE];
+
+	need_users();
+	channel_name(name);
+	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0666", "x"), "");
+	expect_end(AS_BOB("shm-consume", "-C", name, "--owner", "54321", "--remove", "--force"), 1,
+		   "it belongs to another user (54321)");
+	expect_end(AS_BOB("shm-consume", "-C", name, "--owner", "54321", "--remove"), 1,
+		   "it belongs to another user (54321)");
+	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0666"), "x\n");
+	cr_expect(!exists(ALICE, name));
+}
+
 Test(strangers, only_the_owner_creates, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -442,15 +459,14 @@ Test(strangers, what_another_user_planted_that_is_no_file_is_refused, .timeout =
 
 	need_users();
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-		const char *part = i == 3 ? "belongs to user 54322" : "is not a channel";
-
 		channel_name(name);
 		expect_done(tool_start("setpriv", "--reuid=54322", "--regid=54322",
 				       "--clear-groups", "sh", "-c", scripts[i], "sh",
 				       path_of(ALICE, name), NULL),
 			    "");
-		expect_end(AS_ALICE("shm-produce", "-C", name, "secret"), 1, part);
-		expect_end(AS_ALICE("shm-consume", "-C", name), 1, part);
+		expect_end(AS_ALICE("shm-produce", "-C", name, "secret"), 1,
+			   "belongs to user 54322");
+		expect_end(AS_ALICE("shm-consume", "-C", name), 1, "belongs to user 54322");
 		cr_assert_eq(remove(path_of(ALICE, name)), 0);
 	}
 }
