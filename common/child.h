@@ -25,9 +25,9 @@ int child_spawn(pid_t *pid, char *const *words, char *const *environment,
 void child_signal(pid_t pid, int number);
 
 /*
- * Reaps those children of the calling thread that have ended. Of what other threads have started
- * nothing is taken. The children of a thread that starts none are processes that were left behind:
- * as process 1 of a container it gets all of those.
+ * Reaps those children of the calling thread that have ended. What other threads have started is
+ * left alone. The children of a thread that starts none are processes that their parents left
+ * running: as process 1 of a container it gets all of those.
  */
 void child_reap_strangers(void);
 
@@ -40,8 +40,8 @@ struct child_stop {
 
 /*
  * A look has found the command stopped by this signal, or, with 0, not stopped. Returns whether it
- * is to be told now: once in a command's life, and not at once, as somebody who stops all of us,
- * a shell say, lets all go on again.
+ * is to be told now: once in a command's life, and not at once, as a shell that stops all of us
+ * lets all go on again.
  */
 bool child_stop_note(struct child_stop *stop, int number);
 

@@ -86,7 +86,8 @@ struct cli_section {
 	  .standard = "1M" },                                               \
 	{ 'm', "mode", "MODE",                                              \
 	  "permission bits if this creates the channel,\n"                  \
-	  "octal, exact whatever the umask [0600]", .standard = "0600" },   \
+	  "octal, exact whatever the umask; read-only for\n"                \
+	  "some: 0644,readers [0600]", .standard = "0600" },                \
 	{ CLI_KEY_OWNER, "owner", "USER",                                   \
 	  "use the channel that belongs to USER, and so trust\n"            \
 	  "USER with this process" },                                       \

@@ -67,7 +67,7 @@ static const char examples[] =
 	"  A job queue: one list of jobs, as many workers as you like; a job whose worker\n"
 	"  dies goes to another, one whose command fails is tried again.\n"
 	"    printf '%s\\n' *.log | shm-produce -C jobs\n"
-	"    shm-consume -C jobs -j 4 -- gzip {}\n"
+	"    shm-consume -C jobs -j 4 -- gzip -- {}\n"
 	"  A broadcast: each group gets every message. In three terminals, in any order:\n"
 	"    shm-consume -C news -g mail\n"
 	"    shm-consume -C news -g archive\n"

@@ -177,7 +177,7 @@ int creation_reserve(const struct creation *creation, uint64_t bytes,
 	return rc;
 }
 
-/* A creator has the flock of what it makes; but so has who attaches, and anybody may. */
+/* A creator holds the flock of what it makes; so does a process that attaches to a channel. */
 static bool somebody_creates(void)
 {
 	struct stat status;

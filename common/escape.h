@@ -25,7 +25,7 @@ size_t escape_printable(const char *text, size_t size, unsigned flags);
 
 /*
  * Writes `size` bytes of text into `to`, which has room for `room` bytes (at least 1), and a NUL
- * behind them. What may not be printed becomes \xNN. Stops where the next character or escape does
+ * after them. What may not be printed becomes \xNN. Stops where the next character or escape does
  * not fit. Returns how many bytes it has written, without the NUL: at most 4 times `size`.
  */
 size_t escape_text(char *to, size_t room, const char *text, size_t size, unsigned flags);

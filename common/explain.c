@@ -151,7 +151,7 @@ const char *channel_explain(const struct channel *channel, int error, char *buff
 	case CHANNEL_ELINKED:
 		explain_unusable(channel,
 				 "its object has another name, too, so it may be another channel's",
-				 "both", buffer, size);
+				 "it, and makes it useless under the other", buffer, size);
 		break;
 	case CHANNEL_EDAMAGED:
 		snprintf(buffer, size, "channel is damaged");

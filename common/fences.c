@@ -1,7 +1,7 @@
 /*
- * Endpoints that can use membarrier and such that cannot, in one channel (PROTOCOL.md, "Who pays
- * for the fences"). Where all can, who publishes a message does without a fence. One that cannot
- * asks for another way, and takes no slot before everybody has said that it goes that way.
+ * Endpoints that can use membarrier and endpoints that cannot, in one channel (PROTOCOL.md, "Who
+ * pays for the fences"). Where all can, an endpoint publishes a message without a fence. One that
+ * cannot asks for another way, and takes no slot before everybody has said that it goes that way.
  */
 #include <errno.h>
 
@@ -38,7 +38,7 @@ int fences_agree(struct channel *channel)
 		report->fences_awaited = true;
 		return -EBUSY;
 	}
-	/* Attaching needs the flock that we hold: nobody who does without has come meanwhile. */
+	/* Attaching needs the flock that we hold: no endpoint without fences has come meanwhile. */
 	atomic_store(fences, FENCES_PLAIN);
 	return 0;
 }

@@ -163,8 +163,8 @@ bool owner_unknown(uid_t uid)
 }
 
 /*
- * Only the owner of an object may ask for O_NOATIME, or who has a capability in a namespace that
- * knows the owner; so for one that is unknown here only the owner. Nothing else changes.
+ * Only the owner of an object may ask for O_NOATIME, or a process with a capability in a namespace
+ * that knows the owner; so for one that is unknown here only the owner. Nothing else changes.
  */
 static bool kernel_says_ours(int fd)
 {

@@ -378,7 +378,7 @@ const char *command_explain(const struct work *work, const struct command_result
 		break;
 	case COMMAND_TOO_LONG:
 		snprintf(buffer, COMMAND_WORDS, "\"%.60s\" took longer than --max-time%s%s", name,
-			 result->detail != 0 ? ", stopped " : "",
+			 result->detail != 0 ? "; it was stopped " : "",
 			 result->detail != 0 ? child_stop_explain(result->detail) : "");
 		break;
 	case COMMAND_BAD_NAME:

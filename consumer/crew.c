@@ -324,6 +324,7 @@ static void drain(struct crew *crew)
 	crew->draining = true;
 	finish(crew, false);
 	unlock(crew);
+	dead_letters_drain(crew->dead_letters);
 }
 
 /* How often one of the signals that ask us to end has come. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct dead_letters {
 	struct cli_settings settings; /* for the other channel */
 	struct thread thread;
 	struct channel *channel;
+	atomic_bool draining; /* there may never be room: a letter is not waited for */
 
 	pthread_mutex_t mutex; /* all below */
 	pthread_cond_t changed;
@@ -25,7 +27,7 @@ struct dead_letters {
 };
 
 /* In the thread: what waits, and for how many seconds. A process has one. */
-static const struct cli_settings *waiting_settings;
+static struct dead_letters *sender;
 static unsigned waits;
 static bool mutual; /* it has been said that it is for ourselves */
 
@@ -34,9 +36,11 @@ static void on_waiting(const struct channel *channel)
 {
 	waits++;
 	if (!mutual)
-		mutual = why_mutual(waiting_settings, channel, waits);
+		mutual = why_mutual(&sender->settings, channel, waits);
 	if (waits == 2)
-		why_waiting_elsewhere(waiting_settings, channel);
+		why_waiting_elsewhere(&sender->settings, channel);
+	if (atomic_load(&sender->draining))
+		channel_interrupt(sender->channel);
 }
 
 struct dead_letters *dead_letters_new(const struct work *work)
@@ -92,7 +96,7 @@ static int send_one(struct dead_letters *letters)
 {
 	int rc;
 
-	waiting_settings = &letters->settings;
+	sender = letters;
 	waits = 0;
 	mutual = false;
 	if (!letters->attached) {
@@ -206,6 +210,11 @@ void dead_letters_interrupt(struct dead_letters *letters)
 	if (!letters->ending) /* after that it may be leaving */
 		channel_interrupt(letters->channel);
 	pthread_mutex_unlock(&letters->mutex);
+}
+
+void dead_letters_drain(struct dead_letters *letters)
+{
+	atomic_store(&letters->draining, true);
 }
 
 void dead_letters_end(struct dead_letters *letters)

@@ -34,6 +34,9 @@ enum cli_exit dead_letters_send(struct dead_letters *letters, const struct dead_
 /* Ends a wait in it, and all later ones. */
 void dead_letters_interrupt(struct dead_letters *letters);
 
+/* From now on a wait for room there ends within about a second, as if interrupted. */
+void dead_letters_drain(struct dead_letters *letters);
+
 /* Leaves that channel. */
 void dead_letters_end(struct dead_letters *letters);
 

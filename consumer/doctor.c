@@ -151,7 +151,8 @@ static void check_kind(struct doctor *doctor, const struct census *census)
 			       "channel \"%s\": its object has another name, too, so it may be "
 			       "another channel's",
 			       name);
-		advise_to_remove(doctor, census, "   # removes both");
+		advise_to_remove(doctor, census,
+				 "   # then it is of no use under its other name, either");
 		break;
 	case CENSUS_REMOVED:
 		doctor_fine(doctor, "channel \"%s\": removed; whoever comes next removes its name",

@@ -37,7 +37,7 @@ enum look_key {
 	  "remove the channel with what is in it; not while\n"              \
 	  "somebody is attached", .once = true },                                         \
 	{ LOOK_KEY_FORCE, "force", NULL,                                    \
-	  "with --remove: even then, or if it is damaged", .once = true },                \
+	  "with --remove: even then, and whatever has its name", .once = true },                \
 	{ LOOK_KEY_DOCTOR, "doctor", NULL,                                  \
 	  "print what could be wrong on this machine and what\n"            \
 	  "to do about it: exit 1 if there is something", .once = true }

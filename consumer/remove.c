@@ -75,7 +75,10 @@ static void explain(const struct census *census, int error, pid_t holder, char *
 			 "the object of that name is not a channel (--force removes it anyway)");
 		break;
 	case CHANNEL_ELINKED:
-		snprintf(text, size, "its object has another name, too (--force removes both)");
+		snprintf(text, size,
+			 "its object has another name, too (--force removes it, and makes it "
+			 "useless "
+			 "under the other)");
 		break;
 	case CHANNEL_EDAMAGED:
 		snprintf(text, size, "channel is damaged (--force removes it)");

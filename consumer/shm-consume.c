@@ -114,7 +114,8 @@ static const struct cli_tool tool = {
 		"  123, 125  a COMMAND failed for good; 125: it was killed\n"
 		"  124  timed out (-w)\n"
 		"  126, 127  COMMAND cannot be run, is not found\n"
-		"  129, 130, 141, 143  ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM\n",
+		"  129, 130, 141, 143  ended by SIGHUP, SIGINT, SIGPIPE, SIGTERM\n"
+		"  SIGUSR1: it finishes the commands that run, takes no more, and ends\n",
 	.operands_last = true,
 	.precedences = precedences,
 };

@@ -329,7 +329,8 @@ static void print_strange(const struct show *show, const struct census *census)
 	else if (census->kind == CENSUS_LINKED)
 		fprintf(show->file,
 			"It has another name, too, so it may be another channel's, and nobody uses "
-			"it. shm-consume -C %s%s --remove --force removes both.\n",
+			"it. shm-consume -C %s%s --remove --force removes it, and makes it useless "
+			"under the other name.\n",
 			census->name, words);
 	else if (census->kind == CENSUS_DAMAGED)
 		fprintf(show->file,

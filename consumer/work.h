@@ -59,7 +59,7 @@ enum work_key {
 	  "run N commands at once; 0: one per processor [1]",               \
 	  .standard = "1" },                                                \
 	{ WORK_KEY_RETRIES, "retries", "N",                                 \
-	  "try a message that failed N times more [3]", .standard = "3" },  \
+	  "try a failed message up to N more times [3]", .standard = "3" },  \
 	{ WORK_KEY_RETRY_DELAY, "retry-delay", "SEC",                       \
 	  "wait before that; doubles each time [1]", .standard = "1" },     \
 	{ WORK_KEY_MAX_TIME, "max-time", "SEC",                             \

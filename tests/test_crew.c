@@ -569,6 +569,26 @@ Test(crew, signal_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
 	cr_expect_not(object_exists(dead));
 }
 
+Test(crew, drain_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
+{
+	struct agent holder = agent_start();
+	struct tool consumer;
+	char name[NAME_SIZE], dead[NAME_SIZE];
+
+	agent_expect(&holder, "ok", "attach producer %s size=4096", channel_name(dead));
+	agent_expect(&holder, "ok", "sendn 4000");
+	SEND_LINES(channel_name(name), "a line that does not fit into the hundred bytes left\n");
+	consumer = tool_start("shm-consume", "-C", name, "--retries", "0", "--on-failure", "dead",
+			      "--dead-letter", dead, "--", "false", NULL);
+	WAIT_FOR(object_look(dead).room_wanted != 0);
+	kill(consumer.pid, SIGUSR1);
+	cr_expect_eq(tool_end(&consumer), 1);
+	tool_free(&consumer);
+	expect_channel(name, "a line that does not fit into the hundred bytes left\n");
+	agent_quit(&holder);
+	object_remove(dead);
+}
+
 Test(crew, truncated_object_is_one_clear_line, .timeout = 60)
 {
 	struct tool consumer;

@@ -72,7 +72,7 @@ Test(stopped, command_ends_when_its_time_is_over, .timeout = 60)
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--max-time", "0.2",
 			      "--retries", "0", "--on-failure", "skip", "--", "sh", "-c", STOPS),
 		     125);
-	expect_errors_contain(&consumer, "took longer than --max-time, stopped by SIGSTOP");
+	expect_errors_contain(&consumer, "took longer than --max-time; it was stopped by SIGSTOP");
 	expect_file("cleaned", "cleaned\n");
 	tool_free(&consumer);
 	folder_remove();
