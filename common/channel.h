@@ -232,6 +232,13 @@ const struct channel_report *channel_report(const struct channel *channel);
 const char *channel_explain(const struct channel *channel, int error, char *buffer, size_t size);
 
 /*
+ * The options of the tools that mean this channel, for a command to paste: "-C NAME", and of
+ * another user's what using it takes. Returns words.
+ */
+enum { CHANNEL_WORDS = CHANNEL_NAME_MAX + 50 };
+const char *channel_words(const struct channel_options *options, char words[CHANNEL_WORDS]);
+
+/*
  * Does this address lie in the channel's memory? For a SIGBUS handler: such a fault means that
  * somebody has truncated the object. Async-signal-safe.
  */

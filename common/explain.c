@@ -10,16 +10,13 @@
 #include "escape.h"
 #include "owner.h"
 
-/* " -C NAME", and whose it is: what a command to paste needs to be about this channel. */
-enum { CHANNEL_WORDS = CHANNEL_NAME_MAX + 50 };
-static const char *channel_words(const struct channel *channel, char words[CHANNEL_WORDS])
+const char *channel_words(const struct channel_options *options, char words[CHANNEL_WORDS])
 {
-	const struct channel_options *options = &channel->options;
-	int used = snprintf(words, CHANNEL_WORDS, "-C %s", options->name);
+	char owner[OWNER_WORDS];
 
-	if (options->owner != geteuid())
-		snprintf(words + used, (size_t)(CHANNEL_WORDS - used), " --owner %lu%s",
-			 (unsigned long)options->owner, geteuid() == 0 ? " --trust-owner" : "");
+	owner_words(options->owner, owner);
+	snprintf(words, CHANNEL_WORDS, "-C %s%s%s", options->name, owner,
+		 owner[0] != '\0' && geteuid() == 0 ? " --trust-owner" : "");
 	return words;
 }
 
@@ -48,7 +45,8 @@ static void explain_group(const struct channel *channel, char *buffer, size_t si
 	snprintf(buffer, size,
 		 "it is full: %s is behind and has no consumer (%sshm-consume %s --remove-group "
 		 "%s)",
-		 name, start, channel_words(channel, words), escape_word(word, report->group));
+		 name, start, channel_words(&channel->options, words),
+		 escape_word(word, report->group));
 }
 
 static void explain_wait(const struct channel *channel, char *buffer, size_t size)
@@ -133,7 +131,7 @@ static void explain_unusable(const struct channel *channel, const char *what, co
 
 	if (channel->report.removable)
 		snprintf(buffer, size, "%s (shm-consume %s --remove --force removes %s)", what,
-			 channel_words(channel, words), which);
+			 channel_words(&channel->options, words), which);
 	else
 		snprintf(buffer, size, "%s", what);
 }

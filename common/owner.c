@@ -200,3 +200,13 @@ bool owner_seems(const struct stat *status, uid_t owner)
 {
 	return owner_may_be(status, owner) && !ambiguous(status->st_uid);
 }
+
+/* ---- in words ---- */
+
+const char *owner_words(uid_t owner, char words[OWNER_WORDS])
+{
+	words[0] = '\0';
+	if (owner != geteuid())
+		snprintf(words, OWNER_WORDS, " --owner %lu", (unsigned long)owner);
+	return words;
+}

@@ -51,6 +51,13 @@ bool owner_is(int fd, const struct stat *status, uid_t owner);
 /* The same of one that cannot be opened: false if it is not certain. */
 bool owner_seems(const struct stat *status, uid_t owner);
 
+/*
+ * What a command to paste needs to be about this user's channel: " --owner UID", or "" for our own.
+ * Returns words.
+ */
+enum { OWNER_WORDS = 32 };
+const char *owner_words(uid_t owner, char words[OWNER_WORDS]);
+
 /* Is this what our namespace shows for users whom it does not know? */
 bool owner_unknown(uid_t uid);
 

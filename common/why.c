@@ -17,7 +17,7 @@
 /* It is called once a second: the second call is the one after two. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)
 
-enum { LINE = CHANNEL_EXPLAIN_MAX + 160, CHANNEL_WORDS = CHANNEL_NAME_MAX + 50, PIDS_SHOWN = 3 };
+enum { LINE = CHANNEL_EXPLAIN_MAX + 160, PIDS_SHOWN = 3 };
 
 static const struct cli_settings *settings;
 static const struct channel_options *asked; /* the channel that is spoken of, guarded by mutex */
@@ -132,18 +132,6 @@ static const struct census_endpoint *holder_find(void)
 
 /* ---- why, and what to do ---- */
 
-/* " -C NAME" and what else leads to this channel. */
-static const char *channel_words(char words[CHANNEL_WORDS])
-{
-	if (asked->owner != geteuid())
-		snprintf(words, CHANNEL_WORDS, "-C %s --owner %lu%s", asked->name,
-			 (unsigned long)asked->owner,
-			 settings->trust_owner ? " --trust-owner" : "");
-	else
-		snprintf(words, CHANNEL_WORDS, "-C %s", asked->name);
-	return words;
-}
-
 /* A process that stands in the way, and what it is doing. */
 static void explain_process(pid_t pid, const char *what, char text[LINE])
 {
@@ -158,7 +146,7 @@ static void explain_process(pid_t pid, const char *what, char text[LINE])
 			 (long)pid, what, (long)pid);
 	else
 		snprintf(text, LINE, "process %ld %s; to see more: shm-consume --status %s",
-			 (long)pid, what, channel_words(words));
+			 (long)pid, what, channel_words(asked, words));
 }
 
 static void explain_place(const struct channel *channel, char text[LINE])
@@ -166,7 +154,8 @@ static void explain_place(const struct channel *channel, char text[LINE])
 	char cause[CHANNEL_EXPLAIN_MAX], words[CHANNEL_WORDS];
 
 	snprintf(text, LINE, "%s; to see whose: shm-consume --status %s",
-		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)), channel_words(words));
+		 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)),
+		 channel_words(asked, words));
 }
 
 /* Consumers must do something: there are none, they are stopped, or at work. */
@@ -181,7 +170,7 @@ static void explain_consumers(const struct channel *channel, char text[LINE])
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
 	else if (census.alive[CHANNEL_CONSUMER] == 0)
 		snprintf(text, LINE, "nobody takes messages; in another terminal: shm-consume %s",
-			 channel_words(words));
+			 channel_words(asked, words));
 	else if (stopped != NULL)
 		explain_process(stopped->pid, "takes messages", text);
 	else if (holder != NULL)
@@ -190,9 +179,10 @@ static void explain_consumers(const struct channel *channel, char text[LINE])
 			"process %ld has %llu message%s in hand; to see more: shm-consume --status "
 			"%s",
 			(long)holder->pid, (unsigned long long)holder->in_hand,
-			plural(holder->in_hand), channel_words(words));
+			plural(holder->in_hand), channel_words(asked, words));
 	else
-		snprintf(text, LINE, "to see more: shm-consume --status %s", channel_words(words));
+		snprintf(text, LINE, "to see more: shm-consume --status %s",
+			 channel_words(asked, words));
 }
 
 static void explain_more_consumers(char text[LINE])
@@ -200,7 +190,7 @@ static void explain_more_consumers(char text[LINE])
 	char words[CHANNEL_WORDS];
 
 	snprintf(text, LINE, "it begins when enough are there; in another terminal: shm-consume %s",
-		 channel_words(words));
+		 channel_words(asked, words));
 }
 
 /* Producers must do something. */
@@ -220,7 +210,7 @@ static void explain_producers(char text[LINE])
 		explain_process(holder->pid, "has the last messages in hand", text);
 	else
 		snprintf(text, LINE, "nobody sends; in another terminal: shm-produce %s hello",
-			 channel_words(words));
+			 channel_words(asked, words));
 }
 
 static const char *wait_words(enum channel_wait wait)

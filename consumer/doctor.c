@@ -11,7 +11,7 @@
 #include "escape.h"
 #include "owner.h"
 
-enum { OWNER_WORDS = 32, OBJECT_PATH = sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX };
+enum { OBJECT_PATH = sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX };
 
 static void line_print(const struct doctor *doctor, enum show_colour colour, const char *word,
 		       const char *format, va_list arguments)
@@ -56,17 +56,6 @@ void doctor_advice(struct doctor *doctor, const char *format, ...)
 
 /* ---- the channels ---- */
 
-/* " --owner USER" if the channels are another user's. */
-static const char *owner_words(const struct doctor *doctor, char words[OWNER_WORDS])
-{
-	uid_t owner = doctor->look->settings->channel.owner;
-
-	words[0] = '\0';
-	if (owner != geteuid())
-		snprintf(words, OWNER_WORDS, " --owner %lu", (unsigned long)owner);
-	return words;
-}
-
 /* The path of what has the channel's name. */
 static const char *object_path(const struct doctor *doctor, const char *name,
 			       char path[OBJECT_PATH])
@@ -87,7 +76,7 @@ static void advise_to_remove(struct doctor *doctor, const struct census *census,
 			      beside);
 	else
 		doctor_advice(doctor, "shm-consume -C %s%s --remove --force%s", census->name,
-			      owner_words(doctor, words), beside);
+			      owner_words(doctor->look->settings->channel.owner, words), beside);
 }
 
 static void check_other_owner(struct doctor *doctor, const struct census *census)
@@ -207,7 +196,7 @@ static void advise_to_take(struct doctor *doctor, const struct census *census,
 
 	if (strcmp(group->name, CHANNEL_GROUP_BAD) == 0)
 		return; /* nobody can become its consumer */
-	owner_words(doctor, words);
+	owner_words(doctor->look->settings->channel.owner, words);
 	if (words[0] != '\0' && geteuid() == 0)
 		doctor_advice(doctor, "shm-consume -C %s%s%s%s --peek   # shows them", census->name,
 			      words, group->name[0] != '\0' ? " -g " : "", group->name);
@@ -223,7 +212,7 @@ static void advise_to_drop(struct doctor *doctor, const struct census *census,
 	bool bad = strcmp(group->name, CHANNEL_GROUP_BAD) == 0;
 	char words[OWNER_WORDS], word[ESCAPE_WORD];
 
-	owner_words(doctor, words);
+	owner_words(doctor->look->settings->channel.owner, words);
 	if ((bad || census->group_count > 1) && (words[0] == '\0' || geteuid() != 0))
 		doctor_advice(doctor, "shm-consume -C %s%s --remove-group %s   # drops them",
 			      census->name, words, escape_word(word, group->name));

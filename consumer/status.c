@@ -4,6 +4,7 @@
 
 #include "deadline.h"
 #include "look.h"
+#include "owner.h"
 
 const char *look_life(enum life life)
 {
@@ -317,10 +318,9 @@ static bool print_endpoints(const struct show *show, const struct census *census
 /* What is no channel of this build: what can be said all the same. */
 static void print_strange(const struct show *show, const struct census *census)
 {
-	char words[32] = "";
+	char words[OWNER_WORDS];
 
-	if (census->owner != geteuid())
-		snprintf(words, sizeof(words), " --owner %lu", (unsigned long)census->owner);
+	owner_words(census->owner, words);
 	if (census->kind == CENSUS_OTHER_BUILD)
 		fprintf(show->file, "It was made by a different build (%s; this is %s).\n",
 			census->theirs, census->ours);

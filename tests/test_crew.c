@@ -547,18 +547,27 @@ Test(crew, signal_ends_a_crew_that_waits, .timeout = 60)
 	}
 }
 
-Test(crew, signal_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
+/* A worker whose failed message has no room in the channel `dead`, which `holder` keeps full. */
+static struct tool worker_without_room(const char *name, const char *dead, struct agent *holder)
 {
-	struct agent holder = agent_start();
 	struct tool consumer;
-	char name[NAME_SIZE], dead[NAME_SIZE];
 
-	agent_expect(&holder, "ok", "attach producer %s size=4096", channel_name(dead));
-	agent_expect(&holder, "ok", "sendn 4000");
-	SEND_LINES(channel_name(name), "a line that does not fit into the hundred bytes left\n");
+	*holder = agent_start();
+	agent_expect(holder, "ok", "attach producer %s size=4096", dead);
+	agent_expect(holder, "ok", "sendn 4000");
+	SEND_LINES(name, "a line that does not fit into the hundred bytes left\n");
 	consumer = tool_start("shm-consume", "-C", name, "--retries", "0", "--on-failure", "dead",
 			      "--dead-letter", dead, "--", "false", NULL);
 	WAIT_FOR(object_look(dead).room_wanted != 0);
+	return consumer;
+}
+
+Test(crew, signal_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
+{
+	char name[NAME_SIZE], dead[NAME_SIZE];
+	struct agent holder;
+	struct tool consumer = worker_without_room(channel_name(name), channel_name(dead), &holder);
+
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end_within(&consumer, 5), 143);
 	tool_free(&consumer);
@@ -571,16 +580,10 @@ Test(crew, signal_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
 
 Test(crew, drain_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
 {
-	struct agent holder = agent_start();
-	struct tool consumer;
 	char name[NAME_SIZE], dead[NAME_SIZE];
+	struct agent holder;
+	struct tool consumer = worker_without_room(channel_name(name), channel_name(dead), &holder);
 
-	agent_expect(&holder, "ok", "attach producer %s size=4096", channel_name(dead));
-	agent_expect(&holder, "ok", "sendn 4000");
-	SEND_LINES(channel_name(name), "a line that does not fit into the hundred bytes left\n");
-	consumer = tool_start("shm-consume", "-C", name, "--retries", "0", "--on-failure", "dead",
-			      "--dead-letter", dead, "--", "false", NULL);
-	WAIT_FOR(object_look(dead).room_wanted != 0);
 	kill(consumer.pid, SIGUSR1);
 	cr_expect_eq(tool_end(&consumer), 1);
 	tool_free(&consumer);
