@@ -25,5 +25,5 @@ void barrier_heavy(bool membarrier)
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	if (membarrier)
-		membarrier_call(GLOBAL_EXPEDITED); /* who has registered may call it */
+		membarrier_call(GLOBAL_EXPEDITED); /* a process that has registered may call it */
 }

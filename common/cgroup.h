@@ -13,7 +13,7 @@
  */
 uint64_t cgroup_room(void);
 
-/* The same by another "/proc/self/cgroup", and another "/sys/fs/cgroup". */
+/* Like cgroup_room(), by another "/proc/self/cgroup" and another "/sys/fs/cgroup". */
 uint64_t cgroup_room_at(const char *groups, const char *root);
 
 #endif

@@ -20,7 +20,8 @@
 #define LEAVE_SOON_NS (1 * NS_PER_SEC)
 /* A newcomer without membarrier looks again whether the others know of it: 64 ms, ..., 1 s. */
 #define FENCES_PAUSE_NS (64 * NS_PER_MS)
-/* Who is not held up knows it within two seconds: so long waits one that would not wait. */
+/* An endpoint that is not held up knows it within two seconds: so long one waits that would not
+ * wait. */
 #define FENCES_NS (3 * NS_PER_SEC)
 
 struct deadline endpoint_deadline(struct channel *channel, uint64_t timeout_ns)

@@ -76,7 +76,8 @@ static int text_check(const char *path)
 	return memchr(bytes, '\0', (size_t)size) != NULL ? ENOEXEC : 0;
 }
 
-/* The same words, but run by the shell. */
+/* Starts the shell with the path of the file that has the first word's name, and the other words.
+ */
 static int script_spawn(pid_t *pid, char *const *words, char *const *environment,
 			const posix_spawn_file_actions_t *actions,
 			const posix_spawnattr_t *attributes)

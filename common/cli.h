@@ -275,7 +275,8 @@ enum cli_exit cli_channel_error(const struct cli_settings *settings, const struc
 
 /*
  * Before a channel is used, not just looked at: root says it in so many words if it is another
- * user's. Who can write a channel can make a process that uses it write to any of its memory.
+ * user's. A user who can write a channel can make a process that uses it write to any of its
+ * memory.
  */
 void cli_check_owner(const struct cli_settings *settings);
 
@@ -307,17 +308,17 @@ void cli_signals_catch(const struct cli_settings *settings, struct channel *chan
 
 /*
  * From here on CLI_SIGNAL_DRAIN, which asks a consumer to finish what it has in hand and to take no
- * more, is noted. It interrupts nothing: who waits looks at it about once a second. If it was
- * ignored at entry it stays ignored.
+ * more, is noted. It interrupts nothing: a consumer that waits looks at it about once a second. If
+ * it was ignored at entry it stays ignored.
  */
 enum { CLI_SIGNAL_DRAIN = SIGUSR1 };
 void cli_drain_catch(void);
 bool cli_drain_asked(void);
 
 /*
- * For who waits for nothing but signals: like cli_signals_catch(), but these signals, SIGCHLD and
- * CLI_SIGNAL_DRAIN stay pending until the calling thread takes them, and interrupt nothing. No
- * other thread may unblock them.
+ * For a thread that waits for nothing but signals: like cli_signals_catch(), but these signals,
+ * SIGCHLD and CLI_SIGNAL_DRAIN stay pending until the calling thread takes them, and interrupt
+ * nothing. No other thread may unblock them.
  */
 void cli_signals_queue(const struct cli_settings *settings);
 

@@ -60,7 +60,7 @@ static char *escaped(const char *text, unsigned flags)
 	return copy;
 }
 
-/* The same, and what would harm a value, as \xNN, in which a delimiter may be written. */
+/* Like escaped(), but what would harm a value becomes \xNN, too, as in a delimiter. */
 static char *escaped_value(const char *text)
 {
 	size_t left = strlen(text), length;

@@ -48,7 +48,7 @@ bool owner_is_elsewhere(uid_t owner);
  */
 bool owner_is(int fd, const struct stat *status, uid_t owner);
 
-/* The same of one that cannot be opened: false if it is not certain. */
+/* Like owner_is(), for an object that cannot be opened: false if it is not certain. */
 bool owner_seems(const struct stat *status, uid_t owner);
 
 /*

@@ -35,7 +35,7 @@ enum {
 
 /* Who pays for the fences (barrier.h). It only ever goes from one of these to the next. */
 enum fences {
-	FENCES_ASYMMETRIC = 1, /* who sleeps or attaches: everybody can have the kernel run them */
+	FENCES_ASYMMETRIC = 1, /* whoever sleeps or attaches: all can have the kernel run them */
 	FENCES_CHANGING = 2,   /* an endpoint that cannot has come: from now on everybody, ... */
 	FENCES_PLAIN = 3       /* ... and now everybody does: slot.fences. Or it was made so */
 };

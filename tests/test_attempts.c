@@ -33,7 +33,7 @@ struct scene {
 	struct message messages[MESSAGES + 1]; /* by their number: the first is 1 */
 	unsigned sent;
 	unsigned seed;
-	char story[4096]; /* of this run, for who has to find out */
+	char story[4096]; /* of this run, to find out what went wrong */
 };
 
 static unsigned below(struct scene *scene, unsigned limit)

@@ -100,7 +100,7 @@ Test(trust, root_says_in_so_many_words_that_it_uses_another_users_channel, .time
 	cr_expect_neq(access(path, F_OK), 0);
 }
 
-/* Root's own is not another's, and who is not root has said it with --owner. */
+/* Root's own channel is nobody else's, and another user has said it with --owner. */
 Test(trust, others_need_no_more_than_the_owners_name, .timeout = 60)
 {
 	char name[NAME_SIZE];

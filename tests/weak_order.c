@@ -28,7 +28,7 @@ enum { FIRST, SECOND, CONSUMER, LOOKER };
 static struct {
 	struct shared_buffer *shared;
 	unsigned char *ring;
-	struct channel endpoints[ENDPOINTS]; /* two producers, and who looks */
+	struct channel endpoints[ENDPOINTS]; /* two producers, and an observer */
 	bool asymmetric;		     /* a lone producer does without fences */
 } scene;
 
@@ -186,7 +186,7 @@ static void scene_machine(void)
 	}
 }
 
-/* ---- who looks beside a lone producer ---- */
+/* ---- an observer beside a lone producer ---- */
 
 /* Attaching, detaching and repairing check what is there, under the mutex. */
 static void scene_check(void)
