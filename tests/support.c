@@ -321,6 +321,15 @@ void expect_output(const struct tool *tool, const char *expected)
 	free(output);
 }
 
+bool errors_contain(const struct tool *tool, const char *part)
+{
+	char *errors = tool_errors(tool);
+	bool contain = strstr(errors, part) != NULL;
+
+	free(errors);
+	return contain;
+}
+
 void expect_errors_contain(const struct tool *tool, const char *part)
 {
 	char *errors = tool_errors(tool);

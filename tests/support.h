@@ -126,6 +126,9 @@ void tool_free(struct tool *tool);
 void expect_output(const struct tool *tool, const char *expected);
 void expect_errors_contain(const struct tool *tool, const char *part);
 
+/* Has it written this to standard error so far? */
+bool errors_contain(const struct tool *tool, const char *part);
+
 /* ---- the agent: an endpoint that does one step at a time (agent.c) ---- */
 
 struct agent {

@@ -189,13 +189,7 @@ Test(tries, status_has_both_numbers, .timeout = 60)
 	print_in_vain(name);
 	consumer =
 		tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "false", NULL);
-	WAIT_FOR(({
-		char *errors = tool_errors(&consumer);
-		bool failed = strstr(errors, "message 1 failed, try 1 of 4") != NULL;
-
-		free(errors);
-		failed;
-	}));
+	WAIT_FOR(errors_contain(&consumer, "message 1 failed, try 1 of 4"));
 	cr_expect_eq(tool_run(&look, "shm-consume", "--status", "-C", name), 0);
 	char *output = tool_output(&look, NULL);
 	cr_expect(strstr(output, "1 in hand (attempt 2, 1 failed)") != NULL, "%s", output);

@@ -27,15 +27,6 @@ static void expect_channel(const char *name, const char *expected)
 	cr_expect_not(object_exists(name));
 }
 
-static bool errors_contain(const struct tool *tool, const char *part)
-{
-	char *errors = tool_errors(tool);
-	bool contain = strstr(errors, part) != NULL;
-
-	free(errors);
-	return contain;
-}
-
 /* A command that says that it has begun, and waits. */
 #define HOLD ": > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
 
