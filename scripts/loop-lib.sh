@@ -97,12 +97,20 @@ fail() {
 	exit 1
 }
 
+# maps_object NAME: does it map the object? By its inode: to its creator it had no name.
+maps_object() {
+	local inode
+	inode=$(stat -c %i "${objects[0]}" 2>/dev/null) &&
+		awk -v inode="$inode" '$5 == inode { found = 1 } END { exit !found }' \
+			"/proc/${pid_of[$1]}/maps" 2>/dev/null
+}
+
 # attached NAME: waits until it is. An endpoint maps the object under the lock that attaching
-# and leaving need, so who comes or leaves later finds it there.
+# and leaving need, so whoever comes or leaves later finds it there.
 attached() {
 	local until
 	until=$(($(now_ms) + stuck_ms))
-	until grep -qF "${objects[0]##*/}" "/proc/${pid_of[$1]}/maps" 2>/dev/null; do
+	until maps_object "$1"; do
 		running "$1" || fail "$1 ended before the end"
 		[ "$(now_ms)" -lt "$until" ] || fail "$1 does not attach"
 		nap 2
