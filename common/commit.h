@@ -90,8 +90,8 @@ static inline unsigned char *record_begin_locked(struct channel *channel, uint64
 }
 
 /*
- * The mark that counts if this is tail: the one that has its position. NULL: damaged. For who may
- * write at tail: nobody moves it meanwhile.
+ * The mark that counts if this is tail: the one that has its position. NULL: damaged. For a
+ * producer that may write at tail: nobody moves it meanwhile.
  */
 static inline struct mark *mark_of(struct channel *channel, uint64_t tail)
 {

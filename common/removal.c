@@ -64,7 +64,7 @@ static int refusal(const struct census *census)
 /*
  * What is no file of the owner's: a link, a FIFO, an empty folder, or anything that another user
  * has put there. It is never opened or waited for. Nobody who means the channel uses it, so there
- * is no flock to take; and who may remove it is for the kernel to say.
+ * is no flock to take; and the kernel decides whether this user may remove it.
  */
 static int stranger_remove(const struct channel_options *options, struct census *census)
 {

@@ -96,7 +96,7 @@ struct slot {
 	/*
 	 * 1: its owner runs a fence of its own wherever barrier.h has one. Written by the owner
 	 * when it attaches, and when it finds that `fences` in the header has changed; read under
-	 * the flock by who waits for all to do so.
+	 * the flock by the newcomer that waits for all to do so.
 	 */
 	_Atomic uint32_t fences;
 	_Atomic uint64_t messages; /* counters, written by the owner */

@@ -1,7 +1,7 @@
 /*
  * Hostile text: what is typed, what stands in a configuration file, what comes on standard input.
- * The first byte of an input chooses who reads the rest. Whatever it is, it is read or refused,
- * within its bytes, and what is printed of it is harmless.
+ * The first byte of an input chooses which reader gets the rest. Whatever it is, it is read or
+ * refused, within its bytes, and what is printed of it is harmless.
  *
  *   fuzz_parse CORPUS [-max_total_time=N]    built with -fsanitize=fuzzer: libFuzzer
  *   fuzz_parse FILE|FOLDER...                built with -DREPLAY: each file once
