@@ -60,11 +60,13 @@ step_thread() {
 # ---- memcheck ----
 
 # Each process writes what is found to a log of its own: the status of one that ends by a
-# signal does not tell it.
+# signal does not tell it. The tools leave a signal ignored that was ignored when they were
+# started, as a shell without job control does with SIGINT for all that it starts in the background:
+# whichever way this script was started, the scene that sends SIGINT needs it not ignored.
 tool() {
 	local name=$1
 	shift
-	valgrind -q --error-exitcode=99 --leak-check=full --log-file="$scratch/memcheck.%p" \
+	env --default-signal=INT,QUIT,TERM,HUP valgrind -q --error-exitcode=99 --leak-check=full --log-file="$scratch/memcheck.%p" \
 		"$build/memcheck/$name" -q -C "$channel" "$@"
 }
 produce() { tool shm-produce -s 4K -w 60 "$@"; }
