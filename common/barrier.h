@@ -17,7 +17,8 @@
 /* Has this process's threads take part from now on. False: the kernel cannot, or may not. */
 bool barrier_register(void);
 
-/* The half of an endpoint that sleeps or attaches: about a microsecond if others run fences, too.
+/*
+ * The half of an endpoint that sleeps or attaches: about a microsecond if others run fences, too.
  */
 void barrier_heavy(bool membarrier);
 

@@ -347,7 +347,8 @@ static int segment_open_telling(struct channel *channel, const struct deadline *
 					       deadline->expired, deadline->interrupted);
 		channel->report.lock_taken = false;
 		rc = segment_open(&channel->segment, &channel->options, &slice, &channel->report);
-		/* -EINTR: in the middle of making it, when the slice, and nothing else, was over.
+		/*
+		 * -EINTR: in the middle of making it, when the slice, and nothing else, was over.
 		 */
 		if ((rc != deadline->expired && rc != -EINTR) || deadline_passed(deadline) != 0)
 			return rc;
@@ -484,7 +485,8 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->key_size = 0;
 	channel->dropped = 0;
 	spin_init(&channel->spin, options->spin_ns);
-	/* It always learns: a long spin would hold up a producer for which there is room by then.
+	/*
+	 * It always learns: a long spin would hold up a producer for which there is room by then.
 	 */
 	spin_init(&channel->room_spin, options->spin_ns == CHANNEL_SPIN_OFF ? CHANNEL_SPIN_OFF : 0);
 	channel->batch = 1;

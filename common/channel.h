@@ -313,7 +313,8 @@ int channel_reserve(struct channel *channel, size_t least, size_t most, unsigned
 int channel_commit(struct channel *channel, const struct channel_block *block);
 int channel_cancel(struct channel *channel);
 
-/* How many messages this endpoint has dropped, new or old; an old one counts once for all groups.
+/*
+ * How many messages this endpoint has dropped, new or old; an old one counts once for all groups.
  */
 uint64_t channel_dropped(const struct channel *channel);
 

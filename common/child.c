@@ -76,7 +76,8 @@ static int text_check(const char *path)
 	return memchr(bytes, '\0', (size_t)size) != NULL ? ENOEXEC : 0;
 }
 
-/* Starts the shell with the path of the file that has the first word's name, and the other words.
+/*
+ * Starts the shell with the path of the file that has the first word's name, and the other words.
  */
 static int script_spawn(pid_t *pid, char *const *words, char *const *environment,
 			const posix_spawn_file_actions_t *actions,
@@ -124,7 +125,8 @@ void child_signal(pid_t pid, int number)
 
 void child_reap_strangers(void)
 {
-	/* The kernel gives orphans to the first thread, and a command to the one that started it.
+	/*
+	 * The kernel gives orphans to the first thread, and a command to the one that started it.
 	 */
 	while (waitpid(-1, NULL, WNOHANG | __WNOTHREAD) > 0)
 		;

@@ -207,7 +207,8 @@ bool claim_split(struct group *group, int index, struct cursor cut)
 		 */
 		next_write(group, cut);
 	} else {
-		/* Until the claim ends there it is not to be seen: claims_repair() takes it back.
+		/*
+		 * Until the claim ends there it is not to be seen: claims_repair() takes it back.
 		 */
 		ownership.owner = OWNER_SPLIT;
 		ownership.trying = false;

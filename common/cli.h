@@ -350,7 +350,8 @@ void cli_signals_of_child(sigset_t *blocked, sigset_t *not_ignored);
 enum { CLI_ANOTHER_THREAD = -1 };
 int cli_run(const struct cli_settings *settings, int (*work)(void));
 
-/* Ends the process: by the signal that was caught, by SIGPIPE if `pipe_closed`, else with status.
+/*
+ * Ends the process: by the signal that was caught, by SIGPIPE if `pipe_closed`, else with status.
  */
 __attribute__((noreturn)) void cli_end(int status, bool pipe_closed);
 

@@ -80,7 +80,8 @@ __attribute__((noreturn)) static void refuse(const char *cause)
 /* Neither our standard streams nor those of the commands that we start. */
 static int open_high(const char *path)
 {
-	/* It must not hold us up: neither a FIFO without a reader nor a terminal that is stopped.
+	/*
+	 * It must not hold us up: neither a FIFO without a reader nor a terminal that is stopped.
 	 */
 	int low = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
 	int fd;

@@ -29,7 +29,8 @@ void semaphore_post(_Atomic uint32_t *semaphore)
 {
 	int saved = errno; /* a signal handler must not change it */
 
-	/* Its owner alone sleeps on it, or somebody who may only read it, and would take its wake.
+	/*
+	 * Its owner alone sleeps on it, or somebody who may only read it, and would take its wake.
 	 */
 	if (atomic_exchange(semaphore, WAKEUP_TOKEN) == WAKEUP_ASLEEP)
 		syscall(FUTEX_CALL, semaphore, FUTEX_WAKE_SHARED, INT_MAX, NULL, NULL, 0);

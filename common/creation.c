@@ -43,7 +43,8 @@ static void leftover_remove(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-	/* With a umask that leaves nothing to its owner it cannot be opened in its first instant.
+	/*
+	 * With a umask that leaves nothing to its owner it cannot be opened in its first instant.
 	 */
 	if (fd >= 0 ? flock(fd, LOCK_EX | LOCK_NB) == 0 : errno == EACCES) {
 		if (fd >= 0)

@@ -22,7 +22,8 @@ enum { NO_CLAIM = -1 };
 /* How often to look for the dead: less than the second that a sleep lasts, or it is two. */
 enum { LOOK_AFTER_MS = 900 };
 
-/* Calls in a row that do not read the clock: if they suddenly take long, no more than so many do.
+/*
+ * Calls in a row that do not read the clock: if they suddenly take long, no more than so many do.
  */
 enum { LOOK_PAUSE_MAX = 15 };
 

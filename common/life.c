@@ -58,7 +58,8 @@ static bool stat_read(const char *path, struct stat_fields *fields, bool *missin
 	if (got <= 0)
 		return false;
 	text[got] = '\0';
-	/* The name, in brackets, may hold anything. Behind it, see proc(5): the 3rd is the state.
+	/*
+	 * The name, in brackets, may hold anything. Behind it, see proc(5): the 3rd is the state.
 	 */
 	at = strrchr(text, ')');
 	if (at == NULL || at[1] != ' ' || at[2] == '\0')

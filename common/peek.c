@@ -147,7 +147,8 @@ static bool wanted(const struct peek *peek, uint64_t position, uint32_t index)
 	return false;
 }
 
-/* How many messages of the copied record from the current one on are wanted, or not, at a stretch.
+/*
+ * How many messages of the copied record from the current one on are wanted, or not, at a stretch.
  */
 static uint32_t stretch(const struct peek *peek, bool are_wanted)
 {

@@ -109,7 +109,8 @@ int mark_find(const struct producers *producers)
 bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *shared)
 {
 	const struct producers *producers = &shared->producers;
-	/* A lone producer may be at work, and consumers are: head lies between two looks at tail.
+	/*
+	 * A lone producer may be at work, and consumers are: head lies between two looks at tail.
 	 */
 	uint64_t before = atomic_load(&producers->tail);
 	uint64_t head = atomic_load(&shared->consumers.head);

@@ -70,7 +70,8 @@ static void turn_release(struct channel *channel)
 	}
 }
 
-/* After a release and a fence, without the mutex: wakes one who waits for the turn if it is free.
+/*
+ * After a release and a fence, without the mutex: wakes one who waits for the turn if it is free.
  */
 static void turn_wake(struct channel *channel)
 {
@@ -411,7 +412,8 @@ static int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 		if (rc != 0)
 			break;
 		if (full) {
-			/* There may be room now, for us, or for who comes first and then goes on.
+			/*
+			 * There may be room now, for us, or for who comes first and then goes on.
 			 */
 			rc = full_make_room(channel, &deadline);
 			hopeless = rc == 0 ? channel->waited_head : 0;

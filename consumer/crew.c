@@ -90,7 +90,8 @@ static uint64_t count_left(const struct crew *crew)
 	return used < crew->work->count ? crew->work->count - used : 0;
 }
 
-/* Waits a second at most. The channel is looked after meanwhile: the next receive() says why not.
+/*
+ * Waits a second at most. The channel is looked after meanwhile: the next receive() says why not.
  */
 static void wait_beside(struct worker *worker)
 {

@@ -74,7 +74,8 @@ enum format_key { FORMAT_KEY_FORMAT = CLI_KEY_FORMAT, FORMAT_KEY_JSON_LINES };
 
 void format_init(struct format *format, const struct cli_settings *settings);
 
-/* Takes an option of the table above, and apart; a bad one is a usage error. False: none of them.
+/*
+ * Takes an option of the table above, and apart; a bad one is a usage error. False: none of them.
  */
 bool format_option(struct format *format, int key, const char *argument);
 

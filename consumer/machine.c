@@ -224,7 +224,8 @@ static bool leaves_us_alone(char why[128])
 
 #ifdef WITH_INIH
 
-/* As logind reads it: "yes" unless a file says otherwise; the last one that says something counts.
+/*
+ * As logind reads it: "yes" unless a file says otherwise; the last one that says something counts.
  */
 static int on_setting(void *context, const char *section, const char *name, const char *value)
 {

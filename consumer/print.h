@@ -41,7 +41,8 @@ int print_delivery(struct print *print, const struct channel_delivery *delivery,
  */
 unsigned print_flags(const struct print *print);
 
-/* More may come behind it: ends a line that was left open. CLI_DONE, or it failed, which is said.
+/*
+ * More may come behind it: ends a line that was left open. CLI_DONE, or it failed, which is said.
  */
 enum cli_exit print_line_end(struct print *print);
 

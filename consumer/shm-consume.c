@@ -331,7 +331,8 @@ static int consume(void)
 	cli_note_missed(&settings, consumer.missed);
 	if (consumer.lost > 0 && (status == CLI_DONE || status == CLI_WOULD_BLOCK))
 		status = CLI_INCOMPLETE;
-	/* Does the exit status say how the stream ended? It is not seen of one ended by a signal.
+	/*
+	 * Does the exit status say how the stream ended? It is not seen of one ended by a signal.
 	 */
 	untold = cli_signal_caught() != 0 ||
 		 (status != CLI_DONE && status != CLI_WOULD_BLOCK && status != CLI_INCOMPLETE) ||

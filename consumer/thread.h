@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 struct thread {
-	/* Returns CLI_ANOTHER_THREAD to be run in a thread with another id (see CHANNEL_ETHREAD).
+	/*
+	 * Returns CLI_ANOTHER_THREAD to be run in a thread with another id (see CHANNEL_ETHREAD).
 	 */
 	int (*work)(void *context);
 	void *context;

@@ -6,11 +6,18 @@
  *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [share=N] [gather=MS]
  *          [nonblock] [fresh] [nocreate]
  *          [group=NAME] [newest] [durable] [groups=NAME,NAME]
- *                       [fail] [drop-new] [drop-old] (when full; what is dropped is answered
- * "dropped") detach [failed] [end] [unbegun] key [TEXT]          labels what is sent from now on
- * (none: nothing); %XX is a byte send TEXT...        sendn N (a message of N bytes, byte i being i
- * * 31 % 251) block N TEXT        N messages "TEXT;" with delimiter ";" piece N more|last   a piece
- * of N bytes of a long message reserve N           commit N   cancel dropped             "ok N"
+ *          [fail] [drop-new] [drop-old]
+ *                       when full; what is dropped is answered "dropped"
+ *   detach [failed] [end] [unbegun]
+ *   key [TEXT]          labels what is sent from now on (none: nothing); %XX is a byte
+ *   send TEXT...
+ *   sendn N             a message of N bytes, byte i being i * 31 % 251
+ *   block N TEXT        N messages "TEXT;" with delimiter ";"
+ *   piece N more|last   a piece of N bytes of a long message
+ *   reserve N
+ *   commit N
+ *   cancel
+ *   dropped             "ok N"
  *   consumers N         waits until so many are there
  *   ack                 waits until everything sent is acknowledged
  *   receive [N] [dontwait] [follow]
@@ -121,7 +128,8 @@ static uint64_t value_of(const char *line, const char *name)
 	return found == NULL ? 0 : strtoull(found + strlen(name), NULL, 0);
 }
 
-/* What stands behind "name=" up to a blank; NULL: it is not there. It lives until the next attach.
+/*
+ * What stands behind "name=" up to a blank; NULL: it is not there. It lives until the next attach.
  */
 static const char *word_behind(const char *line, const char *name, char *words, size_t size)
 {

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): they are the C library's.
+/*
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): they are the C library's.
  */
 int __vsnprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, va_list list);
 int __snprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, ...);

@@ -67,7 +67,8 @@ Test(creation, never_touches_the_umask, .timeout = 60)
 	cr_expect(!object_exists(dead));
 }
 
-/* How many objects of this user's are there that somebody is making, or was, under private names?
+/*
+ * How many objects of this user's are there that somebody is making, or was, under private names?
  */
 static int private_objects(void)
 {

@@ -213,7 +213,8 @@ Test(crew, signal_ends_the_waiting_for_another_attempt, .timeout = 60)
 	folder_remove();
 }
 
-/* The second thread of its pid namespace finds its id taken, on the channel and on the other one.
+/*
+ * The second thread of its pid namespace finds its id taken, on the channel and on the other one.
  */
 Test(crew, workers_have_thread_ids_of_their_own, .timeout = 60)
 {

@@ -388,7 +388,8 @@ Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
 	cr_expect(!exists(ALICE, name));
 }
 
-/* It is a channel, and used by others of its group, but in a sticky folder its owner's to remove.
+/*
+ * It is a channel, and used by others of its group, but in a sticky folder its owner's to remove.
  */
 Test(strangers, who_may_use_a_channel_cannot_remove_it, .timeout = 60)
 {

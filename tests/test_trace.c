@@ -79,7 +79,9 @@ static json_int_t argument_of(const json_t *event, const char *key)
 	return number_of(json_object_get(event, "args"), key);
 }
 
-/* The event of this name and phase, the `skip`th behind the first; NULL: there is none. pid 0: any.
+/*
+ * The event of this name and phase, the `skip`th behind the first; NULL: there is none. pid 0:
+ * any.
  */
 static const json_t *event_find(const json_t *events, json_int_t pid, const char *name,
 				const char *phase, int skip)
