@@ -35,7 +35,7 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-fr
 
 # Rows of the option tables leave out what they do not have.
 warnings := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wno-missing-field-initializers
-required := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -pthread $(warnings) $(SANFLAGS)
+required := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -I. -pthread $(warnings) $(SANFLAGS)
 # Linked in where there is an archive of it: two more shared objects would add to each start.
 library_file = $(or $(wildcard $(shell $(CC) -print-file-name=lib$(1).a)),$(if $(shell $(CC) -print-file-name=lib$(1).so | grep /),-l$(1)))
 inih := $(call library_file,inih)
@@ -45,7 +45,7 @@ ifneq ($(findstring musl-gcc,$(CC)),)
 # Those of the system are for its own C library: their headers, and what musl does not have.
 features += -I$(BUILD)/include
 foreign_headers := $(addprefix $(BUILD)/include/,$(if $(inih),ini.h) $(if $(jansson),jansson.h jansson_config.h))
-fortified := $(BUILD)/obj/tests/fortified.o
+fortified := $(BUILD)/obj/tests/support/fortified.o
 endif
 
 # What makes a mistake harder to use, before yours, so that yours count. A sanitizer finds more.
@@ -74,26 +74,41 @@ endif
 
 tools := $(BUILD)/shm-produce $(BUILD)/shm-consume
 completions := $(foreach tool,shm-produce shm-consume,$(addprefix $(BUILD)/completions/,$(tool) _$(tool) $(tool).fish))
+# The channel is one archive, what the tools share another one: only that one reads options or prints.
 library := $(BUILD)/libshm-channel.a
-library_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard common/*.c)))
-test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/test_*.c) $(wildcard tests/support*.c)))
-test_programs := $(addprefix $(BUILD)/tests/,agent cond_wedge crash_walk fuzz_replay parse_replay trickle weak_order without)
-sources := $(sort $(wildcard common/*.[ch] producer/*.[ch] consumer/*.[ch] tests/*.[ch] tests/bench/*.[ch] tests/bench/*.cc))
-scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/bench/*.sh)) .ci/run
+library_sources := $(sort $(wildcard $(addsuffix /*.c,$(addprefix common/,base channel send receive observe))))
+tools_library := $(BUILD)/libtools.a
+tools_sources := $(sort $(wildcard common/frame/*.c common/cli/*.c))
+producer_sources := $(sort $(wildcard producer/*.c producer/*/*.c))
+consumer_sources := $(sort $(wildcard consumer/*.c consumer/*/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+archives := $(tools_library) $(library)
+# Programs that the tests start. What they do not start: a stress program, for the thread sanitizer.
+test_programs := $(addprefix support/,agent trickle without) $(addprefix crash/,cond_wedge crash_walk) \
+	$(addprefix fuzz/,fuzz_replay parse_replay) model/weak_order
+other_programs := crash/stress
+test_support := $(filter-out $(addprefix tests/support/,agent.c trickle.c without.c fortified.c syscall_filter.c),\
+	$(wildcard tests/support/*.c))
+test_objects := $(call objects,$(sort $(wildcard tests/*/test_*.c) $(test_support)))
+source_folders := common common/* producer producer/* consumer consumer/* tests/*
+sources := $(sort $(wildcard $(foreach ending,.c .h .cc,$(addsuffix /*$(ending),$(source_folders)))))
+scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/*/*.sh)) .ci/run
 
 .PHONY: all test tests programs fuzz fuzz-long torture model analyze check format install uninstall deb clean
 all: $(tools) $(completions)
 
-$(BUILD)/shm-produce: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard producer/*.c))) $(library)
+$(BUILD)/shm-produce: $(call objects,$(producer_sources)) $(archives)
 	$(call say,$(link),LD)
-$(BUILD)/shm-consume: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard consumer/*.c))) $(library)
+$(BUILD)/shm-consume: $(call objects,$(consumer_sources)) $(archives)
 	$(call say,$(link),LD)
 $(tools) $(BUILD)/tests/parse_replay: $(fortified)
-$(library_objects): | $(foreign_headers)
+$(call objects,$(library_sources) $(tools_sources) $(consumer_sources)): | $(foreign_headers)
 $(foreign_headers):
 	@mkdir -p $(@D)
 	@ln -sf /usr/include/$(@F) $@
-$(library): $(library_objects)
+$(library): $(call objects,$(library_sources))
+$(tools_library): $(call objects,$(tools_sources))
+$(archives):
 	@rm -f $@
 	$(call say,$(AR) rcs $@ $^,AR)
 
@@ -110,20 +125,22 @@ $(BUILD)/completions/%: $(BUILD)/%
 # Tests. TOOLS: the folder of the tools and the agent under test, if not this build's: another
 # C library cannot be linked with Criterion (make CC=musl-gcc all programs comes first).
 TOOLS ?= $(BUILD)
-programs: $(test_programs)
+programs: $(addprefix $(BUILD)/tests/,$(notdir $(test_programs)))
 tests: all $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
-	$(TOOLS)/tests/fuzz_replay tests/corpus
-	$(TOOLS)/tests/parse_replay tests/corpus_parse
+	$(TOOLS)/tests/fuzz_replay tests/fuzz/corpus
+	$(TOOLS)/tests/parse_replay tests/fuzz/corpus_parse
 ifeq ($(SAN),)
 	$(TOOLS)/tests/crash_walk -s $(QUICK_STRIDE)
 else
 	@echo 'crash walk: skipped, most instructions stepped would be the sanitizer'"'"'s own'
 endif
-$(BUILD)/tests/run: $(test_objects) $(library)
+$(BUILD)/tests/run: $(test_objects) $(archives)
 	$(call say,$(link) -lcriterion,LD)
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(library)
+$(foreach program,$(test_programs) $(other_programs),\
+	$(eval $(BUILD)/tests/$(notdir $(program)): $(BUILD)/obj/tests/$(program).o))
+$(BUILD)/tests/%: $(archives)
 	@mkdir -p $(@D)
 	$(call say,$(link),LD)
 
@@ -131,34 +148,32 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile),CC)
 
-# The orders of memory: these files once more, with accesses that go through tests/weak.c.
-weak_objects := $(patsubst %,$(BUILD)/obj/weak/common/%.o,$(sort barrier condition full group ring send send_alone side view))
+# The orders of memory: these files once more, with accesses that go through tests/model/weak.c.
+weak_objects := $(patsubst %.c,$(BUILD)/obj/weak/%.o,$(library_sources))
 $(BUILD)/obj/weak/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(call say,$(compile) -include tests/weak.h,CC)
-$(BUILD)/tests/weak_order: $(BUILD)/obj/tests/weak_order.o $(BUILD)/obj/tests/weak.o $(weak_objects) $(library)
-	@mkdir -p $(@D)
-	$(call say,$(link),LD)
+	$(call say,$(compile) -include tests/model/weak.h,CC)
+$(BUILD)/tests/weak_order: $(BUILD)/obj/tests/model/weak.o $(weak_objects)
 
 # Hostile contents and hostile text: the saved inputs are replayed with the tests; "make fuzz" looks
 # for new ones, half of the time for each.
-parsers := $(addprefix consumer/,format.c json_line.c sink.c)
-$(BUILD)/obj/tests/fuzz_replay.o: tests/fuzz_attach.c Makefile
+parsers := $(sort $(wildcard consumer/print/*.c))
+$(BUILD)/obj/tests/fuzz/fuzz_replay.o: tests/fuzz/fuzz_attach.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile) -DREPLAY,CC)
-$(BUILD)/obj/tests/parse_replay.o: tests/fuzz_parse.c Makefile
+$(BUILD)/obj/tests/fuzz/parse_replay.o: tests/fuzz/fuzz_parse.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
 	$(call say,$(compile) -DREPLAY,CC)
-$(addprefix $(BUILD)/tests/,fuzz_replay parse_replay): $(BUILD)/obj/tests/replay.o
-$(BUILD)/tests/parse_replay: $(patsubst %.c,$(BUILD)/obj/%.o,$(parsers))
+$(addprefix $(BUILD)/tests/,fuzz_replay parse_replay): $(BUILD)/obj/tests/fuzz/replay.o
+$(BUILD)/tests/parse_replay: $(call objects,$(parsers))
 $(BUILD)/tests/parse_replay: LDFLAGS += -Wl,--wrap=exit
 FUZZ_SECONDS ?= 300
 fuzz_folder := $(BUILD)/fuzz
-fuzz_sources := tests/fuzz_attach.c $(filter-out common/cli% common/progress% common/why%,$(sort $(wildcard common/*.c)))
-parse_sources := tests/fuzz_parse.c $(parsers) $(sort $(wildcard common/*.c))
+fuzz_sources := tests/fuzz/fuzz_attach.c $(library_sources) $(sort $(wildcard common/frame/*.c))
+parse_sources := tests/fuzz/fuzz_parse.c $(parsers) $(library_sources) $(tools_sources)
 fuzz_compile = clang $(filter-out $(SANFLAGS),$(required)) -O1 -g \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-fuzz_run = $(fuzz_folder)/$(1) $(fuzz_folder)/$(2) tests/$(2) -timeout=10 -max_len=600 -close_fd_mask=2 \
+fuzz_run = $(fuzz_folder)/$(1) $(fuzz_folder)/$(2) tests/fuzz/$(2) -timeout=10 -max_len=600 -close_fd_mask=2 \
 	-max_total_time=$$((($(FUZZ_SECONDS) + 1) / 2)) -artifact_prefix=$(fuzz_folder)/
 fuzz:
 	@mkdir -p $(fuzz_folder)/corpus $(fuzz_folder)/corpus_parse
@@ -171,15 +186,16 @@ fuzz-long: fuzz
 
 # A sample of the crash walk runs with the tests; "make torture" is all of it.
 QUICK_STRIDE ?= 251
-$(BUILD)/tests/crash_walk: $(BUILD)/obj/tests/stepper.o
-$(BUILD)/tests/crash_walk $(BUILD)/tests/without: $(BUILD)/obj/tests/syscall_filter.o
+$(BUILD)/tests/crash_walk: $(BUILD)/obj/tests/crash/stepper.o
+$(BUILD)/tests/crash_walk $(BUILD)/tests/without: $(BUILD)/obj/tests/support/syscall_filter.o
 # Bound before main(), so that the walk steps through our code and not the dynamic linker's.
 $(BUILD)/tests/crash_walk: LDFLAGS += -Wl,-z,now
 STRIDE ?= 1
 torture: $(BUILD)/tests/crash_walk
 	$< -s $(STRIDE)
 .SECONDARY:
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/weak/*/*.d)
+# However deep: a dependency that is not read here is lost without a word.
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 include tests/bench/bench.mk
 
 CLANG_FORMAT ?= clang-format
@@ -195,7 +211,7 @@ format:
 
 # Each page goes where its section is. A folder is removed if nothing else is in it. The recipes get
 # the folders by the environment: whatever a path holds is not read by the shell.
-pages := $(sort $(wildcard producer/*.1 consumer/*.1 common/*.5 common/*.7))
+pages := $(sort $(wildcard producer/*.1 consumer/*.1 common/man/*.5 common/man/*.7))
 names := $(notdir $(tools))
 install uninstall: export TO_BIN = $(BINDIR)
 install uninstall: export TO_MAN = $(MANDIR)

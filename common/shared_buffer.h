@@ -167,7 +167,7 @@ struct producers {
 	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_turn;
 	_Alignas(CACHE_LINE) _Atomic uint64_t waiting_ack;
 	_Atomic uint64_t waiting_consumers; /* only before a producer sends anything */
-	/* attached, deaths, ends (see stream.h); written under the producers' mutex */
+	/* attached, deaths, ends (see channel/events.h); written under the producers' mutex */
 	_Alignas(CACHE_LINE) _Atomic uint64_t events;
 	struct side side;
 };

@@ -1,11 +1,11 @@
-#include "watch.h"
+#include "consumer/copies.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-#include "peek.h"
-#include "tap.h"
-#include "why.h"
+#include "cli/waiting_note.h"
+#include "observe/peek.h"
+#include "observe/tap.h"
 
 static struct watch *watch;
 static struct tap *tap;

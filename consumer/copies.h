@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli.h"
-#include "print.h"
+#include "cli/cli.h"
+#include "consumer/print/print.h"
 
 /* What the command line says. */
 struct watch {

@@ -7,15 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "crew.h"
-#include "format.h"
-#include "look.h"
-#include "print.h"
-#include "progress.h"
-#include "watch.h"
-#include "why.h"
-#include "work.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "cli/waiting_note.h"
+#include "consumer/copies.h"
+#include "consumer/look/look.h"
+#include "consumer/print/format.h"
+#include "consumer/print/print.h"
+#include "consumer/work/crew.h"
+#include "consumer/work/options.h"
 
 enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_PEEK, KEY_TAP };
 

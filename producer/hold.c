@@ -1,4 +1,4 @@
-#include "hold.h"
+#include "producer/hold.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "deadline.h"
+#include "base/deadline.h"
+#include "cli/child.h"
 
 enum { SAME_REQUEST_MS = 1000 };
 

@@ -5,7 +5,7 @@
 #ifndef HOLD_H
 #define HOLD_H
 
-#include "cli.h"
+#include "cli/cli.h"
 
 enum hold_exit {
 	HOLD_CANNOT_RUN = 126,

@@ -1,11 +1,11 @@
-#include "message.h"
+#include "producer/named_message.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nearest.h"
+#include "cli/nearest.h"
 
 /* What the last file that has a message of this name says of it. */
 struct found {

@@ -2,7 +2,7 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
-#include "cli.h"
+#include "cli/cli.h"
 
 struct message {
 	char *text; /* to be sent; NULL: it is in the file */

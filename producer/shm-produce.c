@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "hold.h"
-#include "message.h"
-#include "progress.h"
-#include "why.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "cli/waiting_note.h"
+#include "producer/hold.h"
+#include "producer/named_message.h"
 
 enum {
 	KEY_END = CLI_KEY_TOOL,

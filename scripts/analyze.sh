@@ -201,7 +201,7 @@ features=()
 for feature in ini.h:WITH_INIH jansson.h:WITH_JANSSON; do
 	if [ -e "/usr/include/${feature%:*}" ]; then features+=("-D${feature#*:}"); fi
 done
-flags=(-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -pthread "${features[@]}")
+flags=(-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icommon -I. -pthread "${features[@]}")
 
 # tidy CHECKS FILE...: with these checks less.
 tidy() {
@@ -217,21 +217,22 @@ tidy() {
 # Tests multiply small constants and read numbers that they wrote. A Criterion assertion is
 # hundreds of branches, and the analyzer would go through all of them.
 step_tidy() {
-	local program programs=() status=0
+	local status=0
 	local lenient=-bugprone-implicit-widening-of-multiplication-result,-cert-err34-c
 	need clang-tidy || return 1
-	for program in tests/*.c; do
-		case $program in tests/test_*) ;; *) programs+=("$program") ;; esac
-	done
-	tidy '' common/*.c producer/*.c consumer/*.c || status=1
+	local sources tests programs
+	mapfile -t sources < <(find common producer consumer -name '*.c' | sort)
+	mapfile -t tests < <(find tests -name 'test_*.c' | sort)
+	mapfile -t programs < <(find tests -name '*.c' ! -name 'test_*' ! -path 'tests/bench/*' | sort)
+	tidy '' "${sources[@]}" || status=1
 	tidy "$lenient" "${programs[@]}" || status=1
-	tidy "$lenient,-clang-analyzer-*" tests/test_*.c || status=1
+	tidy "$lenient,-clang-analyzer-*" "${tests[@]}" || status=1
 	return $status
 }
 
 step_cppcheck() {
 	local common=(-q -j"$jobs" --std=c11 --language=c --error-exitcode=1
-		--suppressions-list=.cppcheck-suppressions -Icommon -D_GNU_SOURCE -D__linux__
+		--suppressions-list=.cppcheck-suppressions -Icommon -I. -D_GNU_SOURCE -D__linux__
 		-D__GLIBC__=2 "${features[@]}" --suppress=missingInclude --inline-suppr)
 	local status=0
 	need cppcheck || return 1

@@ -33,9 +33,9 @@ changelog() {
 }
 package=$(changelog Source)
 version=$(changelog Version)
-program_version=$(sed -n 's/^#define CLI_VERSION "\(.*\)"/\1/p' common/cli.h)
+program_version=$(sed -n 's/^#define CLI_VERSION "\(.*\)"/\1/p' common/cli/cli.h)
 [ "$version" = "$program_version" ] ||
-	die "scripts/deb/changelog says version $version, common/cli.h $program_version"
+	die "scripts/deb/changelog says version $version, common/cli/cli.h $program_version"
 # The same sources give the same package.
 SOURCE_DATE_EPOCH=$(changelog Timestamp)
 export SOURCE_DATE_EPOCH

@@ -23,7 +23,7 @@ objects() {
 }
 
 # What Criterion itself leaks is not ours to judge.
-LSAN_OPTIONS=suppressions=$(dirname "$0")/lsan.supp:print_suppressions=0
+LSAN_OPTIONS=suppressions=$(dirname "$0")/support/lsan.supp:print_suppressions=0
 export LSAN_OPTIONS
 
 status=0

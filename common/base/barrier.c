@@ -1,4 +1,4 @@
-#include "barrier.h"
+#include "base/barrier.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>

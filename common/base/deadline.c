@@ -1,4 +1,4 @@
-#include "deadline.h"
+#include "base/deadline.h"
 
 #include <errno.h>
 #include <time.h>

@@ -1,4 +1,4 @@
-#include "delimiter.h"
+#include "base/delimiter.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "escape.h"
+#include "base/escape.h"
 
 #include <stdbool.h>
 #include <stdint.h>

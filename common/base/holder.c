@@ -1,4 +1,4 @@
-#include "holder.h"
+#include "base/holder.h"
 
 #include <stdio.h>
 #include <stdlib.h>

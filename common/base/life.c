@@ -1,4 +1,4 @@
-#include "life.h"
+#include "base/life.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "deadline.h"
+#include "base/deadline.h"
 
 enum { GENERATIONS_MAX = 1024 }; /* in a /proc that makes no sense */
 

@@ -1,12 +1,12 @@
 /*
  * Appending a record: what a producer may do that holds the producers' mutex, or is alone
- * (send_alone.c). Private to common/; inline, because it is done for every message.
+ * (alone.c). Private to common/; inline, because it is done for every message.
  */
 #ifndef COMMIT_H
 #define COMMIT_H
 
-#include "endpoint.h"
-#include "processor.h"
+#include "base/processor.h"
+#include "channel/endpoint.h"
 
 /*
  * The lines of the ring that will be written next were last read by a consumer on another

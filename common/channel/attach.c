@@ -1,5 +1,5 @@
 /* Attaching, detaching, looking after the channel. */
-#include "channel.h"
+#include "channel/channel.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -9,11 +9,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "claim.h"
-#include "endpoint.h"
-#include "group.h"
-#include "life.h"
-#include "stream.h"
+#include "base/life.h"
+#include "channel/claim.h"
+#include "channel/endpoint.h"
+#include "channel/events.h"
+#include "channel/group.h"
 
 /* Leaving takes microseconds; who cannot have a lock for that long waits for a stopped process. */
 #define LEAVE_NS      (10 * NS_PER_SEC)

@@ -1,4 +1,4 @@
-#include "claim.h"
+#include "channel/claim.h"
 
 /*
  * The stores below are ordered by release: whoever gets the mutex after our death finds

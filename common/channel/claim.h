@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ring.h"
+#include "channel/ring.h"
 #include "shared_buffer.h"
 
 enum { CLAIM_NONE = -1 };

@@ -1,4 +1,4 @@
-#include "condition.h"
+#include "channel/condition.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "barrier.h"
-#include "deadline.h"
+#include "base/barrier.h"
+#include "base/deadline.h"
 
 /* From linux/futex.h, which a plain musl tool chain does not have. Not the private forms. */
 enum { FUTEX_WAIT_SHARED = 0, FUTEX_WAKE_SHARED = 1 };

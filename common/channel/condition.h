@@ -3,7 +3,7 @@
  * bitmap per condition (Birrell, Implementing Condition Variables with Semaphores, 2003).
  * pthread_cond_t will not do across processes that can be killed: a sleeper or signaller
  * that dies inside it leaves its internal lock or its waiter count behind, and the next
- * signaller hangs (tests/cond_wedge.c shows it).
+ * signaller hangs (tests/crash/cond_wedge.c shows it).
  *
  * A semaphore is one word changed by one atomic instruction, so there is no half-done
  * state to die in. A token too many is one spurious turn of the waiter's loop.
@@ -15,9 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "channel/spin.h"
+#include "channel/trace.h"
 #include "shared_buffer.h"
-#include "spin.h"
-#include "trace.h"
 
 /* Puts one token in; calls the kernel only if the owner sleeps. Async-signal-safe. */
 void semaphore_post(_Atomic uint32_t *semaphore);

@@ -1,4 +1,4 @@
-#include "creation.h"
+#include "channel/creation.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cgroup.h"
-#include "holder.h"
+#include "base/cgroup.h"
+#include "base/holder.h"
 
 #define PRIVATE_PREFIX "/.shm-channel-new."
 #define STEP_BYTES     (UINT64_C(2) << 20) /* less than a millisecond of work for the kernel */

@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "channel.h"
-#include "deadline.h"
+#include "base/deadline.h"
+#include "channel/channel.h"
 
 /* Where the objects are. */
 #define CREATION_FOLDER "/dev/shm"

@@ -8,14 +8,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "barrier.h"
-#include "channel.h"
-#include "condition.h"
-#include "deadline.h"
-#include "ring.h"
-#include "segment.h"
-#include "spin.h"
-#include "trace.h"
+#include "base/barrier.h"
+#include "base/deadline.h"
+#include "channel/channel.h"
+#include "channel/condition.h"
+#include "channel/ring.h"
+#include "channel/segment.h"
+#include "channel/spin.h"
+#include "channel/trace.h"
 
 enum { NO_CLAIM = -1 };
 
@@ -262,7 +262,7 @@ static inline void endpoint_wait_begins(struct channel *channel)
 }
 
 /*
- * channel.c: it goes on, after a sleep that may have been short: calls options.waiting about once a
+ * attach.c: it goes on, after a sleep that may have been short: calls options.waiting about once a
  * second. `holder` is the process that is waited for, or 0.
  */
 void endpoint_waits(struct channel *channel, enum channel_wait what, pid_t holder);
@@ -270,7 +270,7 @@ void endpoint_waits(struct channel *channel, enum channel_wait what, pid_t holde
 /* The same, at once: a second has gone by. */
 void endpoint_waits_on(struct channel *channel, enum channel_wait what, pid_t holder);
 
-/* channel.c: opens it without attaching; segment_close() closes it. Errors: the segment's. */
+/* attach.c: opens it without attaching; segment_close() closes it. Errors: the segment's. */
 int channel_open_to_read(struct channel *channel, const struct channel_options *options);
 
 /* ---- side.c: one side's mutex and its slots ---- */
@@ -307,7 +307,7 @@ void side_leave(struct channel *channel);
 /* Wakes everybody who waits for anything. No mutex is held. */
 void endpoint_wake_all(struct channel *channel);
 
-/* ---- send_alone.c: a producer that is alone needs no mutex ---- */
+/* ---- alone.c: a producer that is alone needs no mutex ---- */
 
 /*
  * Sends a block of whole messages if this is the only producer and there is room: 1. 0: send

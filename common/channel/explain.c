@@ -5,10 +5,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "endpoint.h"
-#include "escape.h"
-#include "owner.h"
+#include "base/escape.h"
+#include "channel/channel.h"
+#include "channel/endpoint.h"
+#include "channel/owner.h"
 
 const char *channel_words(const struct channel_options *options, char words[CHANNEL_WORDS])
 {

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "endpoint.h"
+#include "channel/endpoint.h"
 
 /* An endpoint of this side that still does without fences: its pid. 0: there is none. */
 static pid_t fences_without(const struct side *side)

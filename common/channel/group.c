@@ -1,9 +1,9 @@
-#include "group.h"
+#include "channel/group.h"
 
 #include <string.h>
 
-#include "claim.h"
-#include "endpoint.h"
+#include "channel/claim.h"
+#include "channel/endpoint.h"
 
 void group_name(const struct group *group, char name[GROUP_NAME_SIZE])
 {

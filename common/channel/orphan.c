@@ -1,8 +1,8 @@
-#include "orphan.h"
+#include "channel/orphan.h"
 
-#include "claim.h"
-#include "endpoint.h"
-#include "group.h"
+#include "channel/claim.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
 
 /*
  * A message of which a part is gone cannot be delivered again: its producer, which waits

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "claim.h"
+#include "channel/claim.h"
 #include "shared_buffer.h"
 
 struct channel;

@@ -1,4 +1,4 @@
-#include "owner.h"
+#include "channel/owner.h"
 
 #include <fcntl.h>
 #include <stdint.h>

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "channel.h"
+#include "channel/channel.h"
 
 /*
  * Writes the name of the object of a user's channel, as shm_open() wants it:

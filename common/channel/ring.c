@@ -1,8 +1,8 @@
-#include "ring.h"
+#include "channel/ring.h"
 
 #include <string.h>
 
-#include "delimiter.h"
+#include "base/delimiter.h"
 
 uint64_t ring_block_max(uint64_t capacity)
 {

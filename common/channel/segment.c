@@ -1,4 +1,4 @@
-#include "segment.h"
+#include "channel/segment.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "barrier.h"
-#include "creation.h"
-#include "holder.h"
-#include "owner.h"
+#include "base/barrier.h"
+#include "base/holder.h"
+#include "channel/creation.h"
+#include "channel/owner.h"
 
 #define SEGMENT_PATH_SIZE (sizeof(CREATION_FOLDER) + SEGMENT_NAME_MAX)
 

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "ring.h"
+#include "base/deadline.h"
+#include "channel/channel.h"
+#include "channel/ring.h"
 #include "shared_buffer.h"
 
 struct segment {

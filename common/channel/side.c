@@ -1,13 +1,13 @@
-#include "endpoint.h"
+#include "channel/endpoint.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "group.h"
-#include "processor.h"
-#include "stream.h"
+#include "base/processor.h"
+#include "channel/events.h"
+#include "channel/group.h"
 
 /*
  * Contention lasts as long as a record header takes to write, a sleep and a wake a hundred

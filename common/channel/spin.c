@@ -1,13 +1,13 @@
-#include "spin.h"
+#include "channel/spin.h"
 
 #include <stddef.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "processor.h"
-#include "ring.h"
+#include "base/deadline.h"
+#include "base/processor.h"
+#include "channel/channel.h"
+#include "channel/ring.h"
 #include "shared_buffer.h"
 
 /*

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "deadline.h"
+#include "base/deadline.h"
 #include "shared_buffer.h"
 
 enum trace_kind {

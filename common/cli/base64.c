@@ -1,4 +1,4 @@
-#include "base64.h"
+#include "cli/base64.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -1,4 +1,4 @@
-#include "child.h"
+#include "cli/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "deadline.h"
+#include "base/deadline.h"
 
 #define SHELL	  "/bin/sh"
 #define PATH_ELSE "/bin:/usr/bin" /* where the C library looks if PATH is not set */

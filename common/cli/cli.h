@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "channel.h"
-#include "cli_config.h"
-#include "frame.h"
+#include "channel/channel.h"
+#include "cli/config_files.h"
+#include "frame/frame.h"
 
 #define CLI_VERSION "0.1.0"
 
@@ -36,19 +36,19 @@ enum cli_key {
 	CLI_KEY_JSON,
 	CLI_KEY_FRAMING,
 	CLI_KEY_TRUST_OWNER,
-	CLI_KEY_CONFIG = 300,	/* cli_config.h */
+	CLI_KEY_CONFIG = 300,	/* config_files.h */
 	CLI_KEY_PROGRESS = 400, /* progress.h */
 	CLI_KEY_TRACE = 500,	/* trace.h */
 	CLI_KEY_FORMAT = 600,	/* format.h */
 	CLI_KEY_LOOK = 700,	/* look.h */
 	CLI_KEY_TOOL = 1000,	/* the tool's own */
-	CLI_KEY_WORK = 1100	/* work.h */
+	CLI_KEY_WORK = 1100	/* work/options.h */
 };
 
 /*
  * The completions complete what the argument says: CHANNEL, GROUP, FILE or USER, and words in
  * small letters with '|' between them, which stand for themselves. The manual pages call it the
- * same. (tests/test_help.c holds them to it.)
+ * same. (tests/tools/test_help.c holds them to it.)
  */
 struct cli_option {
 	int key; /* its letter, or a cli_key */
@@ -185,7 +185,7 @@ int cli_next_option(struct cli_settings *settings, int argc, char **argv, const 
 
 /* Ends a tool that has printed what it was asked for, if that could be written. */
 void cli_exit_flushed(const struct cli_settings *settings);
-/* --help (cli_help.c). */
+/* --help (help.c). */
 void cli_help_print(const struct cli_tool *tool);
 
 /* Defaults; ignores SIGPIPE and SIGXFSZ, so that write() reports them. */
@@ -286,7 +286,7 @@ void cli_check_mode(const struct cli_settings *settings, const struct channel *c
 /* Prints a note if the channel is not of the size that --size asked for. */
 void cli_check_size(const struct cli_settings *settings, const struct channel *channel);
 
-/* ---- the trace (cli_trace.c) ---- */
+/* ---- the trace (trace_file.c) ---- */
 
 /*
  * Opens the file of --trace, if it was given, and makes the channels that are attached from now on
@@ -295,7 +295,7 @@ void cli_check_size(const struct cli_settings *settings, const struct channel *c
  */
 void cli_trace_open(struct cli_settings *settings);
 
-/* ---- signals (cli_signal.c) ---- */
+/* ---- signals (signals.c) ---- */
 
 /*
  * From here on SIGINT, SIGTERM and SIGHUP interrupt the channel's waits; a signal that was

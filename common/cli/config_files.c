@@ -1,4 +1,4 @@
-#include "cli_config.h"
+#include "cli/config_files.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "nearest.h"
-#include "other_tool.h"
+#include "cli/cli.h"
+#include "cli/nearest.h"
+#include "cli/other_tool.h"
 
 enum { PLACES_MAX = 4 };
 

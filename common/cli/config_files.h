@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config.h"
+#include "cli/ini.h"
 
 #define CLI_CONFIG_SYSTEM "/etc/shm-channel.conf"
 
@@ -44,7 +44,7 @@ struct cli_value {
 	bool given;	      /* it is on the command line */
 };
 
-/* ---- for cli_options.c ---- */
+/* ---- for options.c ---- */
 
 void cli_config_begin(struct cli_settings *settings);
 

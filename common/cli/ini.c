@@ -1,4 +1,4 @@
-#include "config.h"
+#include "cli/ini.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "owner.h"
+#include "channel/owner.h"
 
 #ifdef WITH_INIH
 #include <ini.h>

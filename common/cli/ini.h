@@ -1,6 +1,6 @@
 /*
  * What configuration files say, as they say it: sections, keys, values, and where each stands.
- * What the keys mean is not known here (cli_config.h). Read with libinih; without it nothing
+ * What the keys mean is not known here (config_files.h). Read with libinih; without it nothing
  * can be read. See shm-channel(5).
  */
 #ifndef CONFIG_H

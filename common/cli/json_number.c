@@ -1,5 +1,5 @@
 #ifdef WITH_JANSSON
-#include "json_number.h"
+#include "cli/json_number.h"
 
 json_t *json_number(uint64_t value)
 {

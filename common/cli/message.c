@@ -1,4 +1,4 @@
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "owner.h"
+#include "channel/owner.h"
 
-#include "escape.h"
+#include "base/escape.h"
 
 /* ---- messages ---- */
 

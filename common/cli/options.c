@@ -8,9 +8,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "nearest.h"
-#include "other_tool.h"
+#include "cli/cli.h"
+#include "cli/nearest.h"
+#include "cli/other_tool.h"
 
 enum { OPTIONS_MAX = CLI_OPTIONS_MAX };
 

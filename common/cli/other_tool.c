@@ -1,4 +1,4 @@
-#include "other_tool.h"
+#include "cli/other_tool.h"
 
 #include <stddef.h>
 #include <string.h>

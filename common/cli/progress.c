@@ -1,4 +1,4 @@
-#include "progress.h"
+#include "cli/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #ifdef WITH_JANSSON
-#include "json_number.h"
+#include "cli/json_number.h"
 #endif
 
-#include "deadline.h"
+#include "base/deadline.h"
 
 #define DRAW_NS	 (PROGRESS_TICK_MS * NS_PER_MS)
 #define SMOOTH_S 2.0 /* what is longer ago than this hardly counts for a rate */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 enum progress_when { PROGRESS_NEVER, PROGRESS_TERMINAL, PROGRESS_ALWAYS };
 

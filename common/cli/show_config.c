@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "escape.h"
+#include "base/escape.h"
+#include "cli/cli.h"
 
 #ifdef WITH_JANSSON
 #include <jansson.h>

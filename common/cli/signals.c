@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "cli.h"
+#include "cli/child.h"
+#include "cli/cli.h"
 
 /*
  * A signal that comes between the look at the flag and the system call would leave the call

@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "trace_json.h"
+#include "cli/cli.h"
+#include "cli/trace_json.h"
 
 /* The file's lock is held for as long as it takes to look at it, but its holder may be stopped. */
 enum { LOCK_TRIES = 200, LOCK_PAUSE_NS = 10000000, CHUNK_SIZE = 16384 };

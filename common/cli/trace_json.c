@@ -1,11 +1,11 @@
-#include "trace_json.h"
+#include "cli/trace_json.h"
 
 #ifdef WITH_JANSSON
 
 #include <jansson.h>
 #include <stdio.h>
 
-#include "json_number.h"
+#include "cli/json_number.h"
 
 /* Microseconds with three decimals, as far as a double holds them: for eleven days of uptime. */
 enum { DIGITS = 16 };

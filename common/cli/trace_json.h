@@ -6,7 +6,7 @@
 #ifndef TRACE_JSON_H
 #define TRACE_JSON_H
 
-#include "trace.h"
+#include "channel/trace.h"
 
 enum { TRACE_JSON_MAX = 2048 }; /* bytes that one call writes, at most */
 

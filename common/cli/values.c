@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "owner.h"
+#include "channel/owner.h"
+#include "cli/cli.h"
 
 uint64_t cli_parse_size(const struct cli_settings *settings, const char *text)
 {

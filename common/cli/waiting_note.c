@@ -1,4 +1,4 @@
-#include "why.h"
+#include "cli/waiting_note.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,9 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "census.h"
-#include "deadline.h"
-#include "mutual.h"
+#include "base/deadline.h"
+#include "observe/census.h"
+#include "observe/mutual.h"
 
 /* It is called once a second: the second call is the one after two. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 enum why_flags {
 	WHY_KEEP = 1 /* the lines stay: others write to the same terminal */

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "channel.h"
-#include "delimiter.h"
+#include "base/delimiter.h"
+#include "channel/channel.h"
 
 struct delimiter {
 	unsigned char bytes[DELIMITER_MAX];

@@ -1,4 +1,4 @@
-#include "netstring.h"
+#include "frame/netstring.h"
 
 enum { DIGITS_MAX = 18 }; /* so that it fits into 63 bits */
 

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "input.h"
+#include "frame/input.h"
 
 enum { NOWAIT_FLAG = 8 /* RWF_NOWAIT, for C libraries that do not know it */ };
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "input.h"
-#include "netstring.h"
+#include "frame/input.h"
+#include "frame/netstring.h"
 
 struct reader {
 	struct channel *channel;

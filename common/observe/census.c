@@ -1,4 +1,4 @@
-#include "census.h"
+#include "observe/census.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,14 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "census_count.h"
-#include "claim.h"
-#include "deadline.h"
-#include "group.h"
-#include "owner.h"
-#include "ring.h"
-#include "segment.h"
-#include "stream.h"
+#include "base/deadline.h"
+#include "channel/claim.h"
+#include "channel/events.h"
+#include "channel/group.h"
+#include "channel/owner.h"
+#include "channel/ring.h"
+#include "channel/segment.h"
+#include "observe/census_count.h"
 
 enum { COPY_TRIES = 8 };
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "channel.h"
-#include "life.h"
+#include "base/life.h"
+#include "channel/channel.h"
 
 enum { CENSUS_ENDPOINTS_MAX = 128, CENSUS_GROUPS_MAX = 16, CENSUS_NO_GROUP = -1 };
 

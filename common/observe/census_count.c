@@ -1,13 +1,13 @@
-#include "census_count.h"
+#include "observe/census_count.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "claim.h"
-#include "group.h"
-#include "ring.h"
+#include "channel/claim.h"
+#include "channel/group.h"
+#include "channel/ring.h"
 
 enum {
 	POINTS_MAX = GROUP_COUNT * (2 + 2 * SLOT_COUNT), /* of `next` to tail, and of each claim */

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "census.h"
+#include "observe/census.h"
 #include "shared_buffer.h"
 
 /* Where the ring lies in an open object, and a copy of what is before it. */

@@ -1,9 +1,9 @@
-#include "mutual.h"
+#include "observe/mutual.h"
 
 #include <unistd.h>
 
-#include "life.h"
-#include "ring.h"
+#include "base/life.h"
+#include "channel/ring.h"
 
 /* Is this one of its messages in hand, or, with a pid of 0, one of an ancestor of ours? */
 static bool holds(const struct census_endpoint *endpoint, pid_t pid)

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "census.h"
+#include "observe/census.h"
 
 /*
  * For a producer that waits: the process, an ancestor of the calling one, of which every message in

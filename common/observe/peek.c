@@ -1,13 +1,13 @@
-#include "peek.h"
+#include "observe/peek.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "claim.h"
-#include "endpoint.h"
-#include "group.h"
-#include "view.h"
+#include "channel/claim.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
+#include "observe/view.h"
 
 /* How often to look whether what a group needs holds still: its consumers may be at work. */
 enum { NEEDS_TRIES = 1000 };

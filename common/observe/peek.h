@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "channel.h"
+#include "channel/channel.h"
 
 struct peek;
 

@@ -1,4 +1,4 @@
-#include "removal.h"
+#include "observe/removal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "owner.h"
-#include "segment.h"
+#include "channel/owner.h"
+#include "channel/segment.h"
 #include "shared_buffer.h"
 
 /*

@@ -5,9 +5,9 @@
 #ifndef REMOVAL_H
 #define REMOVAL_H
 
-#include "census.h"
-#include "channel.h"
-#include "deadline.h"
+#include "base/deadline.h"
+#include "channel/channel.h"
+#include "observe/census.h"
 
 enum removal_how {
 	REMOVAL_UNUSED,	 /* only a channel that nobody uses */

@@ -1,12 +1,12 @@
-#include "tap.h"
+#include "observe/tap.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "endpoint.h"
-#include "group.h"
-#include "stream.h"
-#include "view.h"
+#include "channel/endpoint.h"
+#include "channel/events.h"
+#include "channel/group.h"
+#include "observe/view.h"
 
 /* What a look came back with, beside an error and public results. */
 enum { LOOK_NOTHING = 3 };

@@ -1,11 +1,11 @@
-#include "view.h"
+#include "observe/view.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
-#include "endpoint.h"
+#include "channel/channel.h"
+#include "channel/endpoint.h"
 
 void view_free(struct view *view)
 {

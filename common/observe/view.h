@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ring.h"
+#include "channel/ring.h"
 
 struct channel;
 struct channel_delivery;

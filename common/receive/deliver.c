@@ -1,4 +1,4 @@
-#include "deliver.h"
+#include "receive/deliver.h"
 
 int deliver_part(struct channel *channel, struct claim_state state, uint32_t most,
 		 struct channel_delivery *delivery)

@@ -5,10 +5,10 @@
 #ifndef DELIVER_H
 #define DELIVER_H
 
-#include "claim.h"
-#include "endpoint.h"
-#include "group.h"
-#include "processor.h"
+#include "base/processor.h"
+#include "channel/claim.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
 
 /* From this size in bytes a message is long for the caches. */
 enum { DELIVER_LONG = 512 };

@@ -1,10 +1,10 @@
 #include <errno.h>
 
-#include "claim.h"
-#include "endpoint.h"
-#include "group.h"
-#include "orphan.h"
-#include "visit.h"
+#include "channel/claim.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
+#include "channel/orphan.h"
+#include "receive/visit.h"
 
 #define ALL_DONE UINT32_MAX /* of the delivery in hand */
 

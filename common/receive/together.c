@@ -1,7 +1,7 @@
-#include "together.h"
+#include "receive/together.h"
 
-#include "endpoint.h"
-#include "ring.h"
+#include "channel/endpoint.h"
+#include "channel/ring.h"
 
 uint32_t together_extend(struct channel *channel, struct claim_state *state, uint32_t messages,
 			 uint32_t most)

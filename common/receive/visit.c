@@ -1,11 +1,11 @@
-#include "visit.h"
+#include "receive/visit.h"
 
 #include <errno.h>
 
-#include "claim.h"
-#include "orphan.h"
-#include "stream.h"
-#include "together.h"
+#include "channel/claim.h"
+#include "channel/events.h"
+#include "channel/orphan.h"
+#include "receive/together.h"
 
 /*
  * A consumer that is alone claims as many records at once as it has lately used up within

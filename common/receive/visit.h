@@ -5,9 +5,9 @@
 #ifndef VISIT_H
 #define VISIT_H
 
-#include "deliver.h"
-#include "endpoint.h"
-#include "group.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
+#include "receive/deliver.h"
 
 /* What a visit to the consumers' mutex came back with, beside an error and public results. */
 enum { VISIT_NOTHING = 3, VISIT_GATHERING };

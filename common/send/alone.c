@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "commit.h"
-#include "endpoint.h"
-#include "group.h"
+#include "channel/append.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
 
 /*
  * A producer that is alone needs no mutex: nobody else may write. What keeps it so is a

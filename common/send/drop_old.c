@@ -2,9 +2,9 @@
  * A producer that makes room out of the oldest messages that nobody has claimed: what
  * --when-full drop-old does. It holds no mutex but the consumers'.
  */
-#include "claim.h"
-#include "endpoint.h"
-#include "group.h"
+#include "channel/claim.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
 
 /* Does the group need what lies before this position? */
 static bool group_needs(const struct group *group, uint64_t position)

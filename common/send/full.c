@@ -1,8 +1,8 @@
 /* A producer that does not wait for room. */
 #include <errno.h>
 
-#include "commit.h"
-#include "endpoint.h"
+#include "channel/append.h"
+#include "channel/endpoint.h"
 
 /* A consumer at work holds its mutex for microseconds; who holds it for long frees nothing. */
 #define CATCH_UP_NS (10 * NS_PER_MS)

@@ -1,10 +1,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "commit.h"
-#include "endpoint.h"
-#include "group.h"
-#include "stream.h"
+#include "channel/append.h"
+#include "channel/endpoint.h"
+#include "channel/events.h"
+#include "channel/group.h"
 
 /* Up to this size a message is copied under the mutex; a longer one under the turn alone. */
 enum { COPY_UNDER_MUTEX_MAX = 16384 };

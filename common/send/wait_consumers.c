@@ -1,8 +1,8 @@
 /* A producer that waits for consumers to be there before it sends anything. */
 #include <errno.h>
 
-#include "endpoint.h"
-#include "group.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
 
 unsigned channel_consumers(const struct channel *channel)
 {

@@ -1,4 +1,4 @@
-#include "doctor.h"
+#include "consumer/look/doctor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "escape.h"
-#include "owner.h"
+#include "base/deadline.h"
+#include "base/escape.h"
+#include "channel/owner.h"
 
 enum { OBJECT_PATH = sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX };
 

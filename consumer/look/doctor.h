@@ -1,11 +1,11 @@
 /*
- * --doctor: what could be wrong on this machine, line by line. Parts: the machine (machine.c) and
+ * --doctor: what could be wrong on this machine, line by line. Parts: the machine (doctor_machine.c) and
  * the channels (doctor.c).
  */
 #ifndef DOCTOR_H
 #define DOCTOR_H
 
-#include "look.h"
+#include "consumer/look/look.h"
 
 struct doctor {
 	const struct look *look;

@@ -14,9 +14,9 @@
 #include <ini.h>
 #endif
 
-#include "cgroup.h"
-#include "doctor.h"
-#include "owner.h"
+#include "base/cgroup.h"
+#include "channel/owner.h"
+#include "consumer/look/doctor.h"
 
 #define DOCKER_BYTES	(UINT64_C(64) << 20) /* what Docker and its like give by default */
 #define ROOM_BYTES	(UINT64_C(4) << 20)  /* for one channel of the default size, or three */

@@ -1,13 +1,13 @@
 /* --list and --status with --json. Sizes are bytes, times seconds. */
-#include "look.h"
+#include "consumer/look/look.h"
 
 #ifdef WITH_JANSSON
 
 #include <jansson.h>
 #include <string.h>
 
-#include "deadline.h"
-#include "json_number.h"
+#include "base/deadline.h"
+#include "cli/json_number.h"
 
 static json_t *seconds(uint64_t ns)
 {

@@ -1,7 +1,7 @@
 /* --list: a line for each channel. */
 #include <string.h>
 
-#include "look.h"
+#include "consumer/look/look.h"
 
 enum show_colour look_state_colour(const char *state)
 {

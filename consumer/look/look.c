@@ -1,11 +1,11 @@
-#include "look.h"
+#include "consumer/look/look.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "deadline.h"
+#include "base/deadline.h"
 
 /* ---- the command line ---- */
 

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "census.h"
-#include "cli.h"
-#include "show.h"
+#include "cli/cli.h"
+#include "consumer/look/show.h"
+#include "observe/census.h"
 
 /* Rows of the tool's option table. */
 enum look_key {
@@ -86,14 +86,14 @@ const char *look_wait(const struct census *census, const struct census_endpoint 
 const char *look_state(const struct census *census, const struct look_rates *rates);
 enum show_colour look_state_colour(const char *state);
 
-/* status_json.c. `status`: one channel and all about it. `compact`: on one line. */
+/* json.c. `status`: one channel and all about it. `compact`: on one line. */
 void look_json(const struct look *look, FILE *file, const struct census *channels,
 	       const struct look_rates *rates, size_t count, bool status, bool compact);
 
 int look_remove(const struct look *look);
 int look_doctor(struct look *look);
 
-/* Again and again until a signal or the end of the output: screen.c. */
+/* Again and again until a signal or the end of the output: watch.c. */
 int screen_watch(struct look *look);
 
 /*

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "look.h"
-#include "owner.h"
-#include "removal.h"
+#include "base/deadline.h"
+#include "channel/owner.h"
+#include "consumer/look/look.h"
+#include "observe/removal.h"
 
 static bool stands(const struct census_endpoint *endpoint)
 {

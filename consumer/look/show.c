@@ -1,4 +1,4 @@
-#include "show.h"
+#include "consumer/look/show.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "escape.h"
+#include "base/deadline.h"
+#include "base/escape.h"
 
 struct show show_output(void)
 {

@@ -2,9 +2,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "deadline.h"
-#include "look.h"
-#include "owner.h"
+#include "base/deadline.h"
+#include "channel/owner.h"
+#include "consumer/look/look.h"
 
 const char *look_life(enum life life)
 {

@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "look.h"
+#include "base/deadline.h"
+#include "consumer/look/look.h"
 
 /* The alternate screen, without a cursor; and what was there before. */
 #define SCREEN_BEGIN "\033[?1049h\033[?25l\033[H\033[2J"

@@ -1,10 +1,10 @@
-#include "format.h"
+#include "consumer/print/format.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_line.h"
+#include "consumer/print/json_line.h"
 
 void format_init(struct format *format, const struct cli_settings *settings)
 {

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli.h"
-#include "sink.h"
+#include "cli/cli.h"
+#include "consumer/print/sink.h"
 
 /* A message that has to be known to its end before it can be written may not be longer. */
 #define FORMAT_WHOLE_MAX (UINT64_C(1) << 30)

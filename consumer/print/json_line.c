@@ -1,4 +1,4 @@
-#include "json_line.h"
+#include "consumer/print/json_line.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #ifdef WITH_JANSSON
 #include <jansson.h>
 
-#include "base64.h"
+#include "cli/base64.h"
 
 static json_t *base64_value(const unsigned char *bytes, size_t size)
 {

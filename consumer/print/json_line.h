@@ -4,7 +4,7 @@
 #ifndef JSON_LINE_H
 #define JSON_LINE_H
 
-#include "format.h"
+#include "consumer/print/format.h"
 
 /* Puts the line; the bytes must not change meanwhile. 0, or ENOMEM. */
 int json_line_put(struct sink *sink, const char *channel_name, const struct message *message,

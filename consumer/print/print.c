@@ -1,4 +1,4 @@
-#include "print.h"
+#include "consumer/print/print.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli.h"
-#include "format.h"
-#include "progress.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "consumer/print/format.h"
 
 struct print {
 	const struct cli_settings *settings;

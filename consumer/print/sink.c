@@ -1,8 +1,8 @@
-#include "sink.h"
+#include "consumer/print/sink.h"
 
 #include <string.h>
 
-#include "frame.h"
+#include "frame/frame.h"
 
 enum { DIRECT_BYTES = SINK_BYTES / 2 }; /* copying these costs more than a write of their own */
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "channel.h"
+#include "channel/channel.h"
 
 enum { SINK_BYTES = 65536, SINK_MESSAGES = 4096 };
 

@@ -1,4 +1,4 @@
-#include "command.h"
+#include "consumer/work/command.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "deadline.h"
+#include "base/deadline.h"
+#include "cli/child.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434 /* the same on all processors but one that nobody has */

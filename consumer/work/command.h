@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "cli.h"
-#include "job.h"
-#include "work.h"
+#include "cli/cli.h"
+#include "consumer/work/job.h"
+#include "consumer/work/options.h"
 
 enum command_end {
 	COMMAND_DONE,	  /* exit status 0 */

@@ -1,4 +1,4 @@
-#include "crew.h"
+#include "consumer/work/crew.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -7,10 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "dead_letter.h"
-#include "deadline.h"
-#include "worker.h"
+#include "base/deadline.h"
+#include "cli/child.h"
+#include "consumer/work/dead_letter.h"
+#include "consumer/work/worker.h"
 
 /* The gravest first: what the process exits with if several things have happened. */
 static const enum cli_exit gravity[] = { CLI_FAILED,	     CLI_NOT_FOUND,	 CLI_CANNOT_RUN,

@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "cli.h"
-#include "format.h"
-#include "thread.h"
-#include "work.h"
+#include "cli/cli.h"
+#include "consumer/print/format.h"
+#include "consumer/work/options.h"
+#include "consumer/work/thread.h"
 
 struct crew;
 struct dead_letters;

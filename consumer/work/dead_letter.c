@@ -1,4 +1,4 @@
-#include "dead_letter.h"
+#include "consumer/work/dead_letter.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deadline.h"
-#include "thread.h"
-#include "why.h"
+#include "base/deadline.h"
+#include "cli/waiting_note.h"
+#include "consumer/work/thread.h"
 
 struct dead_letters {
 	struct cli_settings settings; /* for the other channel */

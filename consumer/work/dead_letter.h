@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "work.h"
+#include "consumer/work/options.h"
 
 struct dead_letters;
 

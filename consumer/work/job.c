@@ -1,4 +1,4 @@
-#include "job.h"
+#include "consumer/work/job.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "netstring.h"
+#include "frame/netstring.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; some systems insist on it */

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "channel.h"
-#include "format.h"
-#include "frame.h"
+#include "channel/channel.h"
+#include "consumer/print/format.h"
+#include "frame/frame.h"
 
 struct job {
 	int input;	   /* the memory file; -1: none */

@@ -1,12 +1,12 @@
-#include "work.h"
+#include "consumer/work/options.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "escape.h"
+#include "base/deadline.h"
+#include "base/escape.h"
 
 void work_begin(struct work *work, const struct cli_settings *settings)
 {

@@ -1,11 +1,11 @@
-#include "thread.h"
+#include "consumer/work/thread.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
 
-#include "cli.h"
-#include "deadline.h"
+#include "base/deadline.h"
+#include "cli/cli.h"
 
 static void *thread_main(void *argument)
 {

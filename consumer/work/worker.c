@@ -1,4 +1,4 @@
-#include "worker.h"
+#include "consumer/work/worker.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,12 +6,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "command.h"
-#include "dead_letter.h"
-#include "deadline.h"
-#include "job.h"
-#include "why.h"
+#include "base/deadline.h"
+#include "cli/child.h"
+#include "cli/waiting_note.h"
+#include "consumer/work/command.h"
+#include "consumer/work/dead_letter.h"
+#include "consumer/work/job.h"
 
 #define DELAY_MAX_NS (3600 * NS_PER_SEC)
 

@@ -2,7 +2,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
-#include "crew.h"
+#include "consumer/work/crew.h"
 
 /* Works until there is nothing more to do. 0, or CLI_ANOTHER_THREAD. */
 int worker_work(struct worker *worker);

@@ -1,4 +1,4 @@
-# Reads --help (common/cli_help.c says what it looks like):
+# Reads --help (common/cli/help.c says what it looks like):
 #
 # tool           its name; what = the same as a part of a function's name
 # count          options, from 1; of each

@@ -56,4 +56,3 @@ $(BUILD)/bench/scale: $(addprefix $(BUILD)/obj/tests/bench/,scale.o peer_channel
 $(BUILD)/bench/startup: $(BUILD)/obj/tests/bench/startup.o $(bench_support)
 	@mkdir -p $(@D)
 	$(call say,$(link),LD)
--include $(wildcard $(BUILD)/obj/tests/bench/*.d)

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "owner.h"
+#include "base/deadline.h"
+#include "channel/channel.h"
+#include "channel/owner.h"
 
 /*
  * In a block each message ends with a delimiter. The benchmark's messages of 8 bytes do: their

@@ -4,7 +4,7 @@
  * Bounded FIFO Queues, 2013). No crash safety, no names, no sizes. One never sleeps, the others
  * sleep on a futex after having looked for a while; the last, which is there for that only, as who
  * may be killed at any moment sleeps: who waits is a bit in one word, what is slept on is another
- * one's, and there is a time-out by which a death is noticed (common/condition.h).
+ * one's, and there is a time-out by which a death is noticed (common/channel/condition.h).
  */
 #include "bench.h"
 

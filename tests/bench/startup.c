@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "channel.h"
+#include "channel/channel.h"
 #include "shared_buffer.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* A producer that is alone writes without the mutex; whoever comes must not write beside it. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>

@@ -2,7 +2,7 @@
  * What each message has been through: how often it was handed out, and how many tries with it have
  * failed. Whatever becomes of the claims it lies in, both must be what really happened to it.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* A consumer that is alone claims several records at once; nobody may notice. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <stdio.h>
 #include <string.h>

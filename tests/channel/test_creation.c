@@ -2,7 +2,7 @@
  * How a channel's object is made: in private, complete before it has a name, on any machine, and
  * with memory that is there.
  */
-#include "support_without.h"
+#include "tests/support/without_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "cgroup.h"
-#include "creation.h"
+#include "base/cgroup.h"
+#include "channel/creation.h"
 
 #define MIB (UINT64_C(1) << 20)
 

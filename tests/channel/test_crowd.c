@@ -1,5 +1,5 @@
 /* Many of each at once: nothing lost, doubled or torn. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

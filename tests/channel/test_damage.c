@@ -1,5 +1,5 @@
 /* Values that nobody would write: a named refusal, or going on. Never a hang. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* kill -9 at chosen places: survivors and newcomers go on, and no other message is lost. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <signal.h>
 #include <stdio.h>

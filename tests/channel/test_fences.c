@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "support_without.h"
+#include "tests/support/without_calls.h"
 
 static uint32_t fences_of(const char *name)
 {

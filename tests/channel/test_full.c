@@ -1,5 +1,5 @@
 /* When the ring is full: wait, fail, or drop what is new, and what consumers see of that. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <stdio.h>

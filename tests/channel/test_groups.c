@@ -1,5 +1,5 @@
 /* Each group of consumers sees every message; the consumers of one share them. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

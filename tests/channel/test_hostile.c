@@ -2,7 +2,7 @@
  * Hostile contents, one by one: what a stranger with the right to write would put into the
  * object. Each is refused by name; what the fuzz target finds by chance stands here on purpose.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ring.h"
+#include "channel/ring.h"
 
 #define RECORD(field) (sizeof(struct shared_buffer) + offsetof(struct record, field))
 

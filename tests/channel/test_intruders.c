@@ -2,7 +2,7 @@
  * Two users who do not trust each other: the victim's channels, and an intruder who has been given
  * one of them and wants more.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Messages with a key: it arrives with each of them, whatever way they take. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

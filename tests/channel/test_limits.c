@@ -2,7 +2,7 @@
  * Full and short: a full /dev/shm, resource limits, signals all the time, the wall clock,
  * and locks whose holder is stopped.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "channel.h"
+#include "channel/channel.h"
 
 enum { PROMPT_MS = 3000 }; /* how long after Ctrl-C, or after the time of -w, a tool may live */
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "stream.h"
-#include "support.h"
+#include "channel/events.h"
+#include "tests/support/support.h"
 
 enum { ARGUMENTS_MAX = 16 };
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 /* Plays the scene of weak_order that has this name. */
 static void play(const char *name)

@@ -1,5 +1,5 @@
 /* --peek prints what is there and leaves the object's bytes as they are. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* Consumers of one channel share its messages: who is not alone takes one at a time. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* --tap follows a channel without taking anything and without holding anybody up. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <signal.h>
 #include <stdio.h>

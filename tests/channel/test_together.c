@@ -1,5 +1,5 @@
 /* Deliveries of several messages out of several records, and attempts at one delivery. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <stdlib.h>
 #include <string.h>

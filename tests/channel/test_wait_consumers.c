@@ -1,5 +1,5 @@
 /* A producer that waits until consumers are there. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -5,7 +5,7 @@
  *
  * With pthread_cond_t the dead sleeper stays in the condition's books: on glibc before 2.41
  * a signal is lost and a later pthread_cond_signal() waits for ever for the dead one. With
- * common/condition.h every signal arrives. A robust mutex and correct handling of
+ * common/channel/condition.h every signal arrives. A robust mutex and correct handling of
  * EOWNERDEAD are used in both.
  *
  * Exit status: 0, or 1 if the project's own condition failed, or 2 if the scene could not
@@ -30,8 +30,8 @@
 #include <gnu/libc-version.h>
 #endif
 
-#include "condition.h"
-#include "deadline.h"
+#include "base/deadline.h"
+#include "channel/condition.h"
 
 enum {
 	SIGNALS = 4,	      /* how many the producer sends */
@@ -335,7 +335,7 @@ static enum outcome scene_play(bool ours)
 	pid_t consumer;
 
 	scene_ends_ns = clock_now_ns() + SCENE_ENDS_MS * NS_PER_MS;
-	printf("%s\n", ours ? "common/condition.h:" : "pthread_cond_t:");
+	printf("%s\n", ours ? "common/channel/condition.h:" : "pthread_cond_t:");
 	fflush(stdout); /* before a fork */
 	consumer = child_start(scene, consume);
 	consumer_asleep_wait(scene, consumer);

@@ -30,12 +30,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "endpoint.h"
-#include "owner.h"
-#include "stepper.h"
-#include "syscall_filter.h"
-#include "tap.h"
+#include "channel/channel.h"
+#include "channel/endpoint.h"
+#include "channel/owner.h"
+#include "observe/tap.h"
+#include "tests/crash/stepper.h"
+#include "tests/support/syscall_filter.h"
 
 enum {
 	TEXT = 32,

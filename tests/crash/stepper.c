@@ -1,4 +1,4 @@
-#include "stepper.h"
+#include "tests/crash/stepper.h"
 
 #include <errno.h>
 #include <stddef.h>

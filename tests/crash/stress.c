@@ -28,15 +28,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "endpoint.h"
-#include "segment.h"
+#include "base/deadline.h"
+#include "channel/channel.h"
+#include "channel/endpoint.h"
+#include "channel/segment.h"
 
 /* All of segment.c, but for the two functions that are replaced below. */
 #define segment_open  segment_open_own
 #define segment_close segment_close_own
-#include "segment.c" // NOLINT(bugprone-suspicious-include)
+#include "channel/segment.c" // NOLINT(bugprone-suspicious-include)
 #undef segment_open
 #undef segment_close
 

@@ -29,14 +29,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "census.h"
-#include "channel.h"
-#include "endpoint.h"
-#include "frame.h"
-#include "owner.h"
-#include "peek.h"
-#include "replay.h"
-#include "tap.h"
+#include "channel/channel.h"
+#include "channel/endpoint.h"
+#include "channel/owner.h"
+#include "frame/frame.h"
+#include "observe/census.h"
+#include "observe/peek.h"
+#include "observe/tap.h"
+#include "tests/fuzz/replay.h"
 
 enum {
 	STEPS_MAX = 40,

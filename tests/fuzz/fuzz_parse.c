@@ -20,16 +20,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../consumer/format.h"
-#include "base64.h"
-#include "channel.h"
-#include "cli.h"
-#include "config.h"
-#include "delimiter.h"
-#include "escape.h"
-#include "nearest.h"
-#include "netstring.h"
-#include "replay.h"
+#include "base/delimiter.h"
+#include "base/escape.h"
+#include "channel/channel.h"
+#include "cli/base64.h"
+#include "cli/cli.h"
+#include "cli/ini.h"
+#include "cli/nearest.h"
+#include "consumer/print/format.h"
+#include "frame/netstring.h"
+#include "tests/fuzz/replay.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

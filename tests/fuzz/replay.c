@@ -1,4 +1,4 @@
-#include "replay.h"
+#include "tests/fuzz/replay.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * A producer that is alone writes without the mutex (common/send_alone.c, the locked way in
+ * A producer that is alone writes without the mutex (common/send/alone.c, the locked way in
  * send.c, side.c), others come beside it, kill -9 at any step.
  *
  * PRODUCERS producers attach at any time, send (the first MESSAGES, the others OTHERS), alone or
@@ -21,7 +21,7 @@
  * PATIENCE ticks of a slow clock without anything getting done find nobody stuck.
  *
  * ASYMMETRIC: who writes alone does without fences, who attaches or is about to sleep waits
- * until each processor's stores so far are visible (common/barrier.h). So stores of two messages
+ * until each processor's stores so far are visible (common/base/barrier.h). So stores of two messages
  * may be on their way while their producer looks who is attached. VICTIM: only that one is killed.
  *
  * Switches that remove a rule: NO_SETTLE, NO_FENCE, NO_SECOND_LOOK, NO_LAST_FENCE,

@@ -1,5 +1,5 @@
 /*
- * Several records in one claim (common/receive.c, visit.c, orphan.c) and who waits for what it frees
+ * Several records in one claim (common/receive/receive.c, visit.c, orphan.c) and who waits for what it frees
  * (head_catch_up(), room_wait() and producers_wake_for_head() in send.c), kill -9 at any step.
  *
  * CONSUMERS consumers that attach at any time: who is alone claims up to BATCH records, and

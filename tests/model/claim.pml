@@ -1,6 +1,6 @@
 /*
  * Claim, acknowledge, adopt, give back, the end of a stream and the life of slots
- * (common/claim.c, visit.c, side.c, channel.c), kill -9 at any step.
+ * (common/channel/claim.c, visit.c, side.c, attach.c), kill -9 at any step.
  *
  * PRODUCERS producers that send one or more messages each, CONSUMERS consumers that attach at
  * any time, and a newcomer when all of them are gone. Each store to shared memory is a step,

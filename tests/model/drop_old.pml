@@ -1,5 +1,5 @@
 /*
- * A producer that makes room out of the oldest messages (common/drop_old.c, full.c, room_look()
+ * A producer that makes room out of the oldest messages (common/send/drop_old.c, full.c, room_look()
  * and room_lock() in send.c), and how consumers learn what they have missed (next_expect() in
  * claim.c, sequence_at() in group.c), kill -9 at any step.
  *

@@ -1,6 +1,6 @@
 /*
- * Endpoints that can use membarrier and one that cannot, in one channel (common/fences.c,
- * common/barrier.h).
+ * Endpoints that can use membarrier and one that cannot, in one channel (common/channel/fences.c,
+ * common/base/barrier.h).
  *
  * A publisher sends MESSAGES and does without fences, until it looks whether it shall. A sleeper
  * that has membarrier, and a newcomer that has not, want to see all of them. The publisher's plain

@@ -1,6 +1,6 @@
 /*
- * Groups of consumers over one ring (common/group.c; attaching and leaving in side.c and
- * channel.c; claims as in claim.c and orphan.c), kill -9 at any step.
+ * Groups of consumers over one ring (common/channel/group.c; attaching and leaving in side.c and
+ * attach.c; claims as in claim.c and orphan.c), kill -9 at any step.
  *
  * A producer sends RECORDS messages into a ring of CAPACITY. CONSUMERS consumers attach at any
  * time, each to one of two groups, take what they find, and leave or give it back; with DECLARE

@@ -1,5 +1,5 @@
 /*
- * A slot's semaphore (common/condition.c): a word that is NONE, TOKEN, or ASLEEP while its owner
+ * A slot's semaphore (common/channel/condition.c): a word that is NONE, TOKEN, or ASLEEP while its owner
  * sleeps or is about to, and the kernel's futex. sleep.pml and the others take it as one bit.
  *
  * The owner waits WAITS times, POSTERS others post once each, and a signal handler of the owner's

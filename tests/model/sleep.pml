@@ -1,5 +1,5 @@
 /*
- * Sleep and wake (common/condition.c, and its use in send.c, receive.c, visit.c): one binary
+ * Sleep and wake (common/channel/condition.c, and its use in send.c, receive.c, visit.c): one binary
  * semaphore per endpoint, one bitmap per condition, kill -9 at any step.
  *
  * One producer, CONSUMERS consumers, conditions `data`, `piece`, `ack`, and the wish for room.

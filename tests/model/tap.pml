@@ -1,6 +1,6 @@
 /*
  * An observer that reads a ring while producers write over it, and holds nobody up
- * (common/view.c, tap.c; frontier_move(), record_begin() and record_commit() in commit.h).
+ * (common/observe/view.c, tap.c; frontier_move(), record_begin() and record_commit() in append.h).
  *
  * PRODUCERS producers send RECORDS records, each when it has the mutex, into a ring of CAPACITY
  * places; a record is a header and a payload, two words, and both name its position. A consumer
@@ -17,7 +17,7 @@
  * has delivered and what it says that it has missed are all records, and it says so only of those
  * that it did not deliver. KILLS>0: a producer dies at any step, in the midst of its stores.
  *
- * ALONE: the producer writes without the mutex (send_alone.c), so it goes on with the next record
+ * ALONE: the producer writes without the mutex (alone.c), so it goes on with the next record
  * when others do not yet see the tail of the last.
  *
  * Switches that remove a rule: NO_FRONTIER (only tail says how far producers are), NO_FENCE

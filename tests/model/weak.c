@@ -1,5 +1,5 @@
 #define WEAK_ITSELF
-#include "weak.h"
+#include "tests/model/weak.h"
 
 #include <stdio.h>
 #include <stdlib.h>

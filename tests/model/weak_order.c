@@ -5,14 +5,14 @@
  *
  * Exit status: 0, or 1 if something was seen that must not be, or 2 for a wrong call.
  */
-#include "weak.h" /* first: it is for all that follows */
+#include "tests/model/weak.h" /* first: it is for all that follows */
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "endpoint.h"
-#include "group.h"
-#include "view.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
+#include "observe/view.h"
 
 enum {
 	CAPACITY = 1024,

@@ -46,8 +46,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "endpoint.h"
+#include "channel/channel.h"
+#include "channel/endpoint.h"
 
 static struct channel *channel;
 static struct channel_delivery delivery;

@@ -1,4 +1,4 @@
-#include "support_folder.h"
+#include "tests/support/folder.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 static char folder[64];
 

@@ -1,10 +1,10 @@
-#include "support_help.h"
+#include "tests/support/help.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 /* A row begins with "  -C, --channel" or "      --owner"; its help stands behind two blanks. */
 static bool row_take(struct help_row *row, const char *line)

@@ -1,10 +1,10 @@
-#include "support_page.h"
+#include "tests/support/page.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 enum { FILE_MAX = 1 << 18 };
 

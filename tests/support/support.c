@@ -1,5 +1,5 @@
-#include "support.h"
-#include "owner.h"
+#include "tests/support/support.h"
+#include "channel/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "syscall_filter.h"
+#include "tests/support/syscall_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "support_terminal.h"
+#include "tests/support/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 enum { ARGUMENTS_MAX = 32 };
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "syscall_filter.h"
+#include "tests/support/syscall_filter.h"
 
 static const struct {
 	const char *word;

@@ -1,4 +1,4 @@
-#include "support_without.h"
+#include "tests/support/without_calls.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef SUPPORT_WITHOUT_H
 #define SUPPORT_WITHOUT_H
 
-#include "support.h"
+#include "tests/support/support.h"
 
 /* Skips the test where no system call can be taken away. */
 void filters_needed(void);

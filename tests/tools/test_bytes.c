@@ -2,7 +2,7 @@
  * Bytes in are bytes out: whole inputs through the two tools, in both start orders, from files
  * and from pipes, with each tool's own delimiter. What must come out is computed here.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>

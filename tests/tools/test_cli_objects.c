@@ -2,7 +2,7 @@
  * What the tools meet under a channel's name: strangers' files, damage, other builds, other
  * users, other modes and sizes, no room, no free slot, a lock that is held.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  * How the tools end: every exit status, by itself, by a signal, by a stream that ends or
  * breaks off, by a reader that has gone or a disk that is full.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* What a command that runs for a message finds: its input, arguments, environment, signals. */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <dirent.h>
 #include <fcntl.h>

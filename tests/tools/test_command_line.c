@@ -2,7 +2,7 @@
  * What the two tools understand and print: options, numbers, help, inputs, the story. What
  * they meet in shared memory is in test_cli_objects.c, how they end in test_cli_status.c.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>

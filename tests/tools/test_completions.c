@@ -2,9 +2,9 @@
  * The completions of bash, zsh and fish: each shell is asked what it offers at the end of a line.
  * What it shall offer comes from --help, which is the option table.
  */
-#include "support.h"
-#include "support_folder.h"
-#include "support_help.h"
+#include "tests/support/folder.h"
+#include "tests/support/help.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -30,7 +30,7 @@ static const char *const questions[SHELLS] = {
 	"_${COMP_WORDS[0]//-/_}\n"
 	"[ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\\n' \"${COMPREPLY[@]}\"\n",
 
-	"exec zsh -f tests/completions.zsh \"$COMPLETIONS\" \"$LINE\"\n",
+	"exec zsh -f tests/support/completions.zsh \"$COMPLETIONS\" \"$LINE\"\n",
 
 	"for name in shm-produce shm-consume\n"
 	"  source $COMPLETIONS/$name.fish\n"

@@ -2,9 +2,9 @@
  * Configuration files: which are read, which value counts, what --show-config prints, and that
  * what is wrong is refused with its place. What is in them is in shm-channel.5.
  */
-#include "support.h"
-#include "support_folder.h"
-#include "support_page.h"
+#include "tests/support/folder.h"
+#include "tests/support/page.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "other_tool.h"
+#include "cli/other_tool.h"
 
 static const char *const both[] = { "shm-produce", "shm-consume" };
 
@@ -821,7 +821,7 @@ Test(config, each_tool_knows_what_only_the_other_has, .timeout = 120)
 
 Test(config, the_page_names_all_that_is_not_in_files, .timeout = 60)
 {
-	char *page = page_file("common/shm-channel.5"), *from, *end, wanted[64];
+	char *page = page_file("common/man/shm-channel.5"), *from, *end, wanted[64];
 
 	from = strstr(page, "\nNot in files are\n");
 	cr_assert_not_null(from);
@@ -1029,7 +1029,7 @@ Test(config, any_bytes_are_taken_or_refused_in_one_line, .timeout = 300)
 static char *page_block(const char *what, const char *channel)
 {
 	char comment[64], *page = calloc(1, 65536), *result = calloc(1, 8192), *at, *end;
-	FILE *file = fopen("common/shm-channel.5", "re");
+	FILE *file = fopen("common/man/shm-channel.5", "re");
 
 	cr_assert(file != NULL && page != NULL && result != NULL);
 	cr_assert_gt(fread(page, 1, 65535, file), 0u);

@@ -1,7 +1,7 @@
 /* Several commands at once, batches, signals, and consumers that share the work. */
-#include "support.h"
-#include "support_folder.h"
-#include "support_without.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
+#include "tests/support/without_calls.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* --doctor says what could be wrong, and what to do. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <signal.h>

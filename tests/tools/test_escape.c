@@ -1,6 +1,6 @@
 /* Text of strangers on its way to a terminal: escaped, validated, and quoted where it is a command
  * to paste. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "escape.h"
+#include "base/escape.h"
+#include "channel/channel.h"
 
 /* Whose terminal it is: the tools are started with this environment. */
 static void locale_set(const char *all, const char *type, const char *lang)

@@ -1,6 +1,6 @@
 /* --format: each message in the form that is asked for. */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>

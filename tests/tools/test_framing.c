@@ -1,5 +1,5 @@
 /* --framing: what one tool writes the other reads back, whatever bytes the messages have. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "netstring.h"
+#include "frame/netstring.h"
 
 /* ---- the parser ---- */
 

@@ -1,7 +1,7 @@
 /* --help, on which a newcomer may depend: its form, and that its examples run. */
-#include "support.h"
-#include "support_help.h"
-#include "support_page.h"
+#include "tests/support/help.h"
+#include "tests/support/page.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* shm-produce --hold: one producer's place while a command starts others. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* --json-lines: one object for each message, text as text and anything else as base64. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base64.h"
+#include "cli/base64.h"
 
 #ifdef WITH_JANSSON
 #include <jansson.h>

@@ -1,6 +1,6 @@
 /* --list, --status and --watch say what is there and leave the object's bytes as they are. */
-#include "support.h"
-#include "support_terminal.h"
+#include "tests/support/support.h"
+#include "tests/support/terminal.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  * User namespaces: one user has one uid inside and another one outside, and shares his channels
  * with himself all the same. What others do from inside theirs must not help them.
  */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 enum { WORDS_MAX = 8 };
 

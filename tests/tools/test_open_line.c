@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 enum { WORDS_MAX = 8 };
 

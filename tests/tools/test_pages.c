@@ -2,9 +2,9 @@
  * The manual pages beside --help, which is the option table, and beside the code; and their
  * examples, run as they are printed.
  */
-#include "support.h"
-#include "support_help.h"
-#include "support_page.h"
+#include "tests/support/help.h"
+#include "tests/support/page.h"
+#include "tests/support/support.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -126,12 +126,12 @@ Test(pages, have_the_exit_statuses_that_the_help_has, .timeout = 60)
 
 Test(pages, name_each_variable_that_the_code_looks_at_or_sets, .timeout = 60)
 {
-	char *page = page_source_section("common/shm-channel.7", "ENVIRONMENT"), *names;
+	char *page = page_source_section("common/man/shm-channel.7", "ENVIRONMENT"), *names;
 	struct tool tool;
 	unsigned count = 0;
 
 	cr_assert_eq(tool_run(&tool, "sh", "-c",
-			      "cat common/*.[ch] producer/*.[ch] consumer/*.[ch] |\n"
+			      "find common producer consumer -name '*.[ch]' -exec cat {} + |\n"
 			      "grep -oE '(getenv|setenv)\\(\"[A-Z_]+\"|\"SHM_[A-Z]+\"' |\n"
 			      "sed 's/.*\"\\(.*\\)\"/\\1/' | sort -u"),
 		     0);
@@ -260,5 +260,5 @@ Test(pages, examples_of_the_consumer_do_what_they_say, .timeout = 120)
 
 Test(pages, examples_of_the_overview_do_what_they_say, .timeout = 120)
 {
-	cr_expect_geq(examples_run("common/shm-channel.7"), 3u);
+	cr_expect_geq(examples_run("common/man/shm-channel.7"), 3u);
 }

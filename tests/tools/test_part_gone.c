@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 enum { MESSAGE = 20000 };
 

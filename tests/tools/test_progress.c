@@ -1,5 +1,5 @@
 /* --progress and --stats: what is shown while messages move, where, and what is left of it. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <signal.h>

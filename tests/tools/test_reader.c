@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 enum { ARGUMENTS_MAX = 8 };
 

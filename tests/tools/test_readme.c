@@ -2,8 +2,8 @@
  * The examples in README.md, run as they are printed there. A block of commands that follows
  * "<!-- test: NAME -->" is an example, one that follows "<!-- output: NAME -->" what it prints.
  */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <limits.h>
 #include <stdio.h>

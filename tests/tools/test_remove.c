@@ -1,6 +1,6 @@
 /* --remove takes a channel away, and never one that was not looked at. */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,9 +2,9 @@
  * What asks a consumer with commands, or a holder, to end: one request that comes as several
  * signals, an impatient one, and one that lets what runs come to its end.
  */
-#include "support.h"
-#include "support_folder.h"
-#include "support_terminal.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
+#include "tests/support/terminal.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

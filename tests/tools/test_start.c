@@ -1,6 +1,6 @@
 /* How the command of a consumer, and of --hold, is started; and what if it cannot be. */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <stdio.h>

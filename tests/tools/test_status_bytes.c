@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 /* A line of --status has this in it. */
 static void expect_status(const char *name, const char *part)

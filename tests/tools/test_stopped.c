@@ -1,7 +1,7 @@
 /* A command that is stopped: it is told, and it can be ended all the same. */
-#include "support.h"
-#include "support_folder.h"
-#include "support_terminal.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
+#include "tests/support/terminal.h"
 
 #include <signal.h>
 #include <stdio.h>

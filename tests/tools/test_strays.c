@@ -1,6 +1,6 @@
 /* Processes that others have left behind to a tool, as process 1 of a container gets them. */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <dirent.h>
 #include <signal.h>

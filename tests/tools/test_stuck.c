@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/support/support.h"
 
 enum { RING = 4096, LINE = 400 };
 

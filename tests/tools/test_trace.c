@@ -1,6 +1,6 @@
 /* --trace: what happened, from both processes, in one file that Perfetto reads. */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <signal.h>

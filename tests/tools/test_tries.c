@@ -2,8 +2,8 @@
  * What counts as a try of a message, and what does not: only a command that ran and failed, or
  * whose consumer died meanwhile. Whatever else a message went through, it is not given up for it.
  */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <signal.h>

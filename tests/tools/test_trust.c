@@ -1,5 +1,5 @@
 /* Whom a user trusts: by --owner, by a wide mode, and by whose rights the tools run with. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "support_folder.h"
+#include "tests/support/folder.h"
 
 /* A tool as a user that needs no entry anywhere. */
 #define AS_ALICE(...)                                                                              \

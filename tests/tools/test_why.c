@@ -1,6 +1,6 @@
 /* A tool that waits says why, once, to who looks on; on a terminal the lines go away again. */
-#include "support.h"
-#include "support_terminal.h"
+#include "tests/support/support.h"
+#include "tests/support/terminal.h"
 
 #include <signal.h>
 #include <stdio.h>

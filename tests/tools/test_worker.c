@@ -1,6 +1,6 @@
 /* What becomes of a message whose command fails, and what the consumer ends with. */
-#include "support.h"
-#include "support_folder.h"
+#include "tests/support/folder.h"
+#include "tests/support/support.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "condition.h"
-#include "deadline.h"
-#include "support.h"
+#include "base/deadline.h"
+#include "channel/condition.h"
+#include "tests/support/support.h"
 
 #define MINUTE_NS (60 * NS_PER_SEC)
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "delimiter.h"
+#include "base/delimiter.h"
 
 /*
  * A copy that ends exactly where its memory ends, so that the address sanitizer sees a

@@ -1,5 +1,5 @@
 /* The life of the object: made, found half made, left behind, removed. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <fcntl.h>
 #include <sched.h>

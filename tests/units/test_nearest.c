@@ -1,11 +1,11 @@
 /* The nearest word, and what a mistyped option is answered with. */
-#include "support.h"
+#include "tests/support/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nearest.h"
+#include "cli/nearest.h"
 
 Test(nearest, counts_the_edits, .timeout = 30)
 {

@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ring.h"
-#include "support.h"
+#include "channel/ring.h"
+#include "tests/support/support.h"
 
 enum { CAPACITY = 4096 };
 

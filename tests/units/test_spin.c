@@ -4,10 +4,10 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "spin.h"
-#include "support.h"
+#include "base/deadline.h"
+#include "channel/channel.h"
+#include "channel/spin.h"
+#include "tests/support/support.h"
 
 /* What a sleep of this length teaches. */
 static void sleep_of(struct spin *spin, uint64_t ns)
