@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "cli/message.h"
+#include "cli/signals.h"
 #include "cli/waiting_note.h"
 #include "observe/peek.h"
 #include "observe/tap.h"

@@ -7,8 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/config_files.h"
+#include "cli/message.h"
+#include "cli/option_table.h"
+#include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/signals.h"
+#include "cli/trace_file.h"
+#include "cli/values.h"
 #include "cli/waiting_note.h"
 #include "consumer/copies.h"
 #include "consumer/look/look.h"

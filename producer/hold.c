@@ -11,6 +11,7 @@
 
 #include "base/deadline.h"
 #include "cli/child.h"
+#include "cli/message.h"
 
 enum { SAME_REQUEST_MS = 1000 };
 

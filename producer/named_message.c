@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/config_files.h"
+#include "cli/message.h"
 #include "cli/nearest.h"
 
 /* What the last file that has a message of this name says of it. */

@@ -1,6 +1,6 @@
 /* Messages that a configuration file has under a name: [message NAME]. */
-#ifndef MESSAGE_H
-#define MESSAGE_H
+#ifndef NAMED_MESSAGE_H
+#define NAMED_MESSAGE_H
 
 #include "cli/cli.h"
 

@@ -7,8 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/config_files.h"
+#include "cli/line.h"
+#include "cli/message.h"
+#include "cli/option_table.h"
+#include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/signals.h"
+#include "cli/trace_file.h"
+#include "cli/values.h"
 #include "cli/waiting_note.h"
 #include "producer/hold.h"
 #include "producer/named_message.h"

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/message.h"
 #include "cli/nearest.h"
+#include "cli/option_table.h"
 #include "cli/other_tool.h"
 
 enum { PLACES_MAX = 4 };
@@ -40,19 +41,6 @@ struct cli_config {
 static const char *const channel_keys[] = { "size", "mode", "owner", "groups", "when-full", NULL };
 static const char *const message_keys[] = { "text", "file", "key", NULL };
 static const char *const kinds[] = { "channel", "message", NULL };
-
-void cli_config_error(const struct cli_settings *settings, const char *file, unsigned line,
-		      const char *format, ...)
-{
-	char message[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(message, sizeof(message), format, arguments);
-	va_end(arguments);
-	cli_error(settings, "%.400s:%u: %s (see shm-channel(5))", file, line, message);
-	exit(CLI_USAGE);
-}
 
 static void out_of_memory(const struct cli_settings *settings)
 {

@@ -7,8 +7,8 @@
  * sections for the channel in use, their keys before any section; and of the files -F,
  * $SHM_CONFIG, the user's, the system's: what comes first in this list counts.
  */
-#ifndef CLI_CONFIG_H
-#define CLI_CONFIG_H
+#ifndef CONFIG_FILES_H
+#define CONFIG_FILES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,9 +62,6 @@ int cli_config_next(struct cli_settings *settings, const char **argument);
 void cli_config_took(struct cli_settings *settings, const struct cli_option *option,
 		     const char *argument);
 
-/* If --show-config was given: prints what there is, and ends the tool. */
-void cli_config_show(const struct cli_settings *settings);
-
 /* ---- for the tools ---- */
 
 /* Is this option on the command line? (Not: in a file.) */
@@ -76,10 +73,5 @@ const struct cli_value *cli_value(const struct cli_settings *settings,
 /* What was read, and, for a message about what is not in it, the files' names. */
 const struct config *cli_config_read(const struct cli_settings *settings);
 const char *cli_config_places(const struct cli_settings *settings, char *buffer, size_t size);
-
-/* A usage error that is due to a line of a file. */
-__attribute__((format(printf, 4, 5), noreturn)) void
-cli_config_error(const struct cli_settings *settings, const char *file, unsigned line,
-		 const char *format, ...);
 
 #endif

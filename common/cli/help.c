@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/option_table.h"
 
 enum { HELP_COLUMN = 28 };
 

@@ -1,9 +1,10 @@
 /* The line that is drawn over and over again on standard error. */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/line.h"
 
 #define ERASE "\r\033[K"
 

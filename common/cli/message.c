@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/message.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel/owner.h"
-
 #include "base/escape.h"
+#include "channel/owner.h"
+#include "cli/line.h"
 
 /* ---- messages ---- */
 
@@ -204,4 +204,27 @@ void cli_check_size(const struct cli_settings *settings, const struct channel *c
 			 "ignored",
 			 settings->channel.name, (unsigned long long)channel_capacity(channel),
 			 (unsigned long long)wanted);
+}
+
+void cli_config_error(const struct cli_settings *settings, const char *file, unsigned line,
+		      const char *format, ...)
+{
+	char message[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	cli_error(settings, "%.400s:%u: %s (see shm-channel(5))", file, line, message);
+	exit(CLI_USAGE);
+}
+
+/* --help and the like go to a pipe or a full disk like anything else. */
+void cli_exit_flushed(const struct cli_settings *settings)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		cli_error(settings, "cannot write standard output: %s", strerror(errno));
+		exit(CLI_FAILED);
+	}
+	exit(CLI_DONE);
 }

@@ -8,16 +8,17 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/config_files.h"
+#include "cli/help.h"
+#include "cli/message.h"
 #include "cli/nearest.h"
+#include "cli/option_table.h"
+#include "cli/options.h"
 #include "cli/other_tool.h"
+#include "cli/show_config.h"
+#include "cli/values.h"
 
 enum { OPTIONS_MAX = CLI_OPTIONS_MAX };
-
-bool cli_argument_optional(const struct cli_option *option)
-{
-	return option->argument != NULL && option->argument[0] == '[';
-}
 
 static int argument_kind(const struct cli_option *option)
 {
@@ -26,28 +27,10 @@ static int argument_kind(const struct cli_option *option)
 	return cli_argument_optional(option) ? optional_argument : required_argument;
 }
 
-/* --help and the like go to a pipe or a full disk like anything else. */
-void cli_exit_flushed(const struct cli_settings *settings)
-{
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		cli_error(settings, "cannot write standard output: %s", strerror(errno));
-		exit(CLI_FAILED);
-	}
-	exit(CLI_DONE);
-}
-
-static const struct cli_option *option_of_key(const struct cli_tool *tool, int key)
-{
-	for (const struct cli_option *option = tool->options; option->key != 0; option++)
-		if (option->key == key)
-			return option;
-	return NULL;
-}
-
 /* A number after an option that may have one: getopt takes it behind "=" only. Returns `key`. */
 static int number_behind(const struct cli_tool *tool, int key, int argc, char **argv)
 {
-	const struct cli_option *option = option_of_key(tool, key);
+	const struct cli_option *option = cli_option_of_key(tool, key);
 
 	if (option != NULL && cli_argument_optional(option) && option->argument[1] != '=' &&
 	    optarg == NULL && optind < argc && argv[optind][0] != '\0' &&
@@ -89,14 +72,6 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 
 /* ---- what was mistyped ---- */
 
-const struct cli_option *cli_option_find(const struct cli_tool *tool, const char *name)
-{
-	for (const struct cli_option *option = tool->options; option->key != 0; option++)
-		if (strcmp(option->name, name) == 0)
-			return option;
-	return NULL;
-}
-
 /* Names all options that begin like this one; false: there are none. */
 static bool candidates_list(const struct cli_tool *tool, const char *name, char *list, size_t size)
 {
@@ -137,7 +112,7 @@ __attribute__((noreturn)) static void long_option_refuse(const struct cli_settin
 static void option_refuse(const struct cli_settings *settings, int key, int argc, char **argv)
 {
 	const char *word = argv[optind <= argc ? optind - 1 : argc - 1];
-	const struct cli_option *option = option_of_key(settings->tool, optopt);
+	const struct cli_option *option = cli_option_of_key(settings->tool, optopt);
 
 	if (key == ':') /* it can only be the last word; C libraries differ in where optind is */
 		cli_usage_error(settings, "option \"%s\" needs an argument", argv[argc - 1]);
@@ -172,7 +147,7 @@ static void options_begin(struct cli_settings *settings, int argc, char **argv)
 	while (files && (key = next_long_option(settings->tool, argc, copy)) != -1) {
 		files = key != 'h' && key != 'V' && key != '?' && key != ':';
 		if (files)
-			cli_config_expect(settings, option_of_key(settings->tool, key), optarg);
+			cli_config_expect(settings, cli_option_of_key(settings->tool, key), optarg);
 	}
 	free(copy);
 	optind = 0; /* begin again: both C libraries understand this */
@@ -198,7 +173,7 @@ static int option_next(struct cli_settings *settings, int argc, char **argv, con
 		last_argument = optarg;
 	}
 	if (key != -1 && key != '?' && key != ':')
-		cli_config_took(settings, option_of_key(settings->tool, key), *argument);
+		cli_config_took(settings, cli_option_of_key(settings->tool, key), *argument);
 	return key;
 }
 

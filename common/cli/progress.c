@@ -12,6 +12,9 @@
 #endif
 
 #include "base/deadline.h"
+#include "cli/line.h"
+#include "cli/message.h"
+#include "cli/signals.h"
 
 #define DRAW_NS	 (PROGRESS_TICK_MS * NS_PER_MS)
 #define SMOOTH_S 2.0 /* what is longer ago than this hardly counts for a rate */

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/escape.h"
-#include "cli/cli.h"
+#include "cli/config_files.h"
+#include "cli/message.h"
+#include "cli/show_config.h"
 
 #ifdef WITH_JANSSON
 #include <jansson.h>

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "cli/child.h"
-#include "cli/cli.h"
+#include "cli/line.h"
+#include "cli/message.h"
+#include "cli/signals.h"
 
 /*
  * A signal that comes between the look at the flag and the system call would leave the call

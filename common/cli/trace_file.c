@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/message.h"
+#include "cli/trace_file.h"
 #include "cli/trace_json.h"
 
 /* The file's lock is held for as long as it takes to look at it, but its holder may be stopped. */

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "channel/owner.h"
-#include "cli/cli.h"
+#include "cli/message.h"
+#include "cli/values.h"
 
 uint64_t cli_parse_size(const struct cli_settings *settings, const char *text)
 {

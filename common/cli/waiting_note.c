@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "cli/line.h"
+#include "cli/message.h"
 #include "observe/census.h"
 #include "observe/mutual.h"
 

@@ -8,6 +8,7 @@
 
 #include "base/deadline.h"
 #include "cli/json_number.h"
+#include "cli/message.h"
 
 static json_t *seconds(uint64_t ns)
 {

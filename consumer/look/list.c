@@ -1,6 +1,7 @@
 /* --list: a line for each channel. */
 #include <string.h>
 
+#include "cli/message.h"
 #include "consumer/look/look.h"
 
 enum show_colour look_state_colour(const char *state)

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "base/deadline.h"
+#include "cli/message.h"
+#include "cli/signals.h"
+#include "cli/values.h"
 
 /* ---- the command line ---- */
 

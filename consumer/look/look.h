@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cli/cli.h"
+#include "cli/option_table.h"
 #include "consumer/look/show.h"
 #include "observe/census.h"
 

@@ -6,6 +6,8 @@
 
 #include "base/deadline.h"
 #include "channel/owner.h"
+#include "cli/message.h"
+#include "cli/signals.h"
 #include "consumer/look/look.h"
 #include "observe/removal.h"
 

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "cli/message.h"
+#include "cli/signals.h"
 #include "consumer/look/look.h"
 
 /* The alternate screen, without a cursor; and what was there before. */

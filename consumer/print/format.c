@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/config_files.h"
+#include "cli/message.h"
+#include "cli/values.h"
 #include "consumer/print/json_line.h"
 
 void format_init(struct format *format, const struct cli_settings *settings)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cli/cli.h"
+#include "cli/option_table.h"
 #include "consumer/print/sink.h"
 
 /* A message that has to be known to its end before it can be written may not be longer. */

@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/message.h"
+#include "cli/signals.h"
+
 void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel,
 		 struct format *format, struct progress *progress)
 {

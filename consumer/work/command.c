@@ -15,6 +15,8 @@
 
 #include "base/deadline.h"
 #include "cli/child.h"
+#include "cli/message.h"
+#include "cli/signals.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434 /* the same on all processors but one that nobody has */

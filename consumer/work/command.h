@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "cli/cli.h"
+#include "cli/message.h"
 #include "consumer/work/job.h"
 #include "consumer/work/options.h"
 

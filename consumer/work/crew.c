@@ -9,6 +9,8 @@
 
 #include "base/deadline.h"
 #include "cli/child.h"
+#include "cli/message.h"
+#include "cli/signals.h"
 #include "consumer/work/dead_letter.h"
 #include "consumer/work/worker.h"
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/deadline.h"
+#include "cli/message.h"
+#include "cli/signals.h"
 #include "cli/waiting_note.h"
 #include "consumer/work/thread.h"
 

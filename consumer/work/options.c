@@ -7,6 +7,9 @@
 
 #include "base/deadline.h"
 #include "base/escape.h"
+#include "cli/config_files.h"
+#include "cli/message.h"
+#include "cli/values.h"
 
 void work_begin(struct work *work, const struct cli_settings *settings)
 {

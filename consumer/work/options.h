@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cli/cli.h"
+#include "cli/option_table.h"
 #include "cli/progress.h"
 
 enum { JOBS_MAX = 64, BATCH_MAX = 1000000, RETRIES_MAX = 1000000 };

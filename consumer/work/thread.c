@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/deadline.h"
-#include "cli/cli.h"
+#include "cli/signals.h"
 
 static void *thread_main(void *argument)
 {

@@ -8,6 +8,8 @@
 
 #include "base/deadline.h"
 #include "cli/child.h"
+#include "cli/message.h"
+#include "cli/signals.h"
 #include "cli/waiting_note.h"
 #include "consumer/work/command.h"
 #include "consumer/work/dead_letter.h"
