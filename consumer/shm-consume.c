@@ -20,7 +20,7 @@
 #include "consumer/look/look.h"
 #include "consumer/print/format.h"
 #include "consumer/print/print.h"
-#include "consumer/work/crew.h"
+#include "consumer/work/crew_run.h"
 #include "consumer/work/options.h"
 
 enum { KEY_IDLE = CLI_KEY_TOOL, KEY_FROM, KEY_DURABLE, KEY_REMOVE_GROUP, KEY_PEEK, KEY_TAP };

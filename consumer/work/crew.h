@@ -59,8 +59,26 @@ struct crew {
 	enum cli_exit status;
 };
 
-/* Runs all workers to their end; the exit status. Signals are queued (cli_signals_queue()). */
-int crew_run(const struct work *work);
+static inline void crew_lock(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->mutex);
+}
+
+static inline void crew_unlock(struct crew *crew)
+{
+	pthread_mutex_unlock(&crew->mutex);
+}
+
+/* ---- called with the mutex held ---- */
+
+/*
+ * Interrupts the workers' endpoints. A worker inside a message longer than the ring would lose it,
+ * so it is left to finish, unless `all`.
+ */
+void crew_interrupt_locked(struct crew *crew, bool all);
+
+/* Like crew_finish(), without a status. */
+void crew_finish_locked(struct crew *crew, bool give_up);
 
 /* ---- for a worker ---- */
 
