@@ -1,34 +1,11 @@
 /*
- * --doctor: what could be wrong on this machine, line by line. Parts: the machine (doctor_machine.c) and
- * the channels (doctor.c).
+ * --doctor: what could be wrong on this machine (doctor_machine.c) and in the channels, line by line.
  */
 #ifndef DOCTOR_H
 #define DOCTOR_H
 
-#include "consumer/look/look.h"
+#include "consumer/look/request.h"
 
-struct doctor {
-	const struct look *look;
-	struct show show;
-	unsigned troubles;
-};
-
-/* A line about what is as it should be. */
-__attribute__((format(printf, 2, 3))) void doctor_fine(struct doctor *doctor, const char *format,
-						       ...);
-
-/* One about what is not; doctor_advice() follows. */
-__attribute__((format(printf, 2, 3))) void doctor_trouble(struct doctor *doctor, const char *format,
-							  ...);
-
-/*
- * What to do about it: a line for the shell that works as it is. What is to be said beside it, that
- * it is for root for instance, stands behind a "#"; so does all of it if there is nothing to type.
- */
-__attribute__((format(printf, 2, 3))) void doctor_advice(struct doctor *doctor, const char *format,
-							 ...);
-
-/* Where shared memory is, how much of it there is, and who may take it away. */
-void doctor_machine(struct doctor *doctor);
+int look_doctor(struct look *look);
 
 #endif

@@ -16,7 +16,8 @@
 
 #include "base/cgroup.h"
 #include "channel/owner.h"
-#include "consumer/look/doctor.h"
+#include "consumer/look/doctor_machine.h"
+#include "observe/census.h"
 
 #define DOCKER_BYTES	(UINT64_C(64) << 20) /* what Docker and its like give by default */
 #define ROOM_BYTES	(UINT64_C(4) << 20)  /* for one channel of the default size, or three */

@@ -1,5 +1,5 @@
 /* --list and --status with --json. Sizes are bytes, times seconds. */
-#include "consumer/look/look.h"
+#include "consumer/look/json.h"
 
 #ifdef WITH_JANSSON
 
@@ -9,6 +9,7 @@
 #include "base/deadline.h"
 #include "cli/json_number.h"
 #include "cli/message.h"
+#include "consumer/look/words.h"
 
 static json_t *seconds(uint64_t ns)
 {

@@ -1,37 +1,8 @@
 /* --list: a line for each channel. */
-#include <string.h>
+#include "consumer/look/list.h"
 
 #include "cli/message.h"
-#include "consumer/look/look.h"
-
-enum show_colour look_state_colour(const char *state)
-{
-	static const char *const good[] = { "flowing", "draining", NULL };
-	static const char *const plain[] = { "idle", "empty", "no producers", NULL };
-	static const char *const bad[] = { "damaged",	  "no channel",	   "unreadable",
-					   "other build", "other version", NULL };
-
-	for (int i = 0; good[i] != NULL; i++)
-		if (strcmp(state, good[i]) == 0)
-			return SHOW_GOOD;
-	for (int i = 0; plain[i] != NULL; i++)
-		if (strcmp(state, plain[i]) == 0)
-			return SHOW_PLAIN;
-	for (int i = 0; bad[i] != NULL; i++)
-		if (strcmp(state, bad[i]) == 0)
-			return SHOW_BAD;
-	return SHOW_CARE;
-}
-
-/* One that is emptied as soon as something comes looks idle each time; its numbers do not. */
-const char *look_state(const struct census *census, const struct look_rates *rates)
-{
-	const char *state = census_state(census);
-
-	if (rates != NULL && rates->known && rates->in > 0 && strcmp(state, "idle") == 0)
-		return "flowing";
-	return state;
-}
+#include "consumer/look/words.h"
 
 /* What is no channel has a name and a size, and nothing else that is known. */
 static bool known(const struct census *census)

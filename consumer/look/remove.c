@@ -8,7 +8,9 @@
 #include "channel/owner.h"
 #include "cli/message.h"
 #include "cli/signals.h"
-#include "consumer/look/look.h"
+#include "consumer/look/read.h"
+#include "consumer/look/remove.h"
+#include "consumer/look/show.h"
 #include "observe/removal.h"
 
 static bool stands(const struct census_endpoint *endpoint)

@@ -10,7 +10,12 @@
 #include "base/deadline.h"
 #include "cli/message.h"
 #include "cli/signals.h"
-#include "consumer/look/look.h"
+#include "consumer/look/json.h"
+#include "consumer/look/list.h"
+#include "consumer/look/read.h"
+#include "consumer/look/show.h"
+#include "consumer/look/status.h"
+#include "consumer/look/watch.h"
 
 /* The alternate screen, without a cursor; and what was there before. */
 #define SCREEN_BEGIN "\033[?1049h\033[?25l\033[H\033[2J"

@@ -1,0 +1,17 @@
+/*
+ * --list and --status as JSON.
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include <stdio.h>
+
+#include "consumer/look/rates.h"
+#include "consumer/look/request.h"
+#include "observe/census.h"
+
+/* json.c. `status`: one channel and all about it. `compact`: on one line. */
+void look_json(const struct look *look, FILE *file, const struct census *channels,
+	       const struct look_rates *rates, size_t count, bool status, bool compact);
+
+#endif

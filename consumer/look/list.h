@@ -1,0 +1,16 @@
+/*
+ * --list: a table of all channels.
+ */
+#ifndef LIST_H
+#define LIST_H
+
+#include "consumer/look/rates.h"
+#include "consumer/look/request.h"
+#include "consumer/look/show.h"
+#include "observe/census.h"
+
+/* All channels: sorted, read one after the other. `rates`: one each, or NULL. */
+void list_print(const struct look *look, const struct show *show, const struct census *channels,
+		const struct look_rates *rates, size_t count);
+
+#endif

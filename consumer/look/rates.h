@@ -1,0 +1,15 @@
+/*
+ * How fast messages come and go, as --watch shows it.
+ */
+#ifndef RATES_H
+#define RATES_H
+
+#include <stdbool.h>
+
+/* What has changed since the last look, per second. */
+struct look_rates {
+	bool known;
+	double in, out, bytes_in;
+};
+
+#endif

@@ -1,0 +1,88 @@
+#include "consumer/look/read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/message.h"
+#include "cli/signals.h"
+
+/* 1: it is there; 0: it is not (any more); negative: an error that has been told. */
+static int read_one(const struct look *look, struct census *census, const char *name)
+{
+	int rc = census_read(census, name, look->settings->channel.owner);
+
+	if (rc == 0)
+		return 1;
+	if (rc == -ENOENT)
+		return 0;
+	cli_error(look->settings, "cannot look at channel \"%s\": %s", name,
+		  rc == -ENODEV ? "there is no " CENSUS_FOLDER : strerror(-rc));
+	return -1;
+}
+
+static struct census *read_all(const struct look *look, size_t *count)
+{
+	struct census *channels = NULL;
+	char **names;
+	size_t known;
+	int rc = census_names(look->settings->channel.owner, &names, &known);
+
+	*count = 0;
+	if (rc < 0) {
+		cli_error(look->settings, "cannot read %s: %s", CENSUS_FOLDER, strerror(-rc));
+		return NULL;
+	}
+	channels = calloc(known + 1, sizeof(*channels));
+	if (channels == NULL)
+		cli_error(look->settings, "out of memory");
+	for (size_t i = 0; channels != NULL && i < known; i++) {
+		rc = read_one(look, &channels[*count], names[i]);
+		if (rc < 0) {
+			free(channels);
+			channels = NULL;
+		} else {
+			*count += (size_t)rc;
+		}
+	}
+	census_names_free(names, known);
+	return channels;
+}
+
+struct census *look_read(const struct look *look, size_t *count)
+{
+	struct census *census;
+	int rc;
+
+	if (look->what != LOOK_STATUS)
+		return read_all(look, count);
+	*count = 0;
+	census = calloc(1, sizeof(*census));
+	if (census == NULL) {
+		cli_error(look->settings, "out of memory");
+		return NULL;
+	}
+	rc = read_one(look, census, look->settings->channel.name);
+	if (rc < 0) {
+		free(census);
+		return NULL;
+	}
+	*count = (size_t)rc;
+	return census;
+}
+
+int look_write_failed(struct look *look, int error)
+{
+	look->pipe_closed = error == EPIPE;
+	if (!look->pipe_closed || cli_pipe_ignored())
+		cli_error(look->settings, "cannot write standard output: %s", strerror(error));
+	return CLI_FAILED;
+}
+
+int look_flush(struct look *look, FILE *file)
+{
+	errno = 0;
+	if (fflush(file) == 0 && !ferror(file))
+		return CLI_DONE;
+	return look_write_failed(look, errno != 0 ? errno : EIO);
+}

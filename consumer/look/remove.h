@@ -1,0 +1,11 @@
+/*
+ * --remove.
+ */
+#ifndef REMOVE_H
+#define REMOVE_H
+
+#include "consumer/look/request.h"
+
+int look_remove(const struct look *look);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * --status: one channel, its groups and its endpoints.
+ */
+#ifndef STATUS_H
+#define STATUS_H
+
+#include "consumer/look/rates.h"
+#include "consumer/look/show.h"
+#include "observe/census.h"
+
+/* One channel. */
+void status_print(const struct show *show, const struct census *census,
+		  const struct look_rates *rates);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * What endpoints and channels are doing, in words.
+ */
+#ifndef WORDS_H
+#define WORDS_H
+
+#include "consumer/look/rates.h"
+#include "consumer/look/show.h"
+#include "observe/census.h"
+
+/* In words. */
+const char *look_life(enum life life);
+const char *look_wait(const struct census *census, const struct census_endpoint *endpoint,
+		      char buffer[TABLE_CELL]);
+const char *look_state(const struct census *census, const struct look_rates *rates);
+enum show_colour look_state_colour(const char *state);
+
+#endif
