@@ -17,6 +17,7 @@
 #include "cli/trace_file.h"
 #include "cli/values.h"
 #include "cli/waiting_note.h"
+#include "frame/read_lines.h"
 #include "producer/hold.h"
 #include "producer/named_message.h"
 

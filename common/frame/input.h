@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "frame/frame.h"
+#include "frame/read_lines.h"
 
 enum { READ_CHUNK = 65536 };
 
@@ -29,8 +29,5 @@ int input_failed(struct input *input, int error);
 
 /* After a commit, or what CHANNEL_DROPPED says: whole messages, or 0 and a piece of one. */
 void input_tell(const struct input *input, int result, uint32_t messages, size_t bytes);
-
-/* read_netstrings.c: frame_send() for an input of netstrings. */
-int frame_send_netstrings(struct channel *channel, struct frame_input *asked);
 
 #endif

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "frame/input.h"
+#include "frame/read_lines.h"
+#include "frame/read_netstrings.h"
 
 enum { NOWAIT_FLAG = 8 /* RWF_NOWAIT, for C libraries that do not know it */ };
 

@@ -8,6 +8,8 @@
 
 #include "frame/input.h"
 #include "frame/netstring.h"
+#include "frame/read_lines.h"
+#include "frame/read_netstrings.h"
 
 struct reader {
 	struct channel *channel;

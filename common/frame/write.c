@@ -5,7 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "frame/frame.h"
+#include "frame/write.h"
 
 /* Messages per writev: two parts each, and the delimiter that was due before them. */
 enum { BATCH_PARTS = 512, BATCH_MESSAGES = (BATCH_PARTS - 1) / 2, POLL_MS = 1000 };

@@ -9,6 +9,7 @@
 
 #include "cli/message.h"
 #include "cli/signals.h"
+#include "frame/write.h"
 
 void print_begin(struct print *print, const struct cli_settings *settings, struct channel *channel,
 		 struct format *format, struct progress *progress)

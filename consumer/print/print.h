@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "consumer/print/format.h"
+#include "frame/write.h"
 
 struct print {
 	const struct cli_settings *settings;

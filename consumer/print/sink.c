@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "frame/frame.h"
+#include "frame/write.h"
 
 enum { DIRECT_BYTES = SINK_BYTES / 2 }; /* copying these costs more than a write of their own */
 

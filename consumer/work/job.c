@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "frame/netstring.h"
+#include "frame/write.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; some systems insist on it */
