@@ -15,14 +15,14 @@ static uint64_t told_missed; /* as --verbose has told */
 
 static enum cli_exit status_at_end(void)
 {
-	return watch->count > watch->print.received ? CLI_WOULD_BLOCK : CLI_DONE;
+	return watch->stop->count > watch->print.received ? CLI_WOULD_BLOCK : CLI_DONE;
 }
 
 static uint32_t most_wanted(void)
 {
-	uint64_t left = watch->count - watch->print.received;
+	uint64_t left = watch->stop->count - watch->print.received;
 
-	return watch->count == 0 || left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+	return watch->stop->count == 0 || left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
 }
 
 /* Prints; CLI_DONE: go on. */
@@ -36,7 +36,7 @@ static enum cli_exit print_copy(const struct channel_delivery *delivery)
 
 static bool enough(void)
 {
-	return watch->count > 0 && watch->print.received >= watch->count;
+	return watch->stop->count > 0 && watch->print.received >= watch->stop->count;
 }
 
 /* ---- --tap ---- */
@@ -70,21 +70,22 @@ static enum cli_exit status_without(int result, bool idle)
 static enum cli_exit tap_messages(void)
 {
 	const struct channel_options *options = &watch->settings->channel;
-	unsigned flags =
-		(watch->follow ? CHANNEL_FOLLOW : 0) | (options->nonblock ? CHANNEL_DONTWAIT : 0);
+	unsigned flags = (watch->stop->follow ? CHANNEL_FOLLOW : 0) |
+			 (options->nonblock ? CHANNEL_DONTWAIT : 0);
 	enum cli_exit status = CLI_DONE;
 
 	cli_story(watch->settings, "consumer: waiting for data...");
 	while (status == CLI_DONE && !enough()) {
 		struct channel_delivery delivery;
-		bool idle = watch->idle_ns != 0 && !watch->print.inside &&
-			    (options->timeout_ns == 0 || watch->idle_ns < options->timeout_ns);
+		bool idle =
+			watch->stop->idle_ns != 0 && !watch->print.inside &&
+			(options->timeout_ns == 0 || watch->stop->idle_ns < options->timeout_ns);
 		int rc;
 
 		if (cli_drain_asked() && !watch->print.inside)
 			return status_at_end();
 		rc = tap_receive(tap, most_wanted(), flags | print_flags(&watch->print),
-				 idle ? watch->idle_ns : 0, &delivery);
+				 idle ? watch->stop->idle_ns : 0, &delivery);
 
 		if (rc >= 0)
 			why_moved();

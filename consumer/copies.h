@@ -9,14 +9,13 @@
 
 #include "cli/cli.h"
 #include "consumer/print/print.h"
+#include "consumer/stop.h"
 
 /* What the command line says. */
 struct watch {
 	const struct cli_settings *settings;
 	struct print print;
-	uint64_t count;	  /* 0: no limit */
-	uint64_t idle_ns; /* 0: for ever */
-	bool follow;
+	const struct stop *stop;
 };
 
 /* Follows the channel from now on, or from the oldest message; returns the exit status. */

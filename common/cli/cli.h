@@ -28,9 +28,12 @@ enum cli_exit {
 
 struct cli_config;
 
-/* What the common options say. */
+/* What the common options say. The settings of a tool are a struct that begins with this one. */
 struct cli_settings {
 	const struct cli_tool *tool;
+	unsigned mode;			     /* what this run is: an enum cli_mode */
+	const struct cli_option *chosen_by;  /* the option that has chosen it; NULL: none */
+	const struct cli_option *chosen_too; /* one that chooses another mode; NULL: none */
 	struct channel_options channel;
 	struct delimiter delimiter;
 	bool size_given;

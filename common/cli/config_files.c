@@ -33,6 +33,7 @@ struct cli_config {
 	struct pair *pairs;
 	size_t pair_count, next;
 	struct cli_value values[CLI_OPTIONS_MAX]; /* of the rows of the tool's table */
+	unsigned modes;				  /* what makes sense in none of them is left out */
 	const char *file;			  /* -F */
 	const char *channel;			  /* -C */
 };
@@ -92,7 +93,7 @@ __attribute__((noreturn)) static void key_unknown(const struct cli_settings *set
 		cli_config_error(settings, entry->file, entry->line,
 				 "a command is never taken from a file: give it behind \"--\"");
 	nearest_begin(&nearest, entry->key);
-	for (const struct cli_option *row = settings->tool->options; row->key != 0; row++)
+	for (const struct cli_option *row = settings->tool->options; row->name != NULL; row++)
 		if (!row->once)
 			nearest_try(&nearest, row->name);
 	for (const struct other_option *row = other_tool_options; row->name != NULL; row++)
@@ -169,25 +170,16 @@ static const struct cli_option *entry_check(const struct cli_settings *settings,
 
 /* ---- which of them count ---- */
 
-static bool in_list(const char *word, const char *list)
-{
-	size_t size = strlen(word);
-
-	for (const char *at = list; (at = strstr(at, word)) != NULL; at += size)
-		if ((at == list || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0'))
-			return true;
-	return false;
-}
-
-/* Does something on the command line leave no sense in what a file says of this option? */
+/* True if what a file says of this option makes no sense beside the command line. */
 static bool left_out(const struct cli_settings *settings, const struct cli_option *option)
 {
-	const struct cli_precedence *row = settings->tool->precedences;
-
-	for (; row != NULL && row->given != NULL; row++)
-		if (cli_given(settings, row->given) && in_list(option->name, row->leaves))
+	if (!cli_option_belongs(option, settings->config->modes))
+		return true;
+	for (const struct cli_option *row = settings->tool->options; row->name != NULL; row++)
+		if (row != option && (row->overrules & option->matters) != 0 &&
+		    cli_value(settings, row)->given)
 			return true;
-	return option->key == 'C' && cli_value(settings, option)->argument != NULL;
+	return option->letter == 'C' && cli_value(settings, option)->argument != NULL;
 }
 
 static void pair_add(struct cli_settings *settings, const struct cli_option *option,
@@ -215,7 +207,7 @@ static void pairs_make(struct cli_settings *settings)
 		if (option == NULL || *entry->kind != '\0' || left_out(settings, option))
 			continue;
 		pair_add(settings, option, entry);
-		if (option->key == 'C')
+		if (option->letter == 'C')
 			channel = entry->value;
 	}
 	if (config->channel != NULL)
@@ -254,7 +246,7 @@ static const char *pair_argument(const struct pair *pair)
 	return value;
 }
 
-int cli_config_next(struct cli_settings *settings, const char **argument)
+const struct cli_option *cli_config_next(struct cli_settings *settings, const char **argument)
 {
 	struct cli_config *config = settings->config;
 
@@ -266,11 +258,11 @@ int cli_config_next(struct cli_settings *settings, const char **argument)
 		*argument = pair_argument(pair);
 		settings->file = pair->entry->file;
 		settings->line = pair->entry->line;
-		return pair->option->key;
+		return pair->option;
 	}
 	settings->file = NULL;
 	settings->line = 0;
-	return 0;
+	return NULL;
 }
 
 /* ---- where it is from ---- */
@@ -293,7 +285,7 @@ void cli_config_took(struct cli_settings *settings, const struct cli_option *opt
 {
 	struct cli_value *value;
 
-	if (option->key == '0') { /* another way to write it */
+	if (option->letter == '0') { /* another way to write it */
 		option = cli_option_find(settings->tool, "delimiter");
 		argument = "\\0";
 	}
@@ -309,9 +301,9 @@ void cli_config_expect(struct cli_settings *settings, const struct cli_option *o
 	struct cli_config *config = settings->config;
 
 	config->values[option - settings->tool->options].given = true;
-	if (option->key == CLI_CONFIG_KEY_FILE)
+	if (option->letter == 'F')
 		config->file = argument;
-	if (option->key == 'C')
+	if (option->letter == 'C')
 		config->channel = argument;
 }
 
@@ -405,11 +397,12 @@ static void files_read(struct cli_settings *settings, const char *named)
 }
 #endif
 
-void cli_config_load(struct cli_settings *settings)
+void cli_config_load(struct cli_settings *settings, unsigned modes)
 {
 	struct cli_config *config = settings->config;
 	const char *named = getenv("SHM_CONFIG"), *channel = getenv("SHM_CHANNEL");
 
+	config->modes = modes;
 	if (channel != NULL && *channel != '\0') {
 		const struct cli_option *option = cli_option_find(settings->tool, "channel");
 

@@ -17,16 +17,14 @@
 
 #define CLI_CONFIG_SYSTEM "/etc/shm-channel.conf"
 
-enum { CLI_CONFIG_KEY_FILE = 'F', CLI_CONFIG_KEY_SHOW = 300 /* CLI_KEY_CONFIG */ };
-
 /* Rows of both tools' option tables. */
 /* clang-format off */
 #define CONFIG_OPTIONS                                                      \
-	{ CLI_CONFIG_KEY_FILE, "config", "FILE",                            \
+	{ 'F', "config", "FILE",                            \
 	  "read options from FILE, too, see shm-channel(5);\n"              \
 	  "'': from no file at all, not even the usual ones",               \
 	  .once = true },                                                   \
-	{ CLI_CONFIG_KEY_SHOW, "show-config", NULL,                         \
+	{ 0, "show-config", NULL,                         \
 	  "print what each option is and where that is from,\n"             \
 	  "and exit",                                                       \
 	  .once = true }
@@ -52,11 +50,14 @@ void cli_config_begin(struct cli_settings *settings);
 void cli_config_expect(struct cli_settings *settings, const struct cli_option *option,
 		       const char *argument);
 
-/* Then: finds and reads the files. What is wrong with them ends the tool. */
-void cli_config_load(struct cli_settings *settings);
+/*
+ * Then: finds and reads the files, and leaves out what makes no sense in any of `modes`. What is
+ * wrong with them ends the tool.
+ */
+void cli_config_load(struct cli_settings *settings, unsigned modes);
 
-/* The next option that files say: its key and *argument. 0: there is none left. */
-int cli_config_next(struct cli_settings *settings, const char **argument);
+/* Returns the next option that files say, and its *argument; NULL: there is none left. */
+const struct cli_option *cli_config_next(struct cli_settings *settings, const char **argument);
 
 /* Notes what was taken, of a file or, if settings->file is NULL, of the command line. */
 void cli_config_took(struct cli_settings *settings, const struct cli_option *option,

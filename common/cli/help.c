@@ -30,10 +30,10 @@ static void heading_print(const char *heading)
 		printf("\n%s:\n", heading);
 }
 
-static const char *heading_at(const struct cli_tool *tool, int key)
+static const char *heading_above(const struct cli_tool *tool, const char *name)
 {
-	for (const struct cli_section *at = tool->sections; at->heading != NULL; at++)
-		if (at->key == key)
+	for (const struct cli_section *at = tool->sections; at->name != NULL; at++)
+		if (strcmp(at->name, name) == 0)
 			return at->heading;
 	return NULL;
 }
@@ -43,8 +43,8 @@ static void option_print(const struct cli_option *option)
 	const char *argument = option->argument != NULL ? option->argument : "";
 	int used;
 
-	if (option->key < 256)
-		used = printf("  -%c, ", option->key);
+	if (option->letter != '\0')
+		used = printf("  -%c, ", option->letter);
 	else
 		used = printf("%6s", "");
 	/* "[SEC]" may be missing, and "[=WHEN]" may, too, but stands behind its "=". */
@@ -79,8 +79,8 @@ static const char examples[] =
 void cli_help_print(const struct cli_tool *tool)
 {
 	printf("Usage: %s\n%s\n", tool->usage, tool->about);
-	for (const struct cli_option *option = tool->options; option->key != 0; option++) {
-		const char *heading = heading_at(tool, option->key);
+	for (const struct cli_option *option = tool->options; option->name != NULL; option++) {
+		const char *heading = heading_above(tool, option->name);
 
 		if (heading != NULL)
 			heading_print(heading);

@@ -1,6 +1,5 @@
 #include "cli/option_table.h"
 
-#include <stddef.h>
 #include <string.h>
 
 bool cli_argument_optional(const struct cli_option *option)
@@ -8,18 +7,15 @@ bool cli_argument_optional(const struct cli_option *option)
 	return option->argument != NULL && option->argument[0] == '[';
 }
 
-const struct cli_option *cli_option_find(const struct cli_tool *tool, const char *name)
+bool cli_option_belongs(const struct cli_option *option, unsigned modes)
 {
-	for (const struct cli_option *option = tool->options; option->key != 0; option++)
-		if (strcmp(option->name, name) == 0)
-			return option;
-	return NULL;
+	return option->modes == 0 || (option->modes & modes) != 0;
 }
 
-const struct cli_option *cli_option_of_key(const struct cli_tool *tool, int key)
+const struct cli_option *cli_option_find(const struct cli_tool *tool, const char *name)
 {
-	for (const struct cli_option *option = tool->options; option->key != 0; option++)
-		if (option->key == key)
+	for (const struct cli_option *option = tool->options; option->name != NULL; option++)
+		if (strcmp(option->name, name) == 0)
 			return option;
 	return NULL;
 }

@@ -1,26 +1,38 @@
 /*
- * The rows of an option table, and how one is found in it.
+ * The rows of an option table, and how one is found in it. A row says all there is to know of an
+ * option: how it is written, what --help prints, in which modes it makes sense, and what becomes of
+ * its argument.
  */
 #ifndef CLI_OPTION_TABLE_H
 #define CLI_OPTION_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* Options without a letter: each room that brings rows of its own has a hundred keys. */
-enum cli_key {
-	CLI_KEY_OWNER = 256,
-	CLI_KEY_NEW,
-	CLI_KEY_SPIN,
-	CLI_KEY_JSON,
-	CLI_KEY_FRAMING,
-	CLI_KEY_TRUST_OWNER,
-	CLI_KEY_CONFIG = 300,	/* config_files.h */
-	CLI_KEY_PROGRESS = 400, /* progress.h */
-	CLI_KEY_TRACE = 500,	/* trace.h */
-	CLI_KEY_FORMAT = 600,	/* format.h */
-	CLI_KEY_LOOK = 700,	/* look.h */
-	CLI_KEY_TOOL = 1000,	/* the tool's own */
-	CLI_KEY_WORK = 1100	/* work/options.h */
+#include "cli/modes.h"
+
+struct cli_option;
+struct cli_settings;
+
+/*
+ * Stores what an option is given at `into`, which is row->into bytes from the beginning of the
+ * tool's settings. `argument` is NULL if it takes none, or if it may be left out and is; else it
+ * stays valid. A bad one is a usage error. See take.h.
+ */
+typedef void cli_take(const struct cli_settings *settings, const struct cli_option *row,
+		      const char *argument, void *into);
+
+/*
+ * What an option says about how the run goes, where one option leaves no sense in another one
+ * although both belong to the mode. Sets of bits.
+ */
+enum cli_matter {
+	MATTER_FOLLOW = 1 << 0,	      /* it goes on when the producers have gone */
+	MATTER_EXIT_EMPTY = 1 << 1,   /* it ends when nothing is left */
+	MATTER_NONBLOCK = 1 << 2,     /* it never waits */
+	MATTER_ACKNOWLEDGED = 1 << 3, /* it waits for acknowledgements */
+	MATTER_FORM = 1 << 4	      /* how messages lie in the input or output */
 };
 
 /*
@@ -29,49 +41,62 @@ enum cli_key {
  * same. (tests/tools/test_help.c holds them to it.)
  */
 struct cli_option {
-	int key; /* its letter, or a cli_key */
+	char letter; /* '\0': it has only a name */
 	const char *name;
 	/*
-	 * NULL: it takes none. In brackets: it may be left out; what begins with "=" stands behind
-	 * one, and a number may also follow as the next word.
+	 * NULL: it takes none. In brackets: it may be left out; if it begins with "=", it can only
+	 * follow a "=", else a number may also follow as the next word.
 	 */
 	const char *argument;
 	const char *help;     /* '\n' begins a new line */
-	const char *standard; /* what it is if nobody says; NULL: off, or nothing */
-	bool once;	      /* about one call, or an action: not in a configuration file */
+	const char *standard; /* what it is if nothing sets it; NULL: off, or nothing */
+
+	cli_take *take;	      /* NULL: the reader of options looks at it itself */
+	size_t into;	      /* where its value goes: bytes from the tool's settings */
+	uint64_t least, most; /* of a number */
+
+	/*
+	 * The modes in which it makes sense; 0: all. In another one it is a usage error on the
+	 * command line, unless its argument is `neutral`, and passed over in a file.
+	 */
+	unsigned modes;
+	const char *neutral;
+	unsigned chooses; /* this mode; 0: none */
+	unsigned implies; /* this mode, if nothing else chooses one; 0: none */
+
+	unsigned matters;   /* what it is about: enum cli_matter */
+	unsigned overrules; /* on the command line: what files say about these is passed over */
+
+	bool once; /* about one call, or an action: not in a configuration file */
 };
 
-/* With this one on the command line, what files say of those, with a blank between, is left out. */
-struct cli_precedence {
-	const char *given, *leaves;
-};
-
-/* A heading in --help, above the row with this key; none if there is no such row. */
+/* A heading in --help, above the row of this name; none if there is no such row. */
 struct cli_section {
-	int key;
-	const char *heading; /* NULL: the end */
+	const char *name; /* of the option; NULL: the end */
+	const char *heading;
 };
 
 struct cli_tool {
 	const char *name;
 	const char *usage;		  /* lines of "[OPTION]..." */
 	const char *about;		  /* one sentence */
-	const struct cli_option *options; /* ends with a zero key */
+	const struct cli_option *options; /* ends with a row without a name */
 	const struct cli_section *sections;
 	const char *statuses; /* lines: blanks, one or more exit statuses, two blanks, when */
+	unsigned usual_mode;  /* if nothing chooses another one */
+	unsigned dashes_mode; /* of a run with words after "--"; 0: they choose none */
 	bool operands_last;   /* what follows the first operand is no option */
-	const struct cli_precedence *precedences; /* ends with NULLs; or NULL */
 };
 
 enum { CLI_OPTIONS_MAX = 128 };
 
-/* May its argument be missing? It stands behind a "=" if it is not. */
+/* True if its argument may be left out. */
 bool cli_argument_optional(const struct cli_option *option);
 
-/* A row of the tool's table; NULL: there is none. By its whole name. */
-const struct cli_option *cli_option_find(const struct cli_tool *tool, const char *name);
+/* True if the option makes sense in one of these modes. */
+bool cli_option_belongs(const struct cli_option *option, unsigned modes);
 
-/* By its key; NULL: there is none. */
-const struct cli_option *cli_option_of_key(const struct cli_tool *tool, int key);
+/* Returns the row of the tool's table with this whole name, or NULL if there is none. */
+const struct cli_option *cli_option_find(const struct cli_tool *tool, const char *name);
 
 #endif

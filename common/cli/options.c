@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cli/config_files.h"
-#include "cli/help.h"
 #include "cli/message.h"
 #include "cli/nearest.h"
 #include "cli/option_table.h"
@@ -18,7 +17,7 @@
 #include "cli/show_config.h"
 #include "cli/values.h"
 
-enum { OPTIONS_MAX = CLI_OPTIONS_MAX };
+enum { OPTIONS_MAX = CLI_OPTIONS_MAX, KEYS = 256 };
 
 static int argument_kind(const struct cli_option *option)
 {
@@ -27,10 +26,24 @@ static int argument_kind(const struct cli_option *option)
 	return cli_argument_optional(option) ? optional_argument : required_argument;
 }
 
-/* A number after an option that may have one: getopt takes it behind "=" only. Returns `key`. */
-static int number_behind(const struct cli_tool *tool, int key, int argc, char **argv)
+/* What getopt_long() returns for a row: its letter, or a number beyond all letters. */
+static int key_of(const struct cli_tool *tool, const struct cli_option *option)
 {
-	const struct cli_option *option = cli_option_of_key(tool, key);
+	return option->letter != '\0' ? option->letter : KEYS + (int)(option - tool->options);
+}
+
+static const struct cli_option *option_of_key(const struct cli_tool *tool, int key)
+{
+	for (const struct cli_option *option = tool->options; option->name != NULL; option++)
+		if (key_of(tool, option) == key)
+			return option;
+	return NULL;
+}
+
+/* A number after an option that may have one: getopt takes it after "=" only. Returns `key`. */
+static int number_after(const struct cli_tool *tool, int key, int argc, char **argv)
+{
+	const struct cli_option *option = option_of_key(tool, key);
 
 	if (option != NULL && cli_argument_optional(option) && option->argument[1] != '=' &&
 	    optarg == NULL && optind < argc && argv[optind][0] != '\0' &&
@@ -52,14 +65,15 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 		if (tool->operands_last)
 			*letter++ = '+';
 		*letter++ = ':';
-		for (const struct cli_option *option = tool->options; option->key != 0; option++) {
+		for (const struct cli_option *option = tool->options; option->name != NULL;
+		     option++) {
 			if (count == OPTIONS_MAX)
 				abort();
 			longs[count++] = (struct option){ .name = option->name,
 							  .has_arg = argument_kind(option),
-							  .val = option->key };
-			if (option->key < 256) {
-				*letter++ = (char)option->key;
+							  .val = key_of(tool, option) };
+			if (option->letter != '\0') {
+				*letter++ = option->letter;
 				if (option->argument != NULL)
 					*letter++ = ':';
 				if (cli_argument_optional(option))
@@ -67,7 +81,7 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 			}
 		}
 	}
-	return number_behind(tool, getopt_long(argc, argv, shorts, longs, NULL), argc, argv);
+	return number_after(tool, getopt_long(argc, argv, shorts, longs, NULL), argc, argv);
 }
 
 /* ---- what was mistyped ---- */
@@ -77,7 +91,7 @@ static bool candidates_list(const struct cli_tool *tool, const char *name, char 
 {
 	size_t used = 0;
 
-	for (const struct cli_option *option = tool->options; option->key != 0; option++)
+	for (const struct cli_option *option = tool->options; option->name != NULL; option++)
 		if (strncmp(option->name, name, strlen(name)) == 0 && used < size)
 			used += (size_t)snprintf(list + used, size - used, "%s--%s",
 						 used > 0 ? ", " : "", option->name);
@@ -101,7 +115,7 @@ __attribute__((noreturn)) static void long_option_refuse(const struct cli_settin
 		cli_usage_error(settings, "unknown option \"--%s\": it belongs to %s", name,
 				other->tool);
 	nearest_begin(&nearest, name);
-	for (const struct cli_option *option = tool->options; option->key != 0; option++)
+	for (const struct cli_option *option = tool->options; option->name != NULL; option++)
 		nearest_try(&nearest, option->name);
 	if (nearest.best != NULL)
 		cli_usage_error(settings, "unknown option \"--%s\"; did you mean \"--%s\"?", name,
@@ -109,10 +123,11 @@ __attribute__((noreturn)) static void long_option_refuse(const struct cli_settin
 	cli_usage_error(settings, "unknown option \"--%s\"", name);
 }
 
-static void option_refuse(const struct cli_settings *settings, int key, int argc, char **argv)
+__attribute__((noreturn)) static void option_refuse(const struct cli_settings *settings, int key,
+						    int argc, char **argv)
 {
 	const char *word = argv[optind <= argc ? optind - 1 : argc - 1];
-	const struct cli_option *option = cli_option_of_key(settings->tool, optopt);
+	const struct cli_option *option = option_of_key(settings->tool, optopt);
 
 	if (key == ':') /* it can only be the last word; C libraries differ in where optind is */
 		cli_usage_error(settings, "option \"%s\" needs an argument", argv[argc - 1]);
@@ -124,7 +139,100 @@ static void option_refuse(const struct cli_settings *settings, int key, int argc
 	long_option_refuse(settings, word);
 }
 
+/* ---- the mode ---- */
+
+/* An option on the command line may choose it; the first one does. */
+static void mode_choose(struct cli_settings *settings, const struct cli_option *option)
+{
+	if (option->chooses == 0 || option->chooses == settings->mode)
+		return;
+	if (settings->chosen_by != NULL) {
+		settings->chosen_too = option;
+		return;
+	}
+	settings->mode = option->chooses;
+	settings->chosen_by = option;
+}
+
+/* After all options on the command line. */
+static void mode_settle(struct cli_settings *settings)
+{
+	const struct cli_tool *tool = settings->tool;
+
+	for (const struct cli_option *row = tool->options; row->name != NULL; row++)
+		if (settings->chosen_by == NULL && row->implies != 0 &&
+		    cli_value(settings, row)->given) {
+			settings->mode = row->implies;
+			settings->chosen_by = row;
+		}
+	if (settings->chosen_by == NULL)
+		settings->mode = settings->dashes && tool->dashes_mode != 0 ? tool->dashes_mode
+									    : tool->usual_mode;
+}
+
+/* "--list, --status or a command: -- COMMAND" */
+static void modes_list(const struct cli_settings *settings, unsigned modes, char *list, size_t size)
+{
+	const struct cli_tool *tool = settings->tool;
+	size_t used = 0;
+
+	*list = '\0';
+	for (const struct cli_option *row = tool->options; row->name != NULL && used < size; row++)
+		if ((row->chooses & modes) != 0)
+			used += (size_t)snprintf(list + used, size - used, "%s--%s",
+						 used > 0 ? " or " : "", row->name);
+	if ((tool->dashes_mode & modes) != 0 && used < size)
+		snprintf(list + used, size - used, "%sa command: -- COMMAND",
+			 used > 0 ? " or " : "");
+}
+
+/* An option on the command line that makes no sense in this mode. */
+__attribute__((noreturn)) static void misplaced(const struct cli_settings *settings,
+						const struct cli_option *option)
+{
+	char list[256];
+
+	if (settings->chosen_by != NULL)
+		cli_usage_error(settings, "--%s does not go with --%s", option->name,
+				settings->chosen_by->name);
+	if (settings->mode == settings->tool->dashes_mode)
+		cli_usage_error(settings, "--%s does not go with a command", option->name);
+	modes_list(settings, option->modes, list, sizeof(list));
+	cli_usage_error(settings, "--%s goes with %s", option->name, list);
+}
+
+void cli_check_modes(const struct cli_settings *settings)
+{
+	const struct cli_tool *tool = settings->tool;
+
+	if (settings->chosen_too != NULL)
+		misplaced(settings, settings->chosen_too);
+	if (settings->dashes && tool->dashes_mode != 0 && settings->mode != tool->dashes_mode)
+		cli_usage_error(settings, "a command does not go with --%s",
+				settings->chosen_by->name);
+	for (const struct cli_option *row = tool->options; row->name != NULL; row++) {
+		const struct cli_value *value = cli_value(settings, row);
+
+		if (value->given && !cli_option_belongs(row, settings->mode) &&
+		    (row->neutral == NULL || strcmp(row->neutral, value->argument) != 0))
+			misplaced(settings, row);
+	}
+}
+
 /* ---- one after the other ---- */
+
+/* The next one on the command line: like next_long_option(), but also notes a "--". */
+static int command_line_next(struct cli_settings *settings, int argc, char **argv)
+{
+	static const char *last_argument; /* which may be a "--", too */
+	int key = next_long_option(settings->tool, argc, argv);
+
+	if (key == -1)
+		settings->dashes = optind > 1 && argv[optind - 1] != last_argument &&
+				   strcmp(argv[optind - 1], "--") == 0;
+	last_argument = optarg;
+	return key;
+}
 
 /*
  * Files come before the command line; but which ones, and what of them makes sense beside it,
@@ -135,6 +243,7 @@ static void options_begin(struct cli_settings *settings, int argc, char **argv)
 {
 	char **copy = malloc(((size_t)argc + 1) * sizeof(*copy));
 	bool files = true;
+	unsigned modes;
 	int key;
 
 	if (copy == NULL) {
@@ -144,136 +253,64 @@ static void options_begin(struct cli_settings *settings, int argc, char **argv)
 	cli_config_begin(settings);
 	memcpy(copy, argv, ((size_t)argc + 1) * sizeof(*copy));
 	opterr = 0;
-	while (files && (key = next_long_option(settings->tool, argc, copy)) != -1) {
-		files = key != 'h' && key != 'V' && key != '?' && key != ':';
-		if (files)
-			cli_config_expect(settings, cli_option_of_key(settings->tool, key), optarg);
+	while (files && (key = command_line_next(settings, argc, copy)) != -1) {
+		const struct cli_option *option = option_of_key(settings->tool, key);
+
+		files = option != NULL && key != 'h' && key != 'V';
+		if (files) {
+			cli_config_expect(settings, option, optarg);
+			mode_choose(settings, option);
+		}
 	}
 	free(copy);
 	optind = 0; /* begin again: both C libraries understand this */
+	mode_settle(settings);
+	/* What is shown if nothing chooses a mode is of use with a command, too. */
+	modes = settings->mode;
+	if (cli_given(settings, "show-config") && modes == settings->tool->usual_mode)
+		modes |= settings->tool->dashes_mode;
 	if (files)
-		cli_config_load(settings);
+		cli_config_load(settings, modes);
 }
 
-/* The next one of a file or of the command line. */
-static int option_next(struct cli_settings *settings, int argc, char **argv, const char **argument)
+/* The next one of a file or of the command line; NULL: there is none left. */
+static const struct cli_option *option_next(struct cli_settings *settings, int argc, char **argv,
+					    const char **argument)
 {
-	static const char *last_argument; /* which may be a "--", too */
+	const struct cli_option *option = cli_config_next(settings, argument);
 	int key;
 
-	if (settings->config == NULL)
-		options_begin(settings, argc, argv);
-	key = cli_config_next(settings, argument);
-	if (key == 0) {
-		key = next_long_option(settings->tool, argc, argv);
-		*argument = optarg;
+	if (option == NULL) {
+		key = command_line_next(settings, argc, argv);
 		if (key == -1)
-			settings->dashes = optind > 1 && argv[optind - 1] != last_argument &&
-					   strcmp(argv[optind - 1], "--") == 0;
-		last_argument = optarg;
+			return NULL;
+		option = option_of_key(settings->tool, key);
+		if (option == NULL)
+			option_refuse(settings, key, argc, argv);
+		*argument = optarg;
 	}
-	if (key != -1 && key != '?' && key != ':')
-		cli_config_took(settings, cli_option_of_key(settings->tool, key), *argument);
-	return key;
+	cli_config_took(settings, option, *argument);
+	return option;
 }
 
-int cli_next_option(struct cli_settings *settings, int argc, char **argv, const char **argument)
+void cli_read_options(struct cli_settings *settings, int argc, char **argv)
 {
-	for (;;) {
-		int key = option_next(settings, argc, argv, argument);
+	const struct cli_option *option;
+	const char *argument;
 
-		switch (key) {
-		case 'C':
-			if (!channel_name_valid(*argument))
-				cli_usage_error(settings,
-						"bad channel name \"%s\": 1 to %d letters, digits, "
-						"'.', '_' or '-'",
-						*argument, CHANNEL_NAME_MAX);
-			settings->channel.name = *argument;
-			break;
-		case 's':
-			settings->channel.size = cli_parse_size(settings, *argument);
-			settings->size_given = true;
-			break;
-		case 'm':
-			settings->channel.mode = cli_parse_mode(settings, *argument);
-			settings->channel.mode_given = true;
-			break;
-		case CLI_KEY_OWNER:
-			settings->channel.owner = cli_parse_owner(settings, *argument);
-			break;
-		case CLI_KEY_TRUST_OWNER:
-			settings->trust_owner = true;
-			break;
-		case CLI_KEY_NEW:
-			settings->channel.fresh = true;
-			break;
-		case 'w':
-			settings->channel.timeout_ns = cli_seconds(settings, "timeout", *argument);
-			break;
-		case CLI_KEY_SPIN:
-			settings->channel.spin_ns = cli_parse_spin(settings, *argument);
-			break;
-		case 'n':
-			settings->channel.nonblock = true;
-			break;
-		case 'D':
-			cli_parse_delimiter(settings, *argument);
-			settings->delimiter_given = true;
-			break;
-		case '0':
-			cli_parse_delimiter(settings, "\\0");
-			settings->delimiter_given = true;
-			break;
-		case CLI_KEY_FRAMING:
-			cli_parse_framing(settings, *argument);
-			settings->framing_given = true;
-			break;
-		case CLI_KEY_JSON:
-			settings->json = true;
-			break;
-		case CLI_KEY_TRACE:
-			if (strcmp(*argument, "-") == 0 || **argument == '\0')
-				cli_usage_error(settings,
-						"bad trace \"%s\": it goes to a file of its own",
-						*argument);
-			settings->trace = *argument;
-			break;
-		case 'q':
-			settings->quiet = true;
-			break;
-		case 'v':
-			settings->verbose = true;
-			break;
-		case CLI_CONFIG_KEY_FILE: /* they were looked at before */
-		case CLI_CONFIG_KEY_SHOW:
-			break;
-		case 'h':
-			cli_help_print(settings->tool);
-			cli_exit_flushed(settings);
-			break;
-		case 'V':
-			printf("%s %s\n", settings->tool->name, CLI_VERSION);
-			cli_exit_flushed(settings);
-			break;
-		case ':':
-		case '?':
-			option_refuse(settings, key, argc, argv);
-			break;
-		default:
-			if (key == -1 && !channel_name_valid(settings->channel.name))
-				cli_usage_error(settings,
-						"bad channel name \"%s\" in $SHM_CHANNEL: 1 to %d "
-						"letters, digits, '.', '_' or '-'",
-						settings->channel.name, CHANNEL_NAME_MAX);
-			if (key == -1 && settings->delimiter_given && settings->framing_given)
-				cli_usage_error(settings, "--framing and --delimiter (or --null) "
-							  "both say what ends a message");
-			if (key == -1)
-				cli_config_show(settings);
-			return key;
-		}
-	}
+	options_begin(settings, argc, argv);
+	while ((option = option_next(settings, argc, argv, &argument)) != NULL)
+		if (option->take != NULL)
+			option->take(settings, option, argument, (char *)settings + option->into);
+	if (!channel_name_valid(settings->channel.name))
+		cli_usage_error(settings,
+				"bad channel name \"%s\" in $SHM_CHANNEL: 1 to %d letters, digits, "
+				"'.', '_' or '-'",
+				settings->channel.name, CHANNEL_NAME_MAX);
+	if (settings->delimiter_given && settings->framing_given)
+		cli_usage_error(settings, "--framing and --delimiter (or --null) both say what "
+					  "ends a message");
+	cli_config_show(settings);
 }
 
 /*

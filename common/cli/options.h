@@ -7,76 +7,117 @@
 #include "cli/cli.h"
 #include "cli/config_files.h"
 #include "cli/option_table.h"
+#include "cli/take.h"
 
-/* The rows of a tool's option table that both have. */
+/*
+ * The rows of a tool's option table that both have. The tool's settings begin with a struct
+ * cli_settings: into that one their values go.
+ */
 /* clang-format off */
+#define CLI_INTO(member) .into = offsetof(struct cli_settings, member)
 #define CLI_COMMON_OPTIONS                                                  \
 	{ 'C', "channel", "CHANNEL",                                        \
 	  "the channel [$SHM_CHANNEL, else \"default\"]",                   \
-	  .standard = "default" },                                          \
+	  .standard = "default",                                            \
+	  .take = cli_take_channel, CLI_INTO(channel.name) },               \
 	{ 's', "size", "SIZE",                                              \
 	  "ring size if this creates the channel: bytes, or\n"              \
 	  "with K, M, G; rounded up to a power of two [1M]",                \
-	  .standard = "1M" },                                               \
+	  .standard = "1M", .modes = MODES_CREATE,                          \
+	  .take = cli_take_size },                                          \
 	{ 'm', "mode", "MODE",                                              \
 	  "permission bits if this creates the channel,\n"                  \
 	  "octal, exact whatever the umask; read-only for\n"                \
-	  "some: 0644,readers [0600]", .standard = "0600" },                \
-	{ CLI_KEY_OWNER, "owner", "USER",                                   \
+	  "some: 0644,readers [0600]",                                      \
+	  .standard = "0600", .modes = MODES_CREATE,                        \
+	  .take = cli_take_mode, CLI_INTO(channel) },                       \
+	{ 0, "owner", "USER",                                               \
 	  "use the channel that belongs to USER, and so trust\n"            \
-	  "USER with this process" },                                       \
-	{ CLI_KEY_TRUST_OWNER, "trust-owner", NULL,                         \
+	  "USER with this process",                                         \
+	  .take = cli_take_owner, CLI_INTO(channel.owner) },                \
+	{ 0, "trust-owner", NULL,                                           \
 	  "root's word for it that this is meant: without it\n"             \
-	  "root uses only channels of its own", .once = true },             \
-	{ CLI_KEY_NEW, "new", NULL,                                         \
+	  "root uses only channels of its own",                             \
+	  .take = cli_take_flag, CLI_INTO(trust_owner), .once = true },     \
+	{ 0, "new", NULL,                                                   \
 	  "fail if the channel already holds messages or has\n"             \
-	  "another endpoint of this kind" },                                \
+	  "another endpoint of this kind",                                  \
+	  .modes = MODES_PRODUCE | MODES_TAKE,                              \
+	  .take = cli_take_flag, CLI_INTO(channel.fresh) },                 \
 	{ 'w', "timeout", "SEC",                                            \
 	  "give up when any single wait for the other side\n"               \
-	  "lasts this long (fractions allowed): exit 124" },                \
+	  "lasts this long (fractions allowed): exit 124",                  \
+	  .modes = MODES_WAIT, .overrules = MATTER_NONBLOCK,                \
+	  .take = cli_take_seconds, CLI_INTO(channel.timeout_ns) },         \
 	{ 'n', "nonblock", NULL,                                            \
-	  "never wait: exit 3 when full, or when empty" },                  \
-	{ CLI_KEY_SPIN, "spin", "SEC|auto|off",                             \
+	  "never wait: exit 3 when full, or when empty",                    \
+	  .modes = MODES_WAIT, .matters = MATTER_NONBLOCK,                  \
+	  .overrules = MATTER_FOLLOW | MATTER_ACKNOWLEDGED,                 \
+	  .take = cli_take_flag, CLI_INTO(channel.nonblock) },              \
+	{ 0, "spin", "SEC|auto|off",                                        \
 	  "how long to wait awake before sleeping; auto: as\n"              \
-	  "long as that has lately paid [auto]", .standard = "auto" },      \
+	  "long as that has lately paid [auto]",                            \
+	  .standard = "auto", .modes = MODES_CREATE, .neutral = "auto",     \
+	  .take = cli_take_spin, CLI_INTO(channel.spin_ns) },               \
 	{ 'D', "delimiter", "STR",                                          \
 	  "what ends a message on standard input or output:\n"              \
 	  "1 to 255 bytes; escapes \\n \\t \\r \\0 \\xNN \\\\; '':\n"       \
 	  "the whole input is one message, and nothing is\n"                \
-	  "written between messages [\\n]", .standard = "\\n" },            \
-	{ '0', "null", NULL, "the same as -D '\\0'" },                      \
-	{ CLI_KEY_FRAMING, "framing", "lines|null|netstring",               \
+	  "written between messages [\\n]",                                 \
+	  .standard = "\\n", .modes = MODES_DELIMITER,                      \
+	  .matters = MATTER_FORM, .overrules = MATTER_FORM,                 \
+	  .take = cli_take_delimiter },                                     \
+	{ '0', "null", NULL, "the same as -D '\\0'",                        \
+	  .modes = MODES_DELIMITER,                                         \
+	  .matters = MATTER_FORM, .overrules = MATTER_FORM,                 \
+	  .take = cli_take_null },                                          \
+	{ 0, "framing", "lines|null|netstring",                             \
 	  "how messages lie in standard input or output:\n"                 \
 	  "lines or null, as with -D '\\n' or -0, or netstring,\n"          \
-	  "SIZE:BYTES, each, so that they may hold any bytes" }
+	  "SIZE:BYTES, each, so that they may hold any bytes",              \
+	  .modes = MODES_PRODUCE | MODES_MOVE,                              \
+	  .matters = MATTER_FORM, .overrules = MATTER_FORM,                 \
+	  .take = cli_take_framing }
 
-/* The same, for the table's end. */
+/* The rows at the end of the table that both have. */
 #define CLI_GENERAL_OPTIONS                                                 \
-	{ CLI_KEY_JSON, "json", NULL,                                       \
-	  "what is told about the channel is JSON, not text" },             \
-	{ CLI_KEY_TRACE, "trace", "FILE",                                   \
+	{ 0, "json", NULL,                                                  \
+	  "what is told about the channel is JSON, not text",               \
+	  .modes = MODE_SEND | MODES_MOVE | MODE_LIST | MODE_STATUS,        \
+	  .take = cli_take_flag, CLI_INTO(json) },                          \
+	{ 0, "trace", "FILE",                                               \
 	  "append what happens, with times, to FILE: a picture\n"           \
-	  "for Perfetto; several processes can share it" },                 \
-	{ 'q', "quiet", NULL, "no notes; errors are still printed" },       \
-	{ 'v', "verbose", NULL, "tell what happens on standard error" },    \
+	  "for Perfetto; several processes can share it",                   \
+	  .modes = MODES_CREATE, .take = cli_take_trace },                  \
+	{ 'q', "quiet", NULL, "no notes; errors are still printed",         \
+	  .take = cli_take_flag, CLI_INTO(quiet) },                         \
+	{ 'v', "verbose", NULL, "tell what happens on standard error",      \
+	  .take = cli_take_flag, CLI_INTO(verbose) },                       \
 	CONFIG_OPTIONS,                                                     \
-	{ 'h', "help", NULL, "print this help", .once = true },             \
-	{ 'V', "version", NULL, "print the version", .once = true }
+	{ 'h', "help", NULL, "print this help",                             \
+	  .take = cli_take_help, .once = true },                            \
+	{ 'V', "version", NULL, "print the version",                        \
+	  .take = cli_take_version, .once = true }
 
 /* Their headings. */
 #define CLI_COMMON_SECTIONS                                                 \
-	{ 'C', "Channel" }, { 'w', "Waiting" },                             \
-	{ 'D', "Standard input and output" },                               \
-	{ CLI_KEY_PROGRESS, "Progress" }, { CLI_KEY_JSON, "General" }
+	{ "channel", "Channel" }, { "timeout", "Waiting" },                 \
+	{ "delimiter", "Standard input and output" },                       \
+	{ "progress", "Progress" }, { "json", "General" }
 /* clang-format on */
 
 /*
- * Reads one option after the other, first those of configuration files: stores what is common
- * in *settings, returns the others with their *argument, -1 at the end. A usage error prints
- * one line and exits 2; --help, --version and --show-config print and exit. Operands start at
- * optind.
+ * Reads all options, first those of configuration files, and lets each row take its own. A usage
+ * error prints one line and exits 2; --help, --version and --show-config print and exit. Operands
+ * start at optind. settings->mode is what the run is.
  */
-int cli_next_option(struct cli_settings *settings, int argc, char **argv, const char **argument);
+void cli_read_options(struct cli_settings *settings, int argc, char **argv);
+
+/*
+ * After cli_read_options(): a usage error if two options choose different modes, or if one on the
+ * command line makes no sense in the mode.
+ */
+void cli_check_modes(const struct cli_settings *settings);
 
 /* Defaults; ignores SIGPIPE and SIGXFSZ, so that write() reports them. */
 void cli_begin(struct cli_settings *settings, const struct cli_tool *tool);

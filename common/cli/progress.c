@@ -28,34 +28,26 @@ void progress_init(struct progress *progress, const struct cli_settings *setting
 	*progress = (struct progress){ .settings = settings, .consumes = consumes, .input = -1 };
 }
 
-bool progress_option(struct progress *progress, int key, const char *argument)
+void progress_take_when(const struct cli_settings *settings, const struct cli_option *row,
+			const char *argument, void *into)
 {
-	switch (key) {
-	case PROGRESS_KEY_PROGRESS:
-		if (argument == NULL)
-			progress->when = PROGRESS_TERMINAL;
-		else if (strcmp(argument, "always") == 0)
-			progress->when = PROGRESS_ALWAYS;
-		else if (strcmp(argument, "never") == 0)
-			progress->when = PROGRESS_NEVER;
-		else
-			cli_usage_error(progress->settings,
-					"bad --progress \"%s\": always, never, or nothing",
-					argument);
-		return true;
-	case PROGRESS_KEY_STATS:
-		progress->stats = true;
-		return true;
-	default:
-		return false;
-	}
+	struct progress *progress = into;
+
+	(void)row;
+	if (argument == NULL)
+		progress->when = PROGRESS_TERMINAL;
+	else if (strcmp(argument, "always") == 0)
+		progress->when = PROGRESS_ALWAYS;
+	else if (strcmp(argument, "never") == 0)
+		progress->when = PROGRESS_NEVER;
+	else
+		cli_usage_error(settings, "bad --progress \"%s\": always, never, or nothing",
+				argument);
 }
 
-const char *progress_given(const struct progress *progress)
+bool progress_asked(const struct progress *progress)
 {
-	if (progress->when != PROGRESS_NEVER)
-		return "--progress";
-	return progress->stats ? "--stats" : NULL;
+	return progress->when != PROGRESS_NEVER || progress->stats;
 }
 
 /* ---- numbers for people ---- */

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "cli/cli.h"
+#include "cli/take.h"
 
 enum progress_when { PROGRESS_NEVER, PROGRESS_TERMINAL, PROGRESS_ALWAYS };
 
@@ -46,26 +47,27 @@ struct progress {
 	struct progress_rate message_rate, byte_rate, done_rate;
 };
 
-/* Rows of both tools' option tables. */
-enum progress_key { PROGRESS_KEY_PROGRESS = CLI_KEY_PROGRESS, PROGRESS_KEY_STATS };
-
+/* Rows of both tools' option tables: `at` is where the tool's settings have a struct progress. */
 /* clang-format off */
-#define PROGRESS_OPTIONS                                                    \
-	{ PROGRESS_KEY_PROGRESS, "progress", "[=WHEN]",                     \
+#define PROGRESS_OPTIONS(at)                                                \
+	{ 0, "progress", "[=WHEN]",                                         \
 	  "show on standard error how far it is; WHEN: always,\n"           \
-	  "never, or, without it, only on a terminal" },                    \
-	{ PROGRESS_KEY_STATS, "stats", NULL,                                \
+	  "never, or, without it, only on a terminal",                      \
+	  .modes = MODE_SEND | MODES_MOVE, .neutral = "never",              \
+	  .take = progress_take_when, .into = (at) },                       \
+	{ 0, "stats", NULL,                                                 \
 	  "in the end, sum up on standard error what was done\n"            \
-	  "(with --json as JSON)" }
+	  "(with --json as JSON)", .modes = MODE_SEND | MODES_MOVE,         \
+	  .take = cli_take_flag,                                            \
+	  .into = (at) + offsetof(struct progress, stats) }
 /* clang-format on */
 
 void progress_init(struct progress *progress, const struct cli_settings *settings, bool consumes);
 
-/* Takes an option of the table above. False: it is none of them. */
-bool progress_option(struct progress *progress, int key, const char *argument);
+cli_take progress_take_when; /* into a struct progress */
 
-/* Was one of them given? For refusing it; returns its name, or NULL. */
-const char *progress_given(const struct progress *progress);
+/* True if one of the two is asked for. */
+bool progress_asked(const struct progress *progress);
 
 /*
  * The work begins. `shared`: messages are typed or printed on a terminal, so they are to be seen

@@ -103,7 +103,7 @@ static void line_print(const struct cli_option *option, const struct cli_value *
 			return;
 		}
 		text = copy;
-		comment |= option->key != 'D' || !fits_in_file(option->name, copy);
+		comment |= option->letter != 'D' || !fits_in_file(option->name, copy);
 	}
 	comment |= option->once;
 	if (strlen(option->name) + strlen(text) + strlen(source) > LINE_MAX_SAFE - 40) {
@@ -122,7 +122,7 @@ static void line_print(const struct cli_option *option, const struct cli_value *
 /* Has it a value? An action is none, and neither is what brought us here. */
 static bool shown(const struct cli_option *option, const struct cli_value *value)
 {
-	return option->key != CLI_CONFIG_KEY_SHOW &&
+	return strcmp(option->name, "show-config") != 0 &&
 	       (value->argument != NULL || option->standard != NULL);
 }
 
@@ -162,7 +162,7 @@ static void json_print(const struct cli_settings *settings)
 {
 	json_t *rows = json_array();
 
-	for (const struct cli_option *row = settings->tool->options; row->key != 0; row++)
+	for (const struct cli_option *row = settings->tool->options; row->name != NULL; row++)
 		if (shown(row, cli_value(settings, row)))
 			json_array_append_new(rows, value_json(row, cli_value(settings, row)));
 	if (json_dumpf(rows, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0 &&
@@ -187,7 +187,7 @@ static void lines_print(const struct cli_settings *settings)
 
 	printf("# looked for %s\n", shown_places != NULL ? shown_places : "");
 	free(shown_places);
-	for (const struct cli_option *row = settings->tool->options; row->key != 0; row++)
+	for (const struct cli_option *row = settings->tool->options; row->name != NULL; row++)
 		if (shown(row, cli_value(settings, row)))
 			line_print(row, cli_value(settings, row));
 }

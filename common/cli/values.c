@@ -78,11 +78,6 @@ uint64_t cli_number(const struct cli_settings *settings, const char *option, con
 	return number;
 }
 
-uint64_t cli_count(const struct cli_settings *settings, const char *option, const char *text)
-{
-	return cli_number(settings, option, text, 1, UINT64_MAX);
-}
-
 /* Whoever may read an object can lock it, and whoever attaches or leaves waits for that lock. */
 mode_t cli_parse_mode(const struct cli_settings *settings, const char *text)
 {

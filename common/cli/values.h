@@ -11,7 +11,6 @@
 
 /* Numbers; a bad one is a usage error that names the option. */
 uint64_t cli_seconds(const struct cli_settings *settings, const char *option, const char *text);
-uint64_t cli_count(const struct cli_settings *settings, const char *option, const char *text);
 
 /* The common ones; a bad one is a usage error. The delimiter's escapes are taken apart. */
 uint64_t cli_parse_size(const struct cli_settings *settings, const char *text);

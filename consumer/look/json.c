@@ -1,6 +1,8 @@
 /* --list and --status with --json. Sizes are bytes, times seconds. */
 #include "consumer/look/json.h"
 
+#include "cli/message.h"
+
 #ifdef WITH_JANSSON
 
 #include <jansson.h>
@@ -8,7 +10,6 @@
 
 #include "base/deadline.h"
 #include "cli/json_number.h"
-#include "cli/message.h"
 #include "consumer/look/words.h"
 
 static json_t *seconds(uint64_t ns)

@@ -5,48 +5,43 @@
 #ifndef LOOK_H
 #define LOOK_H
 
-#include "cli/cli.h"
-#include "cli/option_table.h"
+#include "cli/take.h"
 #include "consumer/look/request.h"
 
-/* Rows of the tool's option table. */
-enum look_key {
-	LOOK_KEY_LIST = CLI_KEY_LOOK,
-	LOOK_KEY_STATUS,
-	LOOK_KEY_WATCH,
-	LOOK_KEY_REMOVE,
-	LOOK_KEY_FORCE,
-	LOOK_KEY_DOCTOR
-};
-
+/* Rows of the tool's option table: `at` is where its settings have a struct look. */
 /* clang-format off */
-#define LOOK_OPTIONS                                                        \
-	{ LOOK_KEY_LIST, "list", NULL,                                      \
+#define LOOK_OPTIONS(at)                                                    \
+	{ 0, "list", NULL,                                                  \
 	  "print all your channels, --owner's, or with --json\n"            \
-	  "as JSON; takes nothing and changes nothing", .once = true },                   \
-	{ LOOK_KEY_STATUS, "status", NULL,                                  \
+	  "as JSON; takes nothing and changes nothing",                     \
+	  .chooses = MODE_LIST, .modes = MODE_LIST, .once = true },         \
+	{ 0, "status", NULL,                                                \
 	  "print what is going on in the channel: its groups,\n"            \
-	  "who is attached, what each waits for; also --json", .once = true },            \
-	{ LOOK_KEY_WATCH, "watch", "[SEC]",                                 \
+	  "who is attached, what each waits for; also --json",              \
+	  .chooses = MODE_STATUS, .modes = MODE_STATUS, .once = true },     \
+	{ 0, "watch", "[SEC]",                                              \
 	  "print the list, or with --status that, again and\n"              \
-	  "again, every SEC, with messages per second [1]", .once = true },               \
-	{ LOOK_KEY_REMOVE, "remove", NULL,                                  \
+	  "again, every SEC, with messages per second [1]",                 \
+	  .implies = MODE_LIST, .modes = MODE_LIST | MODE_STATUS,           \
+	  .take = look_take_interval,                                       \
+	  .into = (at) + offsetof(struct look, watch_ns), .once = true },   \
+	{ 0, "remove", NULL,                                                \
 	  "remove the channel with what is in it; not while\n"              \
-	  "somebody is attached", .once = true },                                         \
-	{ LOOK_KEY_FORCE, "force", NULL,                                    \
-	  "with --remove: even then, and whatever has its name", .once = true },                \
-	{ LOOK_KEY_DOCTOR, "doctor", NULL,                                  \
+	  "somebody is attached",                                           \
+	  .chooses = MODE_REMOVE, .modes = MODE_REMOVE, .once = true },     \
+	{ 0, "force", NULL,                                                 \
+	  "with --remove: even then, and whatever has its name",            \
+	  .modes = MODE_REMOVE, .take = cli_take_flag,                      \
+	  .into = (at) + offsetof(struct look, force), .once = true },      \
+	{ 0, "doctor", NULL,                                                \
 	  "print what could be wrong on this machine and what\n"            \
-	  "to do about it: exit 1 if there is something", .once = true }
+	  "to do about it: exit 1 if there is something",                   \
+	  .chooses = MODE_DOCTOR, .modes = MODE_DOCTOR, .once = true }
 /* clang-format on */
 
-/* Takes an option of the table above. False: it is none of them. */
-bool look_option(struct look *look, const struct cli_settings *settings, int key,
-		 const char *argument);
+cli_take look_take_interval; /* into a uint64_t: nanoseconds */
 
-/* Refuses what does not go together: a usage error. True if this is what to do. */
-bool look_check(struct look *look);
-
+/* --list, --status and --watch. Returns the exit status. */
 int look_run(struct look *look);
 
 #endif

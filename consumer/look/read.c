@@ -54,7 +54,7 @@ struct census *look_read(const struct look *look, size_t *count)
 	struct census *census;
 	int rc;
 
-	if (look->what != LOOK_STATUS)
+	if (!look->status)
 		return read_all(look, count);
 	*count = 0;
 	census = calloc(1, sizeof(*census));

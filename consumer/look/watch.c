@@ -218,7 +218,7 @@ static void picture_print(const struct look *look, const struct show *show,
 			  size_t count)
 {
 	const struct cli_settings *settings = look->settings;
-	bool status = look->what == LOOK_STATUS;
+	bool status = look->status;
 
 	if (settings->json) {
 		look_json(look, show->file, channels, rates, count, status, true);

@@ -117,49 +117,54 @@ static void format_parse(struct format *format, const char *text)
 	order_learn(format);
 }
 
-bool format_option(struct format *format, int key, const char *argument)
+/* Only one of the two options can say how to print. */
+static void check_only_one(const struct format *format, const char *option)
 {
-	switch (key) {
-	case FORMAT_KEY_FORMAT:
-		if (format->json)
-			cli_usage_error(format->settings,
-					"--format and --json-lines both say how to print");
-		format->option = "--format";
-		format_parse(format, argument);
-		return true;
-	case FORMAT_KEY_JSON_LINES:
-#ifndef WITH_JANSSON
-		cli_not_built(format->settings, "--json-lines", "jansson");
-#endif
-		if (format->option != NULL && !format->json)
-			cli_usage_error(format->settings,
-					"--format and --json-lines both say how to print");
-		format->option = "--json-lines";
-		format->json = format->whole = true;
-		return true;
-	default:
-		return false;
-	}
+	if (format->option != NULL && strcmp(format->option, option) != 0)
+		cli_usage_error(format->settings,
+				"--format and --json-lines both say how to print");
 }
 
-void format_check(struct format *format, bool command, bool batch)
+void format_take_format(const struct cli_settings *settings, const struct cli_option *row,
+			const char *argument, void *into)
+{
+	struct format *format = into;
+
+	(void)settings;
+	(void)row;
+	check_only_one(format, "--format");
+	format->option = "--format";
+	format_parse(format, argument);
+}
+
+void format_take_json_lines(const struct cli_settings *settings, const struct cli_option *row,
+			    const char *argument, void *into)
+{
+	struct format *format = into;
+
+	(void)settings;
+	(void)row;
+	(void)argument;
+#ifndef WITH_JANSSON
+	cli_not_built(settings, "--json-lines", "jansson");
+#endif
+	check_only_one(format, "--json-lines");
+	format->option = "--json-lines";
+	format->json = format->whole = true;
+}
+
+void format_check(const struct format *format, bool batch)
 {
 	const struct cli_settings *settings = format->settings;
 
-	if (command && !cli_given(settings, "format") && !cli_given(settings, "json-lines")) {
-		format->option = NULL; /* a file's is for messages that are printed */
-		format->json = format->whole = false;
-	}
-	if (format->option != NULL && command)
-		cli_usage_error(settings, "%s prints messages: it does not go with a command",
-				format->option);
 	if (format->option != NULL && (settings->delimiter_given || settings->framing_given))
 		cli_usage_error(settings,
 				"%s says all that is printed: --delimiter, --null and --framing do "
 				"not go with it",
 				format->option);
 	/* A file's framing is for messages that are printed, or several for one command. */
-	if (settings->netstrings && command && !batch && cli_given(settings, "framing"))
+	if (settings->netstrings && settings->mode == MODE_COMMAND && !batch &&
+	    cli_given(settings, "framing"))
 		cli_usage_error(settings, "a command gets one message, just as it is: --framing "
 					  "netstring goes with --batch");
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "cli/cli.h"
-#include "cli/option_table.h"
+#include "cli/take.h"
 #include "consumer/print/sink.h"
 
 /* A message that has to be known to its end before it can be written may not be longer. */
@@ -60,31 +60,34 @@ struct format {
 	size_t allocated;
 };
 
-/* Rows of the tool's option table. */
-enum format_key { FORMAT_KEY_FORMAT = CLI_KEY_FORMAT, FORMAT_KEY_JSON_LINES };
-
+/* Rows of the tool's option table: `at` is where its settings have a struct format. */
 /* clang-format off */
-#define FORMAT_OPTIONS                                                      \
-	{ FORMAT_KEY_FORMAT, "format", "FMT",                               \
+#define FORMAT_OPTIONS(at)                                                  \
+	{ 0, "format", "FMT",                                               \
 	  "print each message as FMT says: %s message, %S its\n"            \
 	  "size, %o its number, %k key, %a attempt, %c channel,\n"          \
-	  "%e the channel's epoch, %%; escapes as with -D" },               \
-	{ FORMAT_KEY_JSON_LINES, "json-lines", NULL,                        \
-	  "print each message as a line with a JSON object" }
+	  "%e the channel's epoch, %%; escapes as with -D",                 \
+	  .modes = MODES_OUTPUT,                                            \
+	  .matters = MATTER_FORM, .overrules = MATTER_FORM,                 \
+	  .take = format_take_format, .into = (at) },                       \
+	{ 0, "json-lines", NULL,                                            \
+	  "print each message as a line with a JSON object",                \
+	  .modes = MODES_OUTPUT,                                            \
+	  .matters = MATTER_FORM, .overrules = MATTER_FORM,                 \
+	  .take = format_take_json_lines, .into = (at) }
 /* clang-format on */
 
 void format_init(struct format *format, const struct cli_settings *settings);
 
-/*
- * Takes an option of the table above, and apart; a bad one is a usage error. False: none of them.
- */
-bool format_option(struct format *format, int key, const char *argument);
+/* Into a struct format, which format_init() has seen. */
+cli_take format_take_format;
+cli_take format_take_json_lines;
 
 /*
- * After all options: refuses what does not go together, and drops what files say of printing if
- * there is a command. `batch`: it gets several messages.
+ * After all options: refuses what does not go together. `batch`: several messages go to one
+ * command.
  */
-void format_check(struct format *format, bool command, bool batch);
+void format_check(const struct format *format, bool batch);
 
 /* Gets ready to write to fd what was asked for, --framing netstring among it, if anything was. */
 void format_begin(struct format *format, int fd);

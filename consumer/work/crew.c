@@ -66,9 +66,9 @@ static uint64_t count_left(const struct crew *crew)
 {
 	uint64_t used = crew->received + crew->reserved;
 
-	if (crew->work->count == 0)
+	if (crew->work->stop->count == 0)
 		return UINT64_MAX;
-	return used < crew->work->count ? crew->work->count - used : 0;
+	return used < crew->work->stop->count ? crew->work->stop->count - used : 0;
 }
 
 /*

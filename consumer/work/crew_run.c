@@ -204,7 +204,7 @@ int crew_run(const struct work *work)
 	if (crew.removed != NULL)
 		cli_channel_error(work->settings, crew.removed, "receive from", -CHANNEL_EREMOVED);
 	cli_note_missed(work->settings, crew.missed);
-	if (crew.status == CLI_DONE && work->count > crew.received)
+	if (crew.status == CLI_DONE && work->stop->count > crew.received)
 		crew.status = CLI_WOULD_BLOCK;
 	status = (int)crew.status;
 	crew_free(&crew);

@@ -20,82 +20,21 @@ void work_begin(struct work *work, const struct cli_settings *settings)
 			       .retry_delay_ns = NS_PER_SEC };
 }
 
-/* Without a command this has no use. In a file it may stand for when there is one. */
-static void needs_command(struct work *work, const char *option)
-{
-	if (work->settings->file == NULL)
-		work->given = option;
-}
-
-static void parse_batch(struct work *work, const char *argument)
+void work_take_batch(const struct cli_settings *settings, const struct cli_option *row,
+		     const char *argument, void *into)
 {
 	const char *comma = strchr(argument, ',');
+	struct work *work = into;
 	char number[32];
 
 	if (comma != NULL) {
 		snprintf(number, sizeof(number), "%.*s", (int)(comma - argument), argument);
-		work->gather_ns = cli_seconds(work->settings, "batch time", comma + 1);
-		needs_command(work, "--batch N,SEC");
+		work->gather_ns = cli_seconds(settings, "batch time", comma + 1);
+		work->gather_given |= settings->file == NULL;
 	}
-	work->batch = (uint32_t)cli_number(work->settings, "batch",
-					   comma != NULL ? number : argument, 1, BATCH_MAX);
+	work->batch = (uint32_t)cli_number(settings, row->name, comma != NULL ? number : argument,
+					   1, BATCH_MAX);
 	work->delimited = true;
-}
-
-static void parse_on_failure(struct work *work, const char *argument)
-{
-	if (strcmp(argument, "stop") == 0)
-		work->on_failure = FAILURE_STOP;
-	else if (strcmp(argument, "skip") == 0)
-		work->on_failure = FAILURE_SKIP;
-	else if (strcmp(argument, "dead") == 0)
-		work->on_failure = FAILURE_DEAD;
-	else
-		cli_usage_error(work->settings,
-				"bad --on-failure \"%s\": \"stop\", \"skip\" or \"dead\"",
-				argument);
-}
-
-bool work_option(struct work *work, int key, const char *argument)
-{
-	const struct cli_settings *settings = work->settings;
-
-	switch (key) {
-	case 'b':
-		parse_batch(work, argument);
-		return true;
-	case 'j':
-		work->jobs = (uint32_t)cli_number(settings, "jobs", argument, 0, JOBS_MAX);
-		needs_command(work, "--jobs");
-		return true;
-	case WORK_KEY_RETRIES:
-		work->retries = (uint32_t)cli_number(settings, "retries", argument, 0, RETRIES_MAX);
-		needs_command(work, "--retries");
-		return true;
-	case WORK_KEY_RETRY_DELAY:
-		work->retry_delay_ns = cli_seconds(settings, "retry delay", argument);
-		needs_command(work, "--retry-delay");
-		return true;
-	case WORK_KEY_MAX_TIME:
-		work->max_time_ns = cli_seconds(settings, "max time", argument);
-		needs_command(work, "--max-time");
-		return true;
-	case WORK_KEY_ON_FAILURE:
-		parse_on_failure(work, argument);
-		needs_command(work, "--on-failure");
-		return true;
-	case WORK_KEY_DEAD_LETTER:
-		if (!channel_name_valid(argument))
-			cli_usage_error(settings,
-					"bad channel name \"%s\" for --dead-letter: 1 to %d "
-					"letters, digits, '.', '_' or '-'",
-					argument, CHANNEL_NAME_MAX);
-		work->dead_letter = argument;
-		needs_command(work, "--dead-letter");
-		return true;
-	default:
-		return false;
-	}
 }
 
 static void check_command(struct work *work)
@@ -132,12 +71,12 @@ static void check_command(struct work *work)
 __attribute__((noreturn)) static void operand_refuse(const struct cli_settings *settings,
 						     const char *word)
 {
-	bool about_channel = cli_given(settings, "status") || cli_given(settings, "remove") ||
-			     cli_given(settings, "watch") || cli_given(settings, "remove-group");
-	bool prints = cli_given(settings, "peek") || cli_given(settings, "tap");
+	bool about_channel = (settings->mode & (MODE_STATUS | MODE_REMOVE | MODE_REMOVE_GROUP)) ||
+			     cli_given(settings, "watch");
+	bool prints = (settings->mode & (MODE_PEEK | MODE_TAP)) != 0;
 	char quoted[ESCAPE_WORD];
 
-	if (cli_given(settings, "list") || cli_given(settings, "doctor"))
+	if (cli_given(settings, "list") || settings->mode == MODE_DOCTOR)
 		cli_usage_error(settings, "unexpected operand \"%s\"", word);
 	if (!about_channel && strspn(word, "0123456789") == strlen(word))
 		cli_usage_error(
@@ -160,19 +99,24 @@ __attribute__((noreturn)) static void operand_refuse(const struct cli_settings *
 			word, word, word);
 }
 
-void work_check(struct work *work, int argc, char **argv)
+void work_take_command(struct work *work, int argc, char **argv)
 {
 	const struct cli_settings *settings = work->settings;
 
-	if (settings->dashes) {
-		work->command = argv + optind;
-		if (optind == argc)
-			cli_usage_error(settings, "no command after \"--\"");
-		check_command(work);
+	if (!settings->dashes) {
+		if (optind < argc)
+			operand_refuse(settings, argv[optind]);
 		return;
 	}
-	if (optind < argc)
-		operand_refuse(settings, argv[optind]);
-	if (work->given != NULL)
-		cli_usage_error(settings, "%s goes with a command: -- COMMAND", work->given);
+	work->command = argv + optind;
+	if (optind == argc)
+		cli_usage_error(settings, "no command after \"--\"");
+}
+
+void work_check(struct work *work)
+{
+	if (work->command != NULL)
+		check_command(work);
+	else if (work->gather_given)
+		cli_usage_error(work->settings, "--batch N,SEC goes with a command: -- COMMAND");
 }

@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 #include "cli/cli.h"
-#include "cli/option_table.h"
 #include "cli/progress.h"
+#include "cli/take.h"
+#include "consumer/stop.h"
 
 enum { JOBS_MAX = 64, BATCH_MAX = 1000000, RETRIES_MAX = 1000000 };
 
-/* What becomes of a message when its last attempt has failed. */
+/* What becomes of a message when its last attempt has failed: the words of --on-failure. */
 enum on_failure { FAILURE_STOP, FAILURE_SKIP, FAILURE_DEAD };
 
 struct work {
@@ -25,6 +26,7 @@ struct work {
 	uint32_t batch;	    /* messages for one command, ... */
 	bool delimited;	    /* ... each with the delimiter behind it */
 	uint64_t gather_ns; /* how long to wait for that many; 0: not */
+	bool gather_given;  /* on the command line */
 
 	uint32_t retries;
 	uint64_t retry_delay_ns; /* before the first; doubles */
@@ -32,53 +34,53 @@ struct work {
 	enum on_failure on_failure;
 	const char *dead_letter; /* a channel's name */
 
-	uint64_t count;	  /* messages; 0: no limit */
-	uint64_t idle_ns; /* 0: for ever */
-	bool exit_empty;
-	bool follow;
+	const struct stop *stop;
 	struct progress *progress; /* the first thread's */
-
-	const char *given; /* one of the options that need a command, for the complaint */
 };
 
-/* Rows of the tool's option table. */
-enum work_key {
-	WORK_KEY_RETRIES = CLI_KEY_WORK,
-	WORK_KEY_RETRY_DELAY,
-	WORK_KEY_MAX_TIME,
-	WORK_KEY_ON_FAILURE,
-	WORK_KEY_DEAD_LETTER
-};
-
+/* Rows of the tool's option table: `at` is where its settings have a struct work. */
 /* clang-format off */
-#define WORK_OPTIONS                                                        \
+#define WORK_INTO(at, member) .into = (at) + offsetof(struct work, member)
+#define WORK_OPTIONS(at)                                                    \
 	{ 'b', "batch", "N[,SEC]",                                          \
 	  "up to N messages for one COMMAND, each followed by\n"            \
 	  "the delimiter; wait SEC for N to come together.\n"               \
-	  "Without COMMAND: take N at a time beside others" },              \
+	  "Without COMMAND: take N at a time beside others",                \
+	  .modes = MODES_TAKE, .take = work_take_batch, .into = (at) },     \
 	{ 'j', "jobs", "N",                                                 \
 	  "run N commands at once; 0: one per processor [1]",               \
-	  .standard = "1" },                                                \
-	{ WORK_KEY_RETRIES, "retries", "N",                                 \
-	  "try a failed message up to N more times [3]", .standard = "3" },  \
-	{ WORK_KEY_RETRY_DELAY, "retry-delay", "SEC",                       \
-	  "wait before that; doubles each time [1]", .standard = "1" },     \
-	{ WORK_KEY_MAX_TIME, "max-time", "SEC",                             \
-	  "end a command that takes longer: it has failed" },               \
-	{ WORK_KEY_ON_FAILURE, "on-failure", "stop|skip|dead",              \
+	  .standard = "1", .modes = MODE_COMMAND, .most = JOBS_MAX,         \
+	  .take = cli_take_number, WORK_INTO(at, jobs) },                   \
+	{ 0, "retries", "N",                                                \
+	  "try a failed message up to N more times [3]",                    \
+	  .standard = "3", .modes = MODE_COMMAND, .most = RETRIES_MAX,      \
+	  .take = cli_take_number, WORK_INTO(at, retries) },                \
+	{ 0, "retry-delay", "SEC",                                          \
+	  "wait before that; doubles each time [1]",                        \
+	  .standard = "1", .modes = MODE_COMMAND,                           \
+	  .take = cli_take_seconds, WORK_INTO(at, retry_delay_ns) },        \
+	{ 0, "max-time", "SEC",                                             \
+	  "end a command that takes longer: it has failed",                 \
+	  .modes = MODE_COMMAND,                                            \
+	  .take = cli_take_seconds, WORK_INTO(at, max_time_ns) },           \
+	{ 0, "on-failure", "stop|skip|dead",                                \
 	  "when the last try failed: stop (give the message\n"              \
 	  "back), skip (drop it), dead (move it) [stop]",                   \
-	  .standard = "stop" },                                             \
-	{ WORK_KEY_DEAD_LETTER, "dead-letter", "CHANNEL",                   \
-	  "move failed messages to this channel" }
+	  .standard = "stop", .modes = MODE_COMMAND,                        \
+	  .take = cli_take_word, WORK_INTO(at, on_failure) },               \
+	{ 0, "dead-letter", "CHANNEL",                                      \
+	  "move failed messages to this channel", .modes = MODE_COMMAND,    \
+	  .take = cli_take_channel, WORK_INTO(at, dead_letter) }
 /* clang-format on */
 
 void work_begin(struct work *work, const struct cli_settings *settings);
 
-/* Takes an option of the table above. False: it is none of them. */
-bool work_option(struct work *work, int key, const char *argument);
+cli_take work_take_batch; /* into a struct work */
 
-/* Takes the command, if there is one, and refuses what does not go together: a usage error. */
-void work_check(struct work *work, int argc, char **argv);
+/* After all options: takes the command, if there is one, and refuses operands before it. */
+void work_take_command(struct work *work, int argc, char **argv);
+
+/* Then: refuses what does not go together, a usage error. */
+void work_check(struct work *work);
 
 #endif

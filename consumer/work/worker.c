@@ -377,7 +377,7 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 	case -EAGAIN:
 		if (locked)
 			break;
-		crew_status(worker->crew, work->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK);
+		crew_status(worker->crew, work->stop->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK);
 		return false;
 	case -ETIMEDOUT:
 		if (!locked && crew_busy(worker->crew)) /* that is no waiting in vain */
@@ -418,17 +418,19 @@ static void take_messages(struct worker *worker)
 {
 	const struct work *work = worker->crew->work;
 	uint64_t timeout_ns = work->settings->channel.timeout_ns;
-	bool idle = work->idle_ns != 0 && (timeout_ns == 0 || work->idle_ns < timeout_ns);
-	struct job_source source = { .channel = worker->channel,
-				     .flags = CHANNEL_SHARE |
-					      (work->batch > 1 ? CHANNEL_TOGETHER : 0) |
-					      (work->follow ? CHANNEL_FOLLOW : 0) |
-					      (work->exit_empty || work->settings->channel.nonblock
-						       ? CHANNEL_DONTWAIT
-						       : 0),
-				     .timeout_ns = idle ? work->idle_ns : 0,
-				     .inside = on_inside,
-				     .context = worker };
+	bool idle =
+		work->stop->idle_ns != 0 && (timeout_ns == 0 || work->stop->idle_ns < timeout_ns);
+	struct job_source source = {
+		.channel = worker->channel,
+		.flags = CHANNEL_SHARE | (work->batch > 1 ? CHANNEL_TOGETHER : 0) |
+			 (work->stop->follow ? CHANNEL_FOLLOW : 0) |
+			 (work->stop->exit_empty || work->settings->channel.nonblock
+				  ? CHANNEL_DONTWAIT
+				  : 0),
+		.timeout_ns = idle ? work->stop->idle_ns : 0,
+		.inside = on_inside,
+		.context = worker
+	};
 	bool go_on = true;
 
 	while (go_on && (source.most = crew_take(worker)) > 0) {
@@ -484,7 +486,8 @@ static void attach_failed(struct worker *worker, int rc)
 	/* With -n or -e a channel that is missing is an empty one; another's is a mistake. */
 	if (rc == -ENOENT && work->settings->channel.owner == geteuid() &&
 	    work->settings->channel.never_create)
-		crew_finish(worker->crew, work->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK, false);
+		crew_finish(worker->crew, work->stop->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK,
+			    false);
 	else
 		channel_failed(worker, "attach to", rc);
 }

@@ -138,7 +138,7 @@ Test(wait_consumers, a_bad_number_of_them_is_a_usage_error, .timeout = 60)
 		cr_expect_eq(
 			tool_run(&tool, "shm-produce", "-C", name, "--wait-consumers", bad[i], "x"),
 			2);
-		expect_errors_contain(&tool, "bad number of consumers");
+		expect_errors_contain(&tool, "bad wait-consumers");
 		tool_free(&tool);
 	}
 	cr_expect_not(object_exists(name));

@@ -142,7 +142,7 @@ static void read_format(const struct text *text)
 	size_t room = strlen(text->text);
 
 	format_init(&format, &settings);
-	format_option(&format, FORMAT_KEY_FORMAT, text->text);
+	format_take_format(&settings, &options[0], text->text, &format);
 	EXPECT(format.count <= room && format.message_at <= format.count);
 	for (size_t i = 0; i < format.count; i++)
 		if (format.parts[i].kind == PART_TEXT)

@@ -558,7 +558,7 @@ Test(config, what_a_line_has_wrong_is_told_with_its_place, .timeout = 120)
 		{ "nonblock = true", ":1: bad nonblock \"true\": yes or no", false },
 		{ "nonblock =", ":1: bad nonblock \"\": yes or no", false },
 		{ "quiet = yes\ncount = 0", ":2: bad count \"0\"", true },
-		{ "from = middle", ":1: bad --from \"middle\"", true },
+		{ "from = middle", ":1: bad from \"middle\"", true },
 		{ "just a line", ":1: neither \"key = value\" nor \"[section]\"", false },
 		{ "\n\n[channel x\nsize = 4K", ":3: neither", false },
 		{ "size = 4K\nnonsense\nchanel = 3", ":2: neither", false },

@@ -756,7 +756,7 @@ Test(look, refuses_what_does_not_go_together, .timeout = 60)
 	refuse("--peek does not go with --list", "--list", "--peek", NULL);
 	refuse("--count does not go with --status", "--status", "-c", "1");
 	refuse("--force goes with --remove", "--force", NULL, NULL);
-	refuse("--watch goes with", "--doctor", "--watch", NULL);
+	refuse("--watch does not go with --doctor", "--doctor", "--watch", NULL);
 	refuse("bad interval \"x\"", "--watch=x", NULL, NULL);
 	refuse("bad interval \"0\"", "--watch", "0", NULL);
 	refuse("--json does not go with --remove", "--remove", "--json", NULL);

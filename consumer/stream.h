@@ -1,0 +1,26 @@
+/*
+ * Taking messages and printing them until the stream ends: shm-consume without a command.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/cli.h"
+#include "consumer/print/print.h"
+#include "consumer/stop.h"
+
+struct stream {
+	const struct cli_settings *settings;
+	const struct stop *stop;
+	struct print print; /* begun, with the channel */
+	uint64_t lost;	    /* messages, as reported */
+	uint64_t missed;    /* messages that were dropped, as reported */
+	bool ended;	    /* the stream has: nothing more comes */
+};
+
+/* Returns the exit status. */
+int stream_print(struct stream *asked);
+
+#endif
