@@ -1,6 +1,6 @@
 /*
  * What a claim's word `owner` says of its messages: how often they were handed out, and how many
- * tries with them failed (claim_split(), claim_forsake(), claim_bury(), claim_fit(), hand_over(),
+ * tries with them failed (claim_split(), claim_abandon(), claim_bury(), claim_fit(), hand_over(),
  * channel_try(), channel_retry()); kill -9 at any step.
  *
  * RECORDS messages are in the ring, each in a record of its own (BLOCK: the first two are in one
@@ -136,7 +136,7 @@ inline split(c)
 	atomic { r = 0; cut = 0 }
 }
 
-/* claim_forsake(): what has been handed out ends at `cut`; `died`: its owner has */
+/* claim_abandon(): what has been handed out ends at `cut`; `died`: its owner has */
 inline forsake(c, died)
 {
 	if

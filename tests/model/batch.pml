@@ -169,7 +169,7 @@ inline advance()
 	}
 }
 
-/* claim_forsake(): what has been delivered ends at `upto`. */
+/* claim_abandon(): what has been delivered ends at `upto`. */
 inline forsake(c)
 {
 	if
@@ -369,8 +369,8 @@ inline claim_next()
 	next = limit[claim]
 }
 
-/* visit_locked() and visit_wake() */
-inline visit()
+/* receive_locked() and receive_wake() */
+inline receive_under_lock()
 {
 	lock();
 	result = NOTHING;
@@ -442,7 +442,7 @@ proctype consumer(byte me)
 		unlock();
 		do
 		:: result == LOOK ->
-			visit();
+			receive_under_lock();
 			if
 			:: result != NOTHING && announced ->
 				atomic { announced = false; waiting_data = waiting_data & ~BIT(me) }

@@ -1,6 +1,6 @@
 /*
  * Claiming, acknowledging, adopting and giving back; the end of a stream; the life of slots
- * (visit_locked(), claim_begin(), claim_adopt(), claim_forsake(), stream_end(), end_tell(),
+ * (receive_locked(), claim_begin(), claim_adopt(), claim_abandon(), stream_end(), end_tell(),
  * side_enter(), side_leave(), slot_bury()); kill -9 at any step.
  *
  * PRODUCERS producers send one or more MESSAGES each; CONSUMERS consumers attach at any time, and a
@@ -238,7 +238,7 @@ inline unlock(side)
 	mutex[side] = 0
 }
 
-/* side_visit(). If there is nothing to do, it is one step: it stores nothing. */
+/* side_recover(). If there is nothing to do, it is one step: it stores nothing. */
 inline visit_side(side)
 {
 	if
@@ -376,7 +376,7 @@ inline receive_any()
 		do
 		:: j == SLOTS -> break
 		:: j < SLOTS ->
-			/* claims_sweep(): no slot is given up with a claim */
+			/* claims_recover(): no slot is given up with a claim */
 			assert((used & BIT(j)) == 0 || owner[j] == FREE || owner[j] == ORPHAN ||
 			       (attached[C] & BIT(owner[j] - 1)) != 0);
 			if
@@ -445,7 +445,7 @@ inline stream_end()
 	fi
 }
 
-inline visit()
+inline receive_under_lock()
 {
 	lock(C);
 	/* Before tail is looked at. The ghosts go with `events`. */
@@ -596,7 +596,7 @@ end_newcomer:
 		od;
 		do
 		:: atomic { result != ENDED -> poke = poke & ~BIT(me); expired = expired & ~BIT(me) };
-			visit();
+			receive_under_lock();
 			if
 			:: result == DELIVERED
 			:: atomic { result == DELIVERED && givers > 0 -> givers-- }; break
