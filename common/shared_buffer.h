@@ -264,7 +264,7 @@ enum claim_flags {
 	CLAIM_TOGETHER = 4
 };
 
-/* See struct claim for who writes and reads it. */
+/* What guards it: see struct claim. */
 struct claim_state {
 	struct cursor begin; /* the owner needs nothing before it any more */
 	struct cursor end;   /* everything from it on belongs to others */
