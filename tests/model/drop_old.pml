@@ -325,7 +325,7 @@ inline next_expect()
 inline forsake()
 {
 	if
-	:: attempts[g] == 1 && begin[g] + 1 < limit[g] && next[g] == limit[g] -> /* claim_shorten() */
+	:: attempts[g] == 1 && begin[g] + 1 < limit[g] && next[g] == limit[g] -> /* claim_split() */
 		next[g] = begin[g] + 1;
 		limit[g] = begin[g] + 1
 	:: else
