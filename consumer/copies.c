@@ -128,10 +128,8 @@ int watch_tap(struct watch *asked)
 
 	watch = asked;
 	tap = tap_new(watch->print.channel);
-	if (tap == NULL) {
-		cli_error(watch->settings, "out of memory");
-		return CLI_FAILED;
-	}
+	if (tap == NULL)
+		cli_out_of_memory(watch->settings);
 	status = cli_run(watch->settings, tap_attached);
 	watch->print.progress->dropped = tap_missed(tap);
 	if (tap_missed(tap) > 0)
@@ -188,10 +186,8 @@ int watch_peek(struct watch *asked)
 	enum cli_exit status;
 
 	watch = asked;
-	if (peek == NULL) {
-		cli_error(watch->settings, "out of memory");
-		return CLI_FAILED;
-	}
+	if (peek == NULL)
+		cli_out_of_memory(watch->settings);
 	status = peek_opened(peek);
 	peek_free(peek);
 	return (int)status;

@@ -210,10 +210,8 @@ static struct channel *channel_make(void)
 {
 	struct channel *channel = channel_new();
 
-	if (channel == NULL) {
-		cli_error(settings, "out of memory");
-		exit(CLI_FAILED);
-	}
+	if (channel == NULL)
+		cli_out_of_memory(settings);
 	return channel;
 }
 

@@ -14,12 +14,6 @@ struct found {
 	const struct config_entry *text, *file, *key;
 };
 
-static void out_of_memory(const struct cli_settings *settings)
-{
-	cli_error(settings, "out of memory");
-	exit(CLI_FAILED);
-}
-
 void message_name(const struct cli_settings *settings, struct message_list *list, const char *name)
 {
 	const char **names;
@@ -29,7 +23,7 @@ void message_name(const struct cli_settings *settings, struct message_list *list
 #endif
 	names = realloc(list->names, ((size_t)list->count + 1) * sizeof(*names));
 	if (names == NULL)
-		out_of_memory(settings);
+		cli_out_of_memory(settings);
 	list->names = names;
 	list->names[list->count++] = name;
 }
@@ -98,7 +92,7 @@ static char *value_expand(const struct cli_settings *settings, const struct conf
 		cli_config_error(settings, entry->file, entry->line,
 				 "\"${\" begins ${VARIABLE}, or write \"$${\"");
 	if (rc < 0)
-		out_of_memory(settings);
+		cli_out_of_memory(settings);
 	return text;
 }
 
@@ -113,7 +107,7 @@ static char *file_path(const struct cli_settings *settings, const struct config_
 	slash = strrchr(entry->file, '/');
 	if (asprintf(&whole, "%.*s%s", slash != NULL ? (int)(slash + 1 - entry->file) : 2,
 		     slash != NULL ? entry->file : "./", path) < 0)
-		out_of_memory(settings);
+		cli_out_of_memory(settings);
 	free(path);
 	return whole;
 }
@@ -123,7 +117,7 @@ void message_resolve(const struct cli_settings *settings, struct message_list *l
 	if (list->count > 0)
 		list->messages = calloc((size_t)list->count, sizeof(*list->messages));
 	if (list->count > 0 && list->messages == NULL)
-		out_of_memory(settings);
+		cli_out_of_memory(settings);
 	for (int i = 0; i < list->count; i++) {
 		struct found found = message_find(settings, list->names[i]);
 		struct message *message = &list->messages[i];

@@ -115,10 +115,8 @@ static void take_input(const struct cli_settings *given, const struct cli_option
 	const char **files = realloc(to->files, ((size_t)to->file_count + 1) * sizeof(*files));
 
 	(void)row;
-	if (files == NULL) {
-		cli_error(given, "out of memory");
-		exit(CLI_FAILED);
-	}
+	if (files == NULL)
+		cli_out_of_memory(given);
 	to->files = files;
 	to->files[to->file_count++] = argument;
 }
@@ -149,17 +147,13 @@ static void take_groups(const struct cli_settings *given, const struct cli_optio
 	(void)row;
 	free(to->group_names);
 	to->group_names = strdup(argument);
-	if (to->group_names == NULL) {
-		cli_error(given, "out of memory");
-		exit(CLI_FAILED);
-	}
+	if (to->group_names == NULL)
+		cli_out_of_memory(given);
 	for (char *name = strtok(to->group_names, ","); name != NULL; name = strtok(NULL, ",")) {
 		const char **groups = realloc(to->groups, (count + 2) * sizeof(*groups));
 
-		if (groups == NULL) {
-			cli_error(given, "out of memory");
-			exit(CLI_FAILED);
-		}
+		if (groups == NULL)
+			cli_out_of_memory(given);
 		cli_check_group(given, name);
 		to->groups = groups;
 		groups[count++] = name;
@@ -250,10 +244,8 @@ static void options_read(int argc, char **argv)
 
 	cli_begin(settings, &tool);
 	progress_init(&produce.progress, settings, false);
-	if (given == NULL) {
-		cli_error(settings, "out of memory");
-		exit(CLI_FAILED);
-	}
+	if (given == NULL)
+		cli_out_of_memory(settings);
 	memcpy(given, argv, (size_t)argc * sizeof(*given));
 	cli_read_options(settings, argc, argv);
 	options_check();
@@ -286,10 +278,8 @@ int main(int argc, char **argv)
 	sending->settings = settings;
 	sending->progress = &produce.progress;
 	sending->channel = channel_new();
-	if (sending->channel == NULL) {
-		cli_error(settings, "out of memory");
-		return CLI_FAILED;
-	}
+	if (sending->channel == NULL)
+		cli_out_of_memory(settings);
 	typed = send_reads_standard_input(sending) && isatty(STDIN_FILENO) != 0;
 	/* What is typed, printed by a command, or drawn, is on the same terminal. */
 	others_print = typed || sending->command != NULL || progress_asked(&produce.progress);

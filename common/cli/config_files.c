@@ -43,17 +43,11 @@ static const char *const channel_keys[] = { "size", "mode", "owner", "groups", "
 static const char *const message_keys[] = { "text", "file", "key", NULL };
 static const char *const kinds[] = { "channel", "message", NULL };
 
-static void out_of_memory(const struct cli_settings *settings)
-{
-	cli_error(settings, "out of memory");
-	exit(CLI_FAILED);
-}
-
 void cli_config_begin(struct cli_settings *settings)
 {
 	settings->config = calloc(1, sizeof(*settings->config));
 	if (settings->config == NULL)
-		out_of_memory(settings);
+		cli_out_of_memory(settings);
 }
 
 static bool is_one_of(const char *word, const char *const *words)
@@ -190,7 +184,7 @@ static void pair_add(struct cli_settings *settings, const struct cli_option *opt
 	if (config->pairs == NULL)
 		config->pairs = calloc(config->read.count, sizeof(*config->pairs));
 	if (config->pairs == NULL)
-		out_of_memory(settings);
+		cli_out_of_memory(settings);
 	config->pairs[config->pair_count++] = (struct pair){ option, entry };
 }
 
@@ -369,7 +363,7 @@ static const char *user_path(const struct cli_settings *settings)
 	else
 		return NULL;
 	if (rc < 0)
-		out_of_memory(settings);
+		cli_out_of_memory(settings);
 	return path;
 }
 

@@ -122,6 +122,12 @@ void cli_usage_error(const struct cli_settings *settings, const char *format, ..
 	exit(CLI_USAGE);
 }
 
+void cli_out_of_memory(const struct cli_settings *settings)
+{
+	cli_error(settings, "out of memory");
+	exit(CLI_FAILED);
+}
+
 void cli_not_built(const struct cli_settings *settings, const char *option, const char *library)
 {
 	cli_error(settings, "%s is not in this build: it was made without %s", option, library);

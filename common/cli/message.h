@@ -42,6 +42,9 @@ __attribute__((format(printf, 2, 3))) void cli_story(const struct cli_settings *
 __attribute__((format(printf, 2, 3), noreturn)) void
 cli_usage_error(const struct cli_settings *settings, const char *format, ...);
 
+/* Says that there is not enough memory, and exits 1. */
+__attribute__((noreturn)) void cli_out_of_memory(const struct cli_settings *settings);
+
 /* An option that this build has no library for: says so, and exits 1. */
 __attribute__((noreturn)) void cli_not_built(const struct cli_settings *settings,
 					     const char *option, const char *library);

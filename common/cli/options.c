@@ -246,10 +246,8 @@ static void options_begin(struct cli_settings *settings, int argc, char **argv)
 	unsigned modes;
 	int key;
 
-	if (copy == NULL) {
-		cli_error(settings, "out of memory");
-		exit(CLI_FAILED);
-	}
+	if (copy == NULL)
+		cli_out_of_memory(settings);
 	cli_config_begin(settings);
 	memcpy(copy, argv, ((size_t)argc + 1) * sizeof(*copy));
 	opterr = 0;

@@ -166,10 +166,8 @@ static void json_print(const struct cli_settings *settings)
 		if (shown(row, cli_value(settings, row)))
 			json_array_append_new(rows, value_json(row, cli_value(settings, row)));
 	if (json_dumpf(rows, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0 &&
-	    ferror(stdout) == 0) {
-		cli_error(settings, "out of memory");
-		exit(CLI_FAILED);
-	}
+	    ferror(stdout) == 0)
+		cli_out_of_memory(settings);
 	putchar('\n');
 	json_decref(rows);
 }

@@ -266,10 +266,8 @@ static int picture_draw(struct look *look, const struct census *channels,
 		return look_flush(look, stdout);
 	}
 	show.file = open_memstream(&text, &size);
-	if (show.file == NULL) {
-		cli_error(look->settings, "out of memory");
-		return CLI_FAILED;
-	}
+	if (show.file == NULL)
+		cli_out_of_memory(look->settings);
 	picture_print(look, &show, channels, rates, count);
 	if (fclose(show.file) != 0 || text == NULL) {
 		free(text);

@@ -90,10 +90,8 @@ static void format_parse(struct format *format, const char *text)
 	format->text = malloc(room);
 	format->parts = calloc(room, sizeof(*format->parts));
 	format->count = 0;
-	if (format->text == NULL || format->parts == NULL) {
-		cli_error(format->settings, "out of memory");
-		exit(CLI_FAILED);
-	}
+	if (format->text == NULL || format->parts == NULL)
+		cli_out_of_memory(format->settings);
 	for (const char *at = text; *at != '\0';) {
 		const char *from = at;
 		int byte = (unsigned char)*at++;
@@ -178,10 +176,8 @@ void format_begin(struct format *format, int fd)
 	if (format->option == NULL)
 		return;
 	format->sink = malloc(sizeof(*format->sink));
-	if (format->sink == NULL) {
-		cli_error(format->settings, "out of memory");
-		exit(CLI_FAILED);
-	}
+	if (format->sink == NULL)
+		cli_out_of_memory(format->settings);
 	format->sink->fd = fd;
 }
 
