@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "cli/figures.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "cli/waiting_note.h"
@@ -47,7 +48,7 @@ static void tell_missed(void)
 
 	if (missed > 0)
 		cli_story(watch->settings, "consumer: missed %llu message%s: %s too fast",
-			  (unsigned long long)missed, missed == 1 ? "" : "s",
+			  (unsigned long long)missed, plural(missed),
 			  missed == 1 ? "it came" : "they came");
 	told_missed += missed;
 }
@@ -134,7 +135,7 @@ int watch_tap(struct watch *asked)
 	watch->print.progress->dropped = tap_missed(tap);
 	if (tap_missed(tap) > 0)
 		cli_error(watch->settings, "missed %llu message%s of channel \"%s\": %s too fast",
-			  (unsigned long long)tap_missed(tap), tap_missed(tap) == 1 ? "" : "s",
+			  (unsigned long long)tap_missed(tap), plural(tap_missed(tap)),
 			  watch->settings->channel.name,
 			  tap_missed(tap) == 1 ? "it came" : "they came");
 	tap_free(tap);
@@ -175,8 +176,7 @@ static enum cli_exit peek_opened(struct peek *peek)
 	peek_close(peek);
 	if (peek_partial(peek) > 0)
 		cli_note(settings, "left out %llu message%s of which only a part is there",
-			 (unsigned long long)peek_partial(peek),
-			 peek_partial(peek) == 1 ? "" : "s");
+			 (unsigned long long)peek_partial(peek), plural(peek_partial(peek)));
 	return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cli/figures.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 
@@ -30,7 +31,7 @@ static int group_remove(void)
 
 		cli_error(settings,
 			  "cannot remove group \"%s\" of channel \"%s\": it has %u consumer%s",
-			  group, settings->channel.name, members, members == 1 ? "" : "s");
+			  group, settings->channel.name, members, plural(members));
 		return CLI_FAILED;
 	}
 	if (rc < 0)
@@ -38,7 +39,7 @@ static int group_remove(void)
 	if (messages > 0)
 		cli_note(settings,
 			 "group \"%s\": %llu message%s that it had not taken went with it", group,
-			 (unsigned long long)messages, messages == 1 ? "" : "s");
+			 (unsigned long long)messages, plural(messages));
 	return CLI_DONE;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "cli/figures.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "cli/waiting_note.h"
@@ -66,7 +67,7 @@ static void tell_lost(void)
 	cli_error(stream->settings,
 		  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had died or "
 		  "left with a part",
-		  stream->settings->channel.name, (unsigned long long)lost, lost == 1 ? "" : "s");
+		  stream->settings->channel.name, (unsigned long long)lost, plural(lost));
 }
 
 /* What was dropped before the message of this number, or, 0, before the end. */

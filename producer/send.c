@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/figures.h"
 #include "cli/line.h"
 #include "cli/message.h"
 #include "cli/signals.h"
@@ -30,7 +31,7 @@ static void tell_old_dropped(void)
 	if (dropped > 0)
 		cli_story(sending->settings,
 			  "producer: channel is full, %llu old message%s dropped",
-			  (unsigned long long)dropped, dropped == 1 ? "" : "s");
+			  (unsigned long long)dropped, plural(dropped));
 }
 
 /* Whole messages, or, 0, a piece of one. */
@@ -61,7 +62,7 @@ static void tell_all_dropped(void)
 
 	if (dropped > 0)
 		cli_note(sending->settings, "dropped %llu message%s: channel \"%s\" was full",
-			 (unsigned long long)dropped, dropped == 1 ? "" : "s",
+			 (unsigned long long)dropped, plural(dropped),
 			 sending->settings->channel.name);
 }
 

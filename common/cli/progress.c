@@ -12,6 +12,7 @@
 #endif
 
 #include "base/deadline.h"
+#include "cli/figures.h"
 #include "cli/line.h"
 #include "cli/message.h"
 #include "cli/signals.h"
@@ -48,50 +49,6 @@ void progress_take_when(const struct cli_settings *settings, const struct cli_op
 bool progress_asked(const struct progress *progress)
 {
 	return progress->when != PROGRESS_NEVER || progress->stats;
-}
-
-/* ---- numbers for people ---- */
-
-enum { NUMBER_MAX = 24 };
-
-/* Three digits and a unit; what is below `whole` as it is. */
-static const char *number_write(char buffer[NUMBER_MAX], double value, double step, double whole,
-				const char *const units[5])
-{
-	int unit = 0, digits;
-
-	if (value >= whole)
-		for (; unit < 4 && value >= (unit == 0 ? step : step - 0.5); unit++)
-			value /= step;
-	digits = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-	snprintf(buffer, NUMBER_MAX, "%.*f%s", digits, value, units[unit]);
-	return buffer;
-}
-
-static const char *number_count(char buffer[NUMBER_MAX], double value)
-{
-	static const char *const units[] = { "", "k", "M", "G", "T" };
-
-	return number_write(buffer, value, 1000, 9999.5, units);
-}
-
-static const char *number_bytes(char buffer[NUMBER_MAX], double value)
-{
-	static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB" };
-
-	return number_write(buffer, value, 1024, 1023.5, units);
-}
-
-static const char *number_time(char buffer[NUMBER_MAX], double seconds)
-{
-	unsigned long whole = seconds > 359999 ? 359999 : (unsigned long)seconds;
-
-	if (whole >= 3600)
-		snprintf(buffer, NUMBER_MAX, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60,
-			 whole % 60);
-	else
-		snprintf(buffer, NUMBER_MAX, "%lu:%02lu", whole / 60, whole % 60);
-	return buffer;
 }
 
 static double seconds_between(uint64_t from_ns, uint64_t to_ns)
@@ -167,14 +124,14 @@ static void bar_add(char *line, size_t size, size_t width, double part)
 /* Percent, the time that is left, and a bar if there is room for one. */
 static void line_end(const struct progress *progress, char *line, size_t size, size_t columns)
 {
-	char eta[NUMBER_MAX] = "-:--", end[64];
+	char eta[FIGURE_MAX] = "-:--", end[64];
 	uint64_t done = progress->done, all = progress->all;
 	size_t used = strlen(line), bar;
 
 	if (all == 0)
 		return;
 	if (progress->done_rate.per_second > 0)
-		number_time(eta, (double)(all - done) / progress->done_rate.per_second);
+		figure_clock(eta, (double)(all - done) / progress->done_rate.per_second);
 	used += (size_t)snprintf(line + used, size - used, "  %3.0f%%  ",
 				 100 * (double)done / (double)all);
 	snprintf(end, sizeof(end), "  eta %s", eta);
@@ -209,7 +166,7 @@ static bool in_front(const struct progress *progress)
 static void draw(struct progress *progress, uint64_t now, const struct progress_rate *message_rate,
 		 const struct progress_rate *byte_rate)
 {
-	char messages[NUMBER_MAX], bytes[NUMBER_MAX], a[NUMBER_MAX], b[NUMBER_MAX], t[NUMBER_MAX];
+	char messages[FIGURE_MAX], bytes[FIGURE_MAX], a[FIGURE_MAX], b[FIGURE_MAX], t[FIGURE_MAX];
 	char line[COLUMNS_MAX + 64];
 	size_t columns = columns_now();
 
@@ -217,10 +174,11 @@ static void draw(struct progress *progress, uint64_t now, const struct progress_
 		return;
 	done_look(progress);
 	snprintf(line, sizeof(line), "%s message%s  %s  %s/s  %s/s  %s",
-		 number_count(messages, (double)progress->messages),
-		 progress->messages == 1 ? "" : "s", number_bytes(bytes, (double)progress->bytes),
-		 number_count(a, message_rate->per_second), number_bytes(b, byte_rate->per_second),
-		 number_time(t, seconds_between(progress->begun_ns, now)));
+		 figure_count_3(messages, (double)progress->messages), plural(progress->messages),
+		 figure_bytes_3(bytes, (double)progress->bytes),
+		 figure_count_3(a, message_rate->per_second),
+		 figure_bytes_3(b, byte_rate->per_second),
+		 figure_clock(t, seconds_between(progress->begun_ns, now)));
 	line_end(progress, line, sizeof(line), columns);
 	if (columns < sizeof(line))
 		line[columns] = '\0';
@@ -331,7 +289,7 @@ void progress_wait(struct progress *progress)
 
 static void sum_up_text(const struct progress *progress, double seconds, double moving)
 {
-	char a[NUMBER_MAX], b[NUMBER_MAX], rest[160] = "", line[320];
+	char a[FIGURE_MAX], b[FIGURE_MAX], rest[160] = "", line[320];
 
 	if (progress->consumes)
 		snprintf(rest, sizeof(rest), ", redelivered %llu, lost %llu",
@@ -341,10 +299,10 @@ static void sum_up_text(const struct progress *progress, double seconds, double 
 		 "%s: %llu message%s, %llu byte%s in %.3f s; %s/s, %s/s; stalled %u s, "
 		 "dropped %llu%s",
 		 progress->settings->tool->name, (unsigned long long)progress->messages,
-		 progress->messages == 1 ? "" : "s", (unsigned long long)progress->bytes,
-		 progress->bytes == 1 ? "" : "s", seconds,
-		 number_count(a, average(progress->messages, moving)),
-		 number_bytes(b, average(progress->bytes, moving)), progress->stalled,
+		 plural(progress->messages), (unsigned long long)progress->bytes,
+		 plural(progress->bytes), seconds,
+		 figure_count_3(a, average(progress->messages, moving)),
+		 figure_bytes_3(b, average(progress->bytes, moving)), progress->stalled,
 		 (unsigned long long)progress->dropped, rest);
 	cli_report(line);
 }

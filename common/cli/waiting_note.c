@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "cli/figures.h"
 #include "cli/line.h"
 #include "cli/message.h"
 #include "observe/census.h"
@@ -57,11 +58,6 @@ void why_busy(int change)
 }
 
 /* ---- who is there ---- */
-
-static const char *plural(uint64_t count)
-{
-	return count == 1 ? "" : "s";
-}
 
 /* `of` a side, those that are not dead; an observer looks on and does not count. */
 static bool counts(const struct census_endpoint *endpoint, enum channel_role role)

@@ -197,8 +197,7 @@ static void check_group(struct doctor *doctor, const struct census *census,
 	if (group->messages == 0 || group->alive > 0)
 		return;
 	doctor_trouble(doctor, "channel \"%s\": nobody takes the %llu message%s of %s%s%s",
-		       census->name, (unsigned long long)group->messages,
-		       show_plural(group->messages),
+		       census->name, (unsigned long long)group->messages, plural(group->messages),
 		       name[0] != '\0' ? "group " : "the group without a name", name,
 		       strcmp(name, CHANNEL_GROUP_BAD) == 0 ? ", whose name is damaged" : "");
 	advise_to_take(doctor, census, group);

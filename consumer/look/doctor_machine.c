@@ -114,7 +114,7 @@ static void check_mount(struct doctor *doctor)
 
 static void check_space(struct doctor *doctor)
 {
-	char size[SHOW_SIZE], left[SHOW_SIZE];
+	char size[FIGURE_MAX], left[FIGURE_MAX];
 	struct statvfs space;
 	uint64_t all, available;
 
@@ -126,8 +126,8 @@ static void check_space(struct doctor *doctor)
 		doctor_fine(doctor, "it has no limit of its own");
 		return;
 	}
-	show_bytes(size, all);
-	show_bytes(left, available);
+	figure_bytes(size, all);
+	figure_bytes(left, available);
 	if (available < ROOM_BYTES) {
 		doctor_trouble(doctor, "it has %s, of which only %s are free", size, left);
 		doctor_advice(doctor, "shm-consume --list   # shows what is there, --remove "
@@ -145,7 +145,7 @@ static void check_space(struct doctor *doctor)
 	}
 	if (space.f_files > 0 && space.f_favail < 16) {
 		doctor_trouble(doctor, "it has room for %llu more object%s only",
-			       (unsigned long long)space.f_favail, show_plural(space.f_favail));
+			       (unsigned long long)space.f_favail, plural(space.f_favail));
 		doctor_advice(doctor,
 			      "mount -o remount,nr_inodes=%llu " CENSUS_FOLDER "   # as root",
 			      (unsigned long long)space.f_files + MORE_OBJECTS);
@@ -156,11 +156,11 @@ static void check_space(struct doctor *doctor)
 static void check_cgroup(struct doctor *doctor)
 {
 	uint64_t room = cgroup_room();
-	char left[SHOW_SIZE];
+	char left[FIGURE_MAX];
 
 	if (room == UINT64_MAX)
 		return;
-	show_bytes(left, room);
+	figure_bytes(left, room);
 	if (room < ROOM_BYTES) {
 		doctor_trouble(doctor, "the memory limit of this control group leaves only %s",
 			       left);
@@ -189,13 +189,13 @@ static void check_links(struct doctor *doctor)
 static void check_limits(struct doctor *doctor)
 {
 	struct rlimit limit;
-	char text[SHOW_SIZE];
+	char text[FIGURE_MAX];
 
 	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
 	    limit.rlim_cur >= ROOM_BYTES)
 		return;
 	doctor_trouble(doctor, "files of this process may have no more than %s, channels too",
-		       show_bytes(text, (uint64_t)limit.rlim_cur));
+		       figure_bytes(text, (uint64_t)limit.rlim_cur));
 	doctor_advice(doctor, "ulimit -f unlimited   # %sor use a smaller --size",
 		      limit.rlim_max == RLIM_INFINITY ? "" : "as root; ");
 }

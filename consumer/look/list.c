@@ -1,6 +1,7 @@
 /* --list: a line for each channel. */
 #include "consumer/look/list.h"
 
+#include "cli/figures.h"
 #include "cli/message.h"
 #include "consumer/look/words.h"
 
@@ -12,31 +13,31 @@ static bool known(const struct census *census)
 
 static void messages_put(struct table *table, const struct census *census)
 {
-	char text[SHOW_SIZE];
+	char text[FIGURE_MAX];
 
 	if (known(census))
 		table_put(table, SHOW_PLAIN, "%s%s", census->estimated ? "~" : "",
-			  show_count(text, census->messages));
+			  figure_count(text, census->messages));
 	else
 		table_put(table, SHOW_PLAIN, "-");
 }
 
 static void bytes_put(struct table *table, const struct census *census)
 {
-	char text[SHOW_SIZE];
+	char text[FIGURE_MAX];
 
-	table_put(table, SHOW_PLAIN, "%s", known(census) ? show_bytes(text, census->bytes) : "-");
+	table_put(table, SHOW_PLAIN, "%s", known(census) ? figure_bytes(text, census->bytes) : "-");
 }
 
 static void used_put(struct table *table, const struct census *census)
 {
-	char used[SHOW_SIZE], size[SHOW_SIZE];
+	char used[FIGURE_MAX], size[FIGURE_MAX];
 
 	if (known(census))
-		table_put(table, SHOW_PLAIN, "%s/%s", show_bytes(used, census->used),
-			  show_bytes(size, census->capacity));
+		table_put(table, SHOW_PLAIN, "%s/%s", figure_bytes(used, census->used),
+			  figure_bytes(size, census->capacity));
 	else
-		table_put(table, SHOW_PLAIN, "-/%s", show_bytes(size, census->object_bytes));
+		table_put(table, SHOW_PLAIN, "-/%s", figure_bytes(size, census->object_bytes));
 }
 
 /* Those that live; and, behind a plus, those that are dead and not cleaned up after. */
@@ -54,9 +55,9 @@ static void side_put(struct table *table, const struct census *census, enum chan
 
 static void age_put(struct table *table, const struct census *census)
 {
-	char text[SHOW_SIZE];
+	char text[FIGURE_MAX];
 
-	table_put(table, SHOW_PLAIN, "%s", known(census) ? show_age(text, census->age_ns) : "-");
+	table_put(table, SHOW_PLAIN, "%s", known(census) ? figure_age(text, census->age_ns) : "-");
 }
 
 static void state_put(struct table *table, const struct census *census,
@@ -70,12 +71,12 @@ static void state_put(struct table *table, const struct census *census,
 /* What else there is room for. */
 static void more_put(struct table *table, const struct census *census)
 {
-	char text[SHOW_SIZE];
+	char text[FIGURE_MAX];
 
 	if (known(census)) {
 		table_put(table, SHOW_PLAIN, "%u", census->group_count);
 		table_put(table, SHOW_PLAIN, "%u", census->observers);
-		table_put(table, SHOW_PLAIN, "%s", show_count(text, census->sent));
+		table_put(table, SHOW_PLAIN, "%s", figure_count(text, census->sent));
 	} else {
 		table_put(table, SHOW_PLAIN, "-");
 		table_put(table, SHOW_PLAIN, "-");
@@ -86,17 +87,17 @@ static void more_put(struct table *table, const struct census *census)
 
 static void rate_put(struct table *table, const struct look_rates *rates, double rate)
 {
-	char text[SHOW_SIZE];
+	char text[FIGURE_MAX];
 
 	if (rates->known)
-		table_put(table, SHOW_PLAIN, "%s", show_count(text, (uint64_t)(rate + 0.5)));
+		table_put(table, SHOW_PLAIN, "%s", figure_count(text, (uint64_t)(rate + 0.5)));
 	else
 		table_put(table, SHOW_PLAIN, "-");
 }
 
 static void bar_put(struct table *table, const struct census *census)
 {
-	char text[SHOW_SIZE];
+	char text[FIGURE_MAX];
 
 	if (known(census))
 		table_put(table, SHOW_PLAIN, "%s",

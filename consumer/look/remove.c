@@ -6,6 +6,7 @@
 
 #include "base/deadline.h"
 #include "channel/owner.h"
+#include "cli/figures.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "consumer/look/read.h"
@@ -39,13 +40,12 @@ static void explain_attached(const struct census *census, char *text, size_t siz
 	size_t used = 0;
 
 	if (producers > 0)
-		used = (size_t)snprintf(text, size, "%u producer%s", producers,
-					show_plural(producers));
+		used = (size_t)snprintf(text, size, "%u producer%s", producers, plural(producers));
 	if (producers > 0 && consumers > 0)
 		used += (size_t)snprintf(text + used, size - used, " and ");
 	if (consumers > 0)
 		used += (size_t)snprintf(text + used, size - used, "%u consumer%s", consumers,
-					 show_plural(consumers));
+					 plural(consumers));
 	snprintf(text + used, size - used,
 		 " %s attached (process %ld%s); --force removes it anyway", one ? "is" : "are",
 		 first, one ? "" : " and others");
@@ -119,7 +119,7 @@ static void tell_removed(const struct look *look, const struct census *census)
 	if (census->kind == CENSUS_CHANNEL && census->messages > 0)
 		cli_note(look->settings, "removed channel \"%s\": %s%llu message%s went with it",
 			 name, census->estimated ? "about " : "",
-			 (unsigned long long)census->messages, show_plural(census->messages));
+			 (unsigned long long)census->messages, plural(census->messages));
 	else
 		cli_note(look->settings, "removed channel \"%s\"%s", name,
 			 census->kind == CENSUS_CHANNEL ? ", which was empty" : "");

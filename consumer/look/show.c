@@ -28,54 +28,7 @@ struct show show_output(void)
 	return show;
 }
 
-/* With one digit behind the point if there is one before it. */
-static const char *scaled(char buffer[SHOW_SIZE], uint64_t number, uint64_t unit,
-			  const char *letters)
-{
-	double value = (double)number;
-	unsigned steps = 0;
-
-	while (value >= (double)unit && letters[steps + 1] != '\0') {
-		value /= (double)unit;
-		steps++;
-	}
-	if (steps == 0)
-		snprintf(buffer, SHOW_SIZE, "%llu", (unsigned long long)number);
-	else
-		snprintf(buffer, SHOW_SIZE, "%.*f%c", value < 9.95 ? 1 : 0, value, letters[steps]);
-	return buffer;
-}
-
-const char *show_bytes(char buffer[SHOW_SIZE], uint64_t bytes)
-{
-	return scaled(buffer, bytes, 1024, " KMGTPE");
-}
-
-const char *show_count(char buffer[SHOW_SIZE], uint64_t count)
-{
-	if (count < 1000000) {
-		snprintf(buffer, SHOW_SIZE, "%llu", (unsigned long long)count);
-		return buffer;
-	}
-	return scaled(buffer, count, 1000, " kMGTPE");
-}
-
-const char *show_age(char buffer[SHOW_SIZE], uint64_t ns)
-{
-	uint64_t seconds = ns / NS_PER_SEC;
-
-	if (seconds < 120)
-		snprintf(buffer, SHOW_SIZE, "%llus", (unsigned long long)seconds);
-	else if (seconds < UINT64_C(120) * 60)
-		snprintf(buffer, SHOW_SIZE, "%llum", (unsigned long long)(seconds / 60));
-	else if (seconds < UINT64_C(48) * 3600)
-		snprintf(buffer, SHOW_SIZE, "%lluh", (unsigned long long)(seconds / 3600));
-	else
-		snprintf(buffer, SHOW_SIZE, "%llud", (unsigned long long)(seconds / 86400));
-	return buffer;
-}
-
-const char *show_bar(char buffer[SHOW_SIZE], uint64_t part, uint64_t whole, unsigned width)
+const char *show_bar(char buffer[FIGURE_MAX], uint64_t part, uint64_t whole, unsigned width)
 {
 	/* A little is not nothing. */
 	double share = whole == 0 ? 0 : (double)part / (double)whole;
@@ -90,11 +43,6 @@ const char *show_bar(char buffer[SHOW_SIZE], uint64_t part, uint64_t whole, unsi
 	memset(buffer + 1 + marks, '.', width - marks);
 	strcpy(buffer + 1 + width, "]");
 	return buffer;
-}
-
-const char *show_plural(uint64_t count)
-{
-	return count == 1 ? "" : "s";
 }
 
 void show_colour(const struct show *show, enum show_colour colour)

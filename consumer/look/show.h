@@ -1,5 +1,5 @@
 /*
- * How figures look to people: sizes, ages, colours, and tables that are as wide as the terminal.
+ * How things look to people: bars, colours, and tables that are as wide as the terminal.
  */
 #ifndef SHOW_H
 #define SHOW_H
@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cli/figures.h"
+
 enum {
-	SHOW_SIZE = 32,
 	SHOW_BAR_MAX = 24,
 	SHOW_WIDE = 120 /* columns: from here on more is shown */
 };
@@ -26,20 +27,11 @@ struct show {
 /* For standard output: a terminal has a width, and colours unless NO_COLOR is set. */
 struct show show_output(void);
 
-/* "512", "1.5K", "20M": powers of 1024. All of these return the buffer. */
-const char *show_bytes(char buffer[SHOW_SIZE], uint64_t bytes);
-
-/* "1234567", "12.3M": powers of 1000, beyond six digits. */
-const char *show_count(char buffer[SHOW_SIZE], uint64_t count);
-
-/* "12s", "5m", "3h", "2d". */
-const char *show_age(char buffer[SHOW_SIZE], uint64_t ns);
-
-/* "[####......]" for a part of the whole, `width` marks wide (at most SHOW_BAR_MAX). */
-const char *show_bar(char buffer[SHOW_SIZE], uint64_t part, uint64_t whole, unsigned width);
-
-/* "s" if it is not one. */
-const char *show_plural(uint64_t count);
+/*
+ * "[####......]" for a part of the whole, `width` marks wide (at most SHOW_BAR_MAX). Returns the
+ * buffer.
+ */
+const char *show_bar(char buffer[FIGURE_MAX], uint64_t part, uint64_t whole, unsigned width);
 
 /* From here on in this colour; SHOW_PLAIN ends it. Nothing where there are none. */
 void show_colour(const struct show *show, enum show_colour colour);

@@ -32,54 +32,54 @@ static void print_channel(const struct show *show, const struct census *census,
 static void print_object(const struct show *show, const struct census *census)
 {
 	time_t made = (time_t)(census->made_ns / NS_PER_SEC);
-	char when[64] = "?", age[SHOW_SIZE], size[SHOW_SIZE];
+	char when[64] = "?", age[FIGURE_MAX], size[FIGURE_MAX];
 	struct tm local;
 
 	if (localtime_r(&made, &local) != NULL)
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
 	line_begin(show, "object");
-	fprintf(show->file, "%s of user %lu, mode %04o, %s", show_bytes(size, census->object_bytes),
-		(unsigned long)census->owner, (unsigned)census->mode,
-		census->kind == CENSUS_CHANNEL ? "made" : "changed");
+	fprintf(show->file, "%s of user %lu, mode %04o, %s",
+		figure_bytes(size, census->object_bytes), (unsigned long)census->owner,
+		(unsigned)census->mode, census->kind == CENSUS_CHANNEL ? "made" : "changed");
 	fprintf(show->file, " %s", when);
 	if (census->kind == CENSUS_CHANNEL)
-		fprintf(show->file, " (%s ago)", show_age(age, census->age_ns));
+		fprintf(show->file, " (%s ago)", figure_age(age, census->age_ns));
 	fputc('\n', show->file);
 }
 
 static void print_ring(const struct show *show, const struct census *census)
 {
-	char bar[SHOW_SIZE], used[SHOW_SIZE], size[SHOW_SIZE];
+	char bar[FIGURE_MAX], used[FIGURE_MAX], size[FIGURE_MAX];
 	double share =
 		census->capacity == 0 ? 0 : 100.0 * (double)census->used / (double)census->capacity;
 
 	line_begin(show, "ring");
 	fprintf(show->file, "%s %s of %s used, %.0f%%\n",
-		show_bar(bar, census->used, census->capacity, 20), show_bytes(used, census->used),
-		show_bytes(size, census->capacity), share);
+		show_bar(bar, census->used, census->capacity, 20), figure_bytes(used, census->used),
+		figure_bytes(size, census->capacity), share);
 }
 
 static void print_messages(const struct show *show, const struct census *census)
 {
 	const char *unit = census->bytes >= 1024 ? "" : census->bytes == 1 ? " byte" : " bytes";
-	char bytes[SHOW_SIZE];
+	char bytes[FIGURE_MAX];
 
 	line_begin(show, "messages");
 	fprintf(show->file, "%s%llu to be taken (%s%s); %llu sent since it was made\n",
 		census->estimated ? "about " : "", (unsigned long long)census->messages,
-		show_bytes(bytes, census->bytes), unit, (unsigned long long)census->sent);
+		figure_bytes(bytes, census->bytes), unit, (unsigned long long)census->sent);
 }
 
 static void print_rates(const struct show *show, const struct look_rates *rates)
 {
-	char in[SHOW_SIZE], out[SHOW_SIZE], bytes[SHOW_SIZE];
+	char in[FIGURE_MAX], out[FIGURE_MAX], bytes[FIGURE_MAX];
 
 	line_begin(show, "rate");
 	if (rates->known)
 		fprintf(show->file, "%s/s in, %s/s out; ring %s/s\n",
-			show_count(in, (uint64_t)(rates->in + 0.5)),
-			show_count(out, (uint64_t)(rates->out + 0.5)),
-			show_bytes(bytes, (uint64_t)(rates->bytes_in + 0.5)));
+			figure_count(in, (uint64_t)(rates->in + 0.5)),
+			figure_count(out, (uint64_t)(rates->out + 0.5)),
+			figure_bytes(bytes, (uint64_t)(rates->bytes_in + 0.5)));
 	else
 		fputs("-\n", show->file);
 }
@@ -91,11 +91,11 @@ static void print_past(const struct show *show, const struct census *census)
 
 	line_begin(show, "recovered");
 	fprintf(show->file, "from %llu death%s: %llu producer%s, %llu consumer%s\n",
-		(unsigned long long)recovered, show_plural(recovered),
+		(unsigned long long)recovered, plural(recovered),
 		(unsigned long long)census->recovered[CHANNEL_PRODUCER],
-		show_plural(census->recovered[CHANNEL_PRODUCER]),
+		plural(census->recovered[CHANNEL_PRODUCER]),
 		(unsigned long long)census->recovered[CHANNEL_CONSUMER],
-		show_plural(census->recovered[CHANNEL_CONSUMER]));
+		plural(census->recovered[CHANNEL_CONSUMER]));
 }
 
 /* Who does not look at a terminal gets all there is. */
@@ -129,16 +129,16 @@ static bool all_slowest(const struct census *census)
 static void group_put(struct table *table, const struct census *census,
 		      const struct census_group *group, bool wide)
 {
-	char text[SHOW_SIZE];
+	char text[FIGURE_MAX];
 
 	table_put(table, SHOW_PLAIN, "%s", group_title(group));
 	table_put(table, SHOW_PLAIN, "%s%s", census->estimated ? "~" : "",
-		  show_count(text, group->messages));
-	table_put(table, SHOW_PLAIN, "%s", show_count(text, group->in_hand));
+		  figure_count(text, group->messages));
+	table_put(table, SHOW_PLAIN, "%s", figure_count(text, group->in_hand));
 	table_put(table, group->orphans > 0 ? SHOW_CARE : SHOW_PLAIN, "%s",
-		  show_count(text, group->orphans));
-	table_put(table, SHOW_PLAIN, "%s", show_count(text, group->redelivered));
-	table_put(table, SHOW_PLAIN, "%s", show_count(text, group->dropped));
+		  figure_count(text, group->orphans));
+	table_put(table, SHOW_PLAIN, "%s", figure_count(text, group->redelivered));
+	table_put(table, SHOW_PLAIN, "%s", figure_count(text, group->dropped));
 	table_put(table, SHOW_PLAIN, "%u", group->alive);
 	table_put(table, SHOW_PLAIN, "%s%s%s", group_kind(group),
 		  group->slowest && !all_slowest(census) ? ", slowest" : "",
@@ -185,19 +185,19 @@ static const char *group_of(const struct census *census, const struct census_end
 static void endpoint_put(struct table *table, const struct census *census,
 			 const struct census_endpoint *endpoint, enum columns columns)
 {
-	char text[SHOW_SIZE], wait[TABLE_CELL];
+	char text[FIGURE_MAX], wait[TABLE_CELL];
 
 	table_put(table, SHOW_PLAIN, "%s", role_of(endpoint));
 	table_put(table, SHOW_PLAIN, "%ld", (long)endpoint->pid);
 	table_put(table, life_colour(endpoint->life), "%s", look_life(endpoint->life));
-	table_put(table, SHOW_PLAIN, "%s", show_count(text, endpoint->messages));
+	table_put(table, SHOW_PLAIN, "%s", figure_count(text, endpoint->messages));
 	if (columns == COLUMNS_GROUPS)
 		table_put(table, SHOW_PLAIN, "%.9s", group_of(census, endpoint));
 	else
-		table_put(table, SHOW_PLAIN, "%s", show_bytes(text, endpoint->bytes));
+		table_put(table, SHOW_PLAIN, "%s", figure_bytes(text, endpoint->bytes));
 	if (columns == COLUMNS_ALL) {
-		table_put(table, SHOW_PLAIN, "%s", show_count(text, endpoint->dropped));
-		table_put(table, SHOW_PLAIN, "%s", show_age(text, endpoint->attached_ns));
+		table_put(table, SHOW_PLAIN, "%s", figure_count(text, endpoint->dropped));
+		table_put(table, SHOW_PLAIN, "%s", figure_age(text, endpoint->attached_ns));
 		table_put(table, SHOW_PLAIN, "%s", group_of(census, endpoint));
 		table_put(table, SHOW_PLAIN, "%u", endpoint->slot);
 	}

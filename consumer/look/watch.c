@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "cli/figures.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "consumer/look/json.h"
@@ -201,7 +202,7 @@ static struct look_rates *rates_measure(struct samples *samples, const struct ce
 
 static void print_clock(const struct look *look, const struct show *show)
 {
-	char clock[32] = "", interval[SHOW_SIZE];
+	char clock[32] = "", interval[FIGURE_MAX];
 	time_t now = time(NULL);
 	struct tm local;
 

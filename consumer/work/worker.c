@@ -8,6 +8,7 @@
 
 #include "base/deadline.h"
 #include "cli/child.h"
+#include "cli/figures.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "cli/waiting_note.h"
@@ -344,8 +345,7 @@ static void tell_lost(struct worker *worker)
 	cli_error(settings_of(worker),
 		  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had died or "
 		  "left with a part",
-		  settings_of(worker)->channel.name, (unsigned long long)lost,
-		  lost == 1 ? "" : "s");
+		  settings_of(worker)->channel.name, (unsigned long long)lost, plural(lost));
 	crew_lost(worker->crew, lost);
 	crew_status(worker->crew, CLI_INCOMPLETE);
 }
