@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "cli/figures.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "cli/waiting_note.h"
@@ -13,7 +12,7 @@ static struct stream *stream;
 /* Were there as many as --count asked for? */
 static enum cli_exit status_at_end(void)
 {
-	return stream->stop->count > stream->print.received ? CLI_WOULD_BLOCK : CLI_DONE;
+	return stop_status(stream->stop, stream->print.received);
 }
 
 /* Writes what is in hand; what could not be written is given back. */
@@ -64,10 +63,7 @@ static void tell_lost(void)
 	if (lost == 0)
 		return;
 	stream->lost += lost;
-	cli_error(stream->settings,
-		  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had died or "
-		  "left with a part",
-		  stream->settings->channel.name, (unsigned long long)lost, plural(lost));
+	cli_tell_lost(stream->settings, lost);
 }
 
 /* What was dropped before the message of this number, or, 0, before the end. */
@@ -81,18 +77,13 @@ static void tell_missed(uint64_t sequence)
 
 static enum cli_exit receive_messages(void)
 {
-	unsigned flags =
-		CHANNEL_SHARE | (stream->stop->follow ? CHANNEL_FOLLOW : 0) |
-		(stream->stop->exit_empty || stream->settings->channel.nonblock ? CHANNEL_DONTWAIT
-										: 0);
+	unsigned flags = CHANNEL_SHARE | stop_flags(stream->stop, stream->settings);
+	uint64_t idle_ns = stop_idle_ns(stream->stop, stream->settings);
 	bool told_waiting = false;
 
 	for (;;) {
 		struct channel_delivery delivery;
-		uint64_t left = stream->stop->count - stream->print.received;
-		bool idle = stream->stop->idle_ns != 0 && !stream->print.inside &&
-			    (stream->settings->channel.timeout_ns == 0 ||
-			     stream->stop->idle_ns < stream->settings->channel.timeout_ns);
+		bool idle = idle_ns != 0 && !stream->print.inside;
 		enum cli_exit status;
 		int rc;
 
@@ -101,11 +92,9 @@ static enum cli_exit receive_messages(void)
 		told_waiting = true;
 		if (cli_drain_asked() && !stream->print.inside) /* then nothing is taken */
 			channel_interrupt(stream->print.channel);
-		rc = channel_receive(stream->print.channel,
-				     stream->stop->count == 0 || left > UINT32_MAX ? UINT32_MAX
-										   : (uint32_t)left,
-				     flags | print_flags(&stream->print),
-				     idle ? stream->stop->idle_ns : 0, &delivery);
+		rc = channel_receive(
+			stream->print.channel, stop_left(stream->stop, stream->print.received),
+			flags | print_flags(&stream->print), idle ? idle_ns : 0, &delivery);
 		if (rc >= 0)
 			why_moved();
 		tell_lost();
@@ -130,7 +119,7 @@ static enum cli_exit receive_messages(void)
 		status = handle(&delivery);
 		if (status != CLI_DONE)
 			return status;
-		if (stream->stop->count > 0 && stream->print.received >= stream->stop->count) {
+		if (stop_enough(stream->stop, stream->print.received)) {
 			rc = channel_acknowledge(stream->print.channel);
 			return rc < 0 ? cli_channel_error(stream->settings, stream->print.channel,
 							  "acknowledge to", rc)
@@ -141,9 +130,7 @@ static enum cli_exit receive_messages(void)
 
 static enum cli_exit attach_failed(int error)
 {
-	/* With -n or -e a channel that is missing is an empty one; another's is a mistake. */
-	if (error == -ENOENT && stream->settings->channel.owner == geteuid() &&
-	    stream->settings->channel.never_create)
+	if (stop_missing_is_empty(stream->settings, error))
 		return stream->stop->exit_empty ? status_at_end() : CLI_WOULD_BLOCK;
 	if (error == -EINTR && cli_drain_asked() && cli_signal_caught() == 0)
 		return status_at_end();

@@ -10,6 +10,7 @@
 
 #include "base/escape.h"
 #include "channel/owner.h"
+#include "cli/figures.h"
 #include "cli/line.h"
 
 /* ---- messages ---- */
@@ -106,6 +107,14 @@ void cli_note_missed(const struct cli_settings *settings, uint64_t missed)
 	if (missed > 0)
 		cli_note(settings, "channel \"%s\": %llu message%s dropped (ring full)",
 			 settings->channel.name, (unsigned long long)missed, were(missed));
+}
+
+void cli_tell_lost(const struct cli_settings *settings, uint64_t lost)
+{
+	cli_error(settings,
+		  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had died or "
+		  "left with a part",
+		  settings->channel.name, (unsigned long long)lost, plural(lost));
 }
 
 void cli_usage_error(const struct cli_settings *settings, const char *format, ...)

@@ -31,6 +31,9 @@ unsigned cli_lines(void);
 void cli_tell_missed(const struct cli_settings *settings, uint64_t missed, uint64_t sequence);
 void cli_note_missed(const struct cli_settings *settings, uint64_t missed);
 
+/* For consumers: says that so many messages longer than the ring are lost. */
+void cli_tell_lost(const struct cli_settings *settings, uint64_t lost);
+
 /* One line on standard error, just as it is: what was asked for, so also with --quiet. */
 void cli_report(const char *line);
 

@@ -8,7 +8,6 @@
 
 #include "base/deadline.h"
 #include "cli/child.h"
-#include "cli/figures.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "cli/waiting_note.h"
@@ -342,10 +341,7 @@ static void tell_lost(struct worker *worker)
 	if (lost == 0)
 		return;
 	worker->lost += lost;
-	cli_error(settings_of(worker),
-		  "channel \"%s\" lost %llu message%s longer than its ring: a consumer had died or "
-		  "left with a part",
-		  settings_of(worker)->channel.name, (unsigned long long)lost, plural(lost));
+	cli_tell_lost(settings_of(worker), lost);
 	crew_lost(worker->crew, lost);
 	crew_status(worker->crew, CLI_INCOMPLETE);
 }
@@ -417,20 +413,14 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 static void take_messages(struct worker *worker)
 {
 	const struct work *work = worker->crew->work;
-	uint64_t timeout_ns = work->settings->channel.timeout_ns;
-	bool idle =
-		work->stop->idle_ns != 0 && (timeout_ns == 0 || work->stop->idle_ns < timeout_ns);
-	struct job_source source = {
-		.channel = worker->channel,
-		.flags = CHANNEL_SHARE | (work->batch > 1 ? CHANNEL_TOGETHER : 0) |
-			 (work->stop->follow ? CHANNEL_FOLLOW : 0) |
-			 (work->stop->exit_empty || work->settings->channel.nonblock
-				  ? CHANNEL_DONTWAIT
-				  : 0),
-		.timeout_ns = idle ? work->stop->idle_ns : 0,
-		.inside = on_inside,
-		.context = worker
-	};
+	uint64_t idle_ns = stop_idle_ns(work->stop, work->settings);
+	struct job_source source = { .channel = worker->channel,
+				     .flags = CHANNEL_SHARE |
+					      (work->batch > 1 ? CHANNEL_TOGETHER : 0) |
+					      stop_flags(work->stop, work->settings),
+				     .timeout_ns = idle_ns,
+				     .inside = on_inside,
+				     .context = worker };
 	bool go_on = true;
 
 	while (go_on && (source.most = crew_take(worker)) > 0) {
@@ -445,7 +435,7 @@ static void take_messages(struct worker *worker)
 		if (rc >= 0)
 			why_moved();
 		if (rc != CHANNEL_DELIVERED) {
-			go_on = go_on_without(worker, &job, rc, idle);
+			go_on = go_on_without(worker, &job, rc, idle_ns != 0);
 			continue;
 		}
 		if (job.attempts > 1)
@@ -483,9 +473,7 @@ static void attach_failed(struct worker *worker, int rc)
 		return;
 	if (rc == -ENOENT && !worker->first) /* the others are through already */
 		return;
-	/* With -n or -e a channel that is missing is an empty one; another's is a mistake. */
-	if (rc == -ENOENT && work->settings->channel.owner == geteuid() &&
-	    work->settings->channel.never_create)
+	if (stop_missing_is_empty(work->settings, rc))
 		crew_finish(worker->crew, work->stop->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK,
 			    false);
 	else
