@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,29 +11,20 @@
 #include "base/deadline.h"
 #include "cli/child.h"
 #include "cli/message.h"
+#include "cli/signals.h"
 
-enum { SAME_REQUEST_MS = 1000 };
+/* KILLED_STATUS: plus the number of the signal, as the shell shows it. */
+enum { SAME_REQUEST_MS = 1000, KILLED_STATUS = 128 };
 
 /* The first three are passed on. */
 static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 enum { WATCHED_COUNT = sizeof(watched) / sizeof(watched[0]) };
-
-/* What we ignore, so that a write reports it, and the command shall not inherit. */
-static const int own[] = { SIGPIPE, SIGXFSZ };
-enum { OWN_COUNT = sizeof(own) / sizeof(own[0]) };
-static bool own_ignored[OWN_COUNT];
 
 static bool signal_ignored(int number)
 {
 	struct sigaction action;
 
 	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-void hold_prepare(void)
-{
-	for (int i = 0; i < OWN_COUNT; i++)
-		own_ignored[i] = signal_ignored(own[i]);
 }
 
 struct hold {
@@ -63,25 +53,12 @@ static void signals_take(struct hold *hold)
 /* 0, or an errno. Descriptors of our own close on exec. */
 static int command_start(struct hold *hold, char **command)
 {
-	posix_spawnattr_t attributes;
-	sigset_t defaults;
-	int error;
+	struct child_start start = { .input = -1 };
 
 	if (setenv("SHM_CHANNEL", hold->settings->channel.name, 1) != 0)
 		return errno;
-	error = posix_spawnattr_init(&attributes);
-	if (error != 0)
-		return error;
-	sigemptyset(&defaults);
-	for (int i = 0; i < OWN_COUNT; i++)
-		if (!own_ignored[i])
-			sigaddset(&defaults, own[i]);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setsigmask(&attributes, &hold->before);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	error = child_spawn(&hold->pid, command, environ, NULL, &attributes);
-	posix_spawnattr_destroy(&attributes);
-	return error;
+	cli_signals_of_child(&start.blocked, &start.not_ignored);
+	return child_spawn(&hold->pid, command, environ, &start);
 }
 
 /*
@@ -159,7 +136,7 @@ static int command_wait(struct hold *hold, const char *name)
 static int command_status(const struct hold *hold, int status)
 {
 	if (WIFSIGNALED(status))
-		return HOLD_KILLED + WTERMSIG(status);
+		return KILLED_STATUS + WTERMSIG(status);
 	return hold->error < 0 && WEXITSTATUS(status) == 0 ? CLI_FAILED : WEXITSTATUS(status);
 }
 
@@ -174,7 +151,7 @@ int hold_run(const struct cli_settings *settings, struct channel *channel, char 
 	error = command_start(&hold, command);
 	if (error != 0) {
 		cli_error(settings, "cannot run \"%s\": %s", command[0], strerror(error));
-		status = error == ENOENT ? HOLD_NOT_FOUND : HOLD_CANNOT_RUN;
+		status = error == ENOENT ? CLI_NOT_FOUND : CLI_CANNOT_RUN;
 		goto restore;
 	}
 	ended = command_wait(&hold, command[0]);

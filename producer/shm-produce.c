@@ -13,7 +13,6 @@
 #include "cli/signals.h"
 #include "cli/trace_file.h"
 #include "cli/waiting_note.h"
-#include "producer/hold.h"
 #include "producer/send.h"
 
 enum { CONSUMERS_MAX = 64 };
@@ -284,7 +283,6 @@ int main(int argc, char **argv)
 	/* What is typed, printed by a command, or drawn, is on the same terminal. */
 	others_print = typed || sending->command != NULL || progress_asked(&produce.progress);
 	why_begin(settings, others_print ? WHY_KEEP : 0);
-	hold_prepare();
 	cli_signals_catch(settings, sending->channel);
 	cli_trace_open(settings);
 	cli_story(settings, "producer: preparing data...");

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,13 +107,43 @@ static int script_spawn(pid_t *pid, char *const *words, char *const *environment
 	return error;
 }
 
-int child_spawn(pid_t *pid, char *const *words, char *const *environment,
-		const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes)
-{
-	int error = posix_spawnp(pid, words[0], actions, attributes, words, environment);
+/* ---- starting ---- */
 
-	return error == ENOEXEC ? script_spawn(pid, words, environment, actions, attributes)
-				: error;
+/* Fills in attributes that posix_spawnattr_init() has made. 0 or an errno. */
+static int attributes_set(posix_spawnattr_t *attributes, const struct child_start *start)
+{
+	int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+		    (start->own_group ? POSIX_SPAWN_SETPGROUP : 0);
+
+	posix_spawnattr_setsigmask(attributes, &start->blocked);
+	posix_spawnattr_setsigdefault(attributes, &start->not_ignored);
+	posix_spawnattr_setpgroup(attributes, 0);
+	return posix_spawnattr_setflags(attributes, (short)flags);
+}
+
+int child_spawn(pid_t *pid, char *const *words, char *const *environment,
+		const struct child_start *start)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int error = posix_spawnattr_init(&attributes);
+
+	if (error != 0)
+		return error;
+	error = posix_spawn_file_actions_init(&actions);
+	if (error != 0)
+		goto destroy_attributes;
+	error = attributes_set(&attributes, start);
+	if (error == 0 && start->input >= 0)
+		error = posix_spawn_file_actions_adddup2(&actions, start->input, STDIN_FILENO);
+	if (error == 0)
+		error = posix_spawnp(pid, words[0], &actions, &attributes, words, environment);
+	if (error == ENOEXEC)
+		error = script_spawn(pid, words, environment, &actions, &attributes);
+	posix_spawn_file_actions_destroy(&actions);
+destroy_attributes:
+	posix_spawnattr_destroy(&attributes);
+	return error;
 }
 
 /* ---- signals ---- */

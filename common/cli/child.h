@@ -5,18 +5,27 @@
 #ifndef CHILD_H
 #define CHILD_H
 
-#include <spawn.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+/* How a command is started, beyond its words and its environment. */
+struct child_start {
+	sigset_t blocked;     /* the signals that it blocks, and ... */
+	sigset_t not_ignored; /* ... those that it does not ignore: see cli_signals_of_child() */
+	int input;	      /* its standard input; -1: ours */
+	bool own_group;	      /* it gets a process group of its own */
+};
+
 /*
- * posix_spawnp(), but a script without "#!" is run by /bin/sh, as execvp(), xargs and env do it.
- * A file that is no text is not: that would be another machine's program. Returns 0 or an errno;
- * ENOEXEC: it is neither a program nor a script. Everything stays the caller's.
+ * Starts a command like posix_spawnp(), but a script without "#!" is run by /bin/sh, as execvp(),
+ * xargs and env do it. A file that is no text is not: that would be another machine's program.
+ * Returns 0 and stores the process in *pid, or returns an errno; ENOEXEC: it is neither a program
+ * nor a script. Everything stays the caller's.
  */
 int child_spawn(pid_t *pid, char *const *words, char *const *environment,
-		const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes);
+		const struct child_start *start);
 
 /*
  * Sends a signal to a process or, negative, to a process group, and then SIGCONT: a process that

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,32 +176,10 @@ static bool environment_make(struct environment *environment, const struct job *
 /* A new process with the job as its standard input and nothing else of ours; 0 or an errno. */
 static int spawn(char *const *words, char *const *environment, int input, pid_t *pid)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t blocked, not_ignored;
-	int error;
+	struct child_start start = { .input = input, .own_group = true };
 
-	error = posix_spawnattr_init(&attributes);
-	if (error != 0)
-		return error;
-	error = posix_spawn_file_actions_init(&actions);
-	if (error != 0)
-		goto destroy_attributes;
-	cli_signals_of_child(&blocked, &not_ignored);
-	posix_spawnattr_setsigmask(&attributes, &blocked);
-	posix_spawnattr_setsigdefault(&attributes, &not_ignored);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-							      POSIX_SPAWN_SETSIGDEF |
-							      POSIX_SPAWN_SETPGROUP);
-	if (error == 0)
-		error = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	if (error == 0)
-		error = child_spawn(pid, words, environment, &actions, &attributes);
-	posix_spawn_file_actions_destroy(&actions);
-destroy_attributes:
-	posix_spawnattr_destroy(&attributes);
-	return error;
+	cli_signals_of_child(&start.blocked, &start.not_ignored);
+	return child_spawn(pid, words, environment, &start);
 }
 
 /* Did we lack something, which says nothing about the command? */
