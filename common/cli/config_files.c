@@ -10,6 +10,7 @@
 #include "cli/nearest.h"
 #include "cli/option_table.h"
 #include "cli/other_tool.h"
+#include "cli/values.h"
 
 enum { PLACES_MAX = 4 };
 
@@ -144,9 +145,8 @@ static const struct cli_option *entry_check(const struct cli_settings *settings,
 		section_key_check(settings, entry, channel_keys);
 		if (!channel_name_valid(entry->name))
 			cli_config_error(settings, entry->file, entry->section_line,
-					 "bad channel name \"%s\": letters, digits, '.', '_' or "
-					 "'-'",
-					 entry->name);
+					 "bad channel name \"%s\": " CLI_NAME_RULE, entry->name,
+					 CHANNEL_NAME_MAX);
 		option = cli_option_find(settings->tool, entry->key);
 	} else if (strcmp(entry->kind, "message") == 0) {
 		section_key_check(settings, entry, message_keys);

@@ -301,9 +301,7 @@ void cli_read_options(struct cli_settings *settings, int argc, char **argv)
 		if (option->take != NULL)
 			option->take(settings, option, argument, (char *)settings + option->into);
 	if (!channel_name_valid(settings->channel.name))
-		cli_usage_error(settings,
-				"bad channel name \"%s\" in $SHM_CHANNEL: 1 to %d letters, digits, "
-				"'.', '_' or '-'",
+		cli_usage_error(settings, "bad channel name \"%s\" in $SHM_CHANNEL: " CLI_NAME_RULE,
 				settings->channel.name, CHANNEL_NAME_MAX);
 	if (settings->delimiter_given && settings->framing_given)
 		cli_usage_error(settings, "--framing and --delimiter (or --null) both say what "

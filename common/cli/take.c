@@ -7,8 +7,6 @@
 #include "cli/message.h"
 #include "cli/values.h"
 
-#define NAME_RULE "1 to %d letters, digits, '.', '_' or '-'"
-
 void cli_take_flag(const struct cli_settings *settings, const struct cli_option *row,
 		   const char *argument, void *into)
 {
@@ -86,7 +84,7 @@ void cli_take_channel(const struct cli_settings *settings, const struct cli_opti
 	bool own = strcmp(row->name, "channel") == 0;
 
 	if (!channel_name_valid(argument))
-		cli_usage_error(settings, "bad channel name \"%s\"%s%s: " NAME_RULE, argument,
+		cli_usage_error(settings, "bad channel name \"%s\"%s%s: " CLI_NAME_RULE, argument,
 				own ? "" : " for --", own ? "" : row->name, CHANNEL_NAME_MAX);
 	*(const char **)into = argument;
 }
@@ -94,7 +92,8 @@ void cli_take_channel(const struct cli_settings *settings, const struct cli_opti
 void cli_check_group(const struct cli_settings *settings, const char *name)
 {
 	if (!channel_group_valid(name))
-		cli_usage_error(settings, "bad group \"%s\": " NAME_RULE, name, CHANNEL_GROUP_MAX);
+		cli_usage_error(settings, "bad group \"%s\": " CLI_NAME_RULE, name,
+				CHANNEL_GROUP_MAX);
 }
 
 void cli_take_group(const struct cli_settings *settings, const struct cli_option *row,

@@ -9,6 +9,9 @@
 
 #include "cli/cli.h"
 
+/* What the name of a channel or of a group may be; takes CHANNEL_NAME_MAX or CHANNEL_GROUP_MAX. */
+#define CLI_NAME_RULE "1 to %d letters, digits, '.', '_' or '-'"
+
 /* Numbers; a bad one is a usage error that names the option. */
 uint64_t cli_seconds(const struct cli_settings *settings, const char *option, const char *text);
 
