@@ -75,57 +75,71 @@ static void tell_missed(uint64_t sequence)
 	cli_tell_missed(stream->settings, missed, sequence);
 }
 
+/* Receives the next messages, or learns why there are none: what channel_receive() returns. */
+static int receive_next(uint64_t idle_ns, struct channel_delivery *delivery)
+{
+	unsigned flags = CHANNEL_SHARE | stop_flags(stream->stop, stream->settings) |
+			 print_flags(&stream->print);
+	int rc;
+
+	if (cli_drain_asked() && !stream->print.inside) /* then nothing is taken */
+		channel_interrupt(stream->print.channel);
+	rc = channel_receive(stream->print.channel, stop_left(stream->stop, stream->print.received),
+			     flags, idle_ns, delivery);
+	if (rc >= 0)
+		why_moved();
+	tell_lost();
+	tell_missed(rc == CHANNEL_DELIVERED ? delivery->sequence : 0);
+	return rc;
+}
+
+/* The look for a message ended without one. */
+static enum cli_exit receive_ended(int result, bool idle)
+{
+	/*
+	 * An error may have come before the last delivery was acknowledged. Of a message longer
+	 * than the ring all comes again, if nothing was freed yet.
+	 */
+	if (stream->print.inside)
+		channel_give_back(stream->print.channel, 0);
+	else
+		channel_acknowledge(stream->print.channel);
+	return status_without(result, idle);
+}
+
+/* As many messages as --count asks for were printed. */
+static enum cli_exit receive_enough(void)
+{
+	int rc = channel_acknowledge(stream->print.channel);
+
+	if (rc < 0)
+		return cli_channel_error(stream->settings, stream->print.channel, "acknowledge to",
+					 rc);
+	return CLI_DONE;
+}
+
 static enum cli_exit receive_messages(void)
 {
-	unsigned flags = CHANNEL_SHARE | stop_flags(stream->stop, stream->settings);
 	uint64_t idle_ns = stop_idle_ns(stream->stop, stream->settings);
-	bool told_waiting = false;
+	enum cli_exit status = CLI_DONE;
 
-	for (;;) {
+	cli_story(stream->settings, "consumer: waiting for data...");
+	while (status == CLI_DONE) {
 		struct channel_delivery delivery;
 		bool idle = idle_ns != 0 && !stream->print.inside;
-		enum cli_exit status;
-		int rc;
+		int rc = receive_next(idle ? idle_ns : 0, &delivery);
 
-		if (!told_waiting)
-			cli_story(stream->settings, "consumer: waiting for data...");
-		told_waiting = true;
-		if (cli_drain_asked() && !stream->print.inside) /* then nothing is taken */
-			channel_interrupt(stream->print.channel);
-		rc = channel_receive(
-			stream->print.channel, stop_left(stream->stop, stream->print.received),
-			flags | print_flags(&stream->print), idle ? idle_ns : 0, &delivery);
-		if (rc >= 0)
-			why_moved();
-		tell_lost();
-		tell_missed(rc == CHANNEL_DELIVERED ? delivery.sequence : 0);
 		if (rc == CHANNEL_PASSED) {
 			status = print_line_end(&stream->print);
-			if (status != CLI_DONE)
-				return status;
 			continue;
 		}
-		if (rc != CHANNEL_DELIVERED) {
-			/*
-			 * An error may have come before the last delivery was acknowledged. Of a
-			 * message longer than the ring all comes again, if nothing was freed yet.
-			 */
-			if (stream->print.inside)
-				channel_give_back(stream->print.channel, 0);
-			else
-				channel_acknowledge(stream->print.channel);
-			return status_without(rc, idle);
-		}
+		if (rc != CHANNEL_DELIVERED)
+			return receive_ended(rc, idle);
 		status = handle(&delivery);
-		if (status != CLI_DONE)
-			return status;
-		if (stop_enough(stream->stop, stream->print.received)) {
-			rc = channel_acknowledge(stream->print.channel);
-			return rc < 0 ? cli_channel_error(stream->settings, stream->print.channel,
-							  "acknowledge to", rc)
-				      : CLI_DONE;
-		}
+		if (status == CLI_DONE && stop_enough(stream->stop, stream->print.received))
+			return receive_enough();
 	}
+	return status;
 }
 
 static enum cli_exit attach_failed(int error)
@@ -137,10 +151,19 @@ static enum cli_exit attach_failed(int error)
 	return print_channel_failed(&stream->print, "attach to", error);
 }
 
+/* True if the exit status says how the stream ended. That of a process ended by a signal does not. */
+static bool tells_end(enum cli_exit status)
+{
+	if (cli_signal_caught() != 0)
+		return false;
+	if (channel_incomplete(stream->print.channel))
+		return status == CLI_INCOMPLETE;
+	return status == CLI_DONE || status == CLI_WOULD_BLOCK || status == CLI_INCOMPLETE;
+}
+
 static int consume(void)
 {
 	enum cli_exit status;
-	bool untold;
 	int rc;
 
 	rc = channel_attach(stream->print.channel, CHANNEL_CONSUMER, &stream->settings->channel);
@@ -161,13 +184,7 @@ static int consume(void)
 	cli_note_missed(stream->settings, stream->missed);
 	if (stream->lost > 0 && (status == CLI_DONE || status == CLI_WOULD_BLOCK))
 		status = CLI_INCOMPLETE;
-	/*
-	 * Does the exit status say how the stream ended? It is not seen of one ended by a signal.
-	 */
-	untold = cli_signal_caught() != 0 ||
-		 (status != CLI_DONE && status != CLI_WOULD_BLOCK && status != CLI_INCOMPLETE) ||
-		 (channel_incomplete(stream->print.channel) && status != CLI_INCOMPLETE);
-	channel_detach(stream->print.channel, untold ? CHANNEL_UNTOLD : 0);
+	channel_detach(stream->print.channel, tells_end(status) ? 0 : CHANNEL_UNTOLD);
 	return (int)status;
 }
 

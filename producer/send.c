@@ -223,6 +223,24 @@ static int send_all(bool *all_sent)
 	return status;
 }
 
+/* How the producer leaves, after sending or holding has ended with `status`. */
+static unsigned detach_flags(int status, bool all_sent)
+{
+	/* The first message was not taken from anywhere: the caller can simply try again. */
+	bool nothing_begun = status == CLI_WOULD_BLOCK && sending->command == NULL &&
+			     !sending->input_read && !sending->sent;
+	unsigned flags = 0;
+
+	/* Consumers learn that the stream may be incomplete. */
+	if (status != CLI_DONE && !all_sent && !nothing_begun)
+		flags |= CHANNEL_FAILED;
+	if (channel_interrupted(sending->channel))
+		flags |= CHANNEL_FAILED;
+	if ((status == CLI_DONE || all_sent) && sending->end)
+		flags |= CHANNEL_END;
+	return flags;
+}
+
 /* Is a producer for as long as it sends, or the command of --hold runs. */
 static int produce(void)
 {
@@ -249,19 +267,7 @@ static int produce(void)
 		status = hold_run(sending->settings, sending->channel, sending->command);
 	else
 		status = send_all(&all_sent);
-	/*
-	 * Consumers learn that the stream may be incomplete, unless nothing was taken from
-	 * anywhere: who got 3 for its first message can simply try again.
-	 */
-	if (status != CLI_DONE && !all_sent &&
-	    !(status == CLI_WOULD_BLOCK && sending->command == NULL && !sending->input_read &&
-	      !sending->sent))
-		flags |= CHANNEL_FAILED;
-	if (channel_interrupted(sending->channel))
-		flags |= CHANNEL_FAILED;
-	if ((status == CLI_DONE || all_sent) && sending->end)
-		flags |= CHANNEL_END;
-	channel_detach(sending->channel, flags);
+	channel_detach(sending->channel, flags | detach_flags(status, all_sent));
 	return status;
 }
 

@@ -242,6 +242,33 @@ static int send_direct(struct reader *reader, size_t ready)
 /* ---- a message longer than the ring ---- */
 
 /*
+ * What of the bytes at..at+size, the next ones of a long message, becomes a piece: sets piece->size
+ * and piece->flags. Returns where the piece ends, with its delimiter; the bytes from there on are
+ * for later. The first `old` bytes have no end of a message in them.
+ */
+static size_t piece_end(struct reader *reader, const unsigned char *at, size_t old, size_t size,
+			struct channel_block *piece)
+{
+	size_t end;
+
+	if (delimiters(reader, at, old, size, &end) > 0)
+		end = delimiter_skip(at, size, reader->delimiter, reader->delimiter_size, 1);
+	if (end > 0)
+		piece->size = end - reader->delimiter_size;
+	else if (reader->ended)
+		piece->size = end = size;
+	else /* what could begin a delimiter waits for the next bytes */
+		piece->size = end =
+			size - delimiter_begun(at, size, reader->delimiter, reader->delimiter_size);
+	piece->flags = 0;
+	if (reader->ended)
+		piece->flags = reader->delimiter_size > 0 ? CHANNEL_UNTERMINATED : 0;
+	else if (end == piece->size)
+		piece->flags = CHANNEL_MORE;
+	return end;
+}
+
+/*
  * The rest of a message that has no end in reader->bytes: pieces, straight into the ring,
  * up to its delimiter. We have the turn, and others wait until the message ends.
  */
@@ -266,24 +293,10 @@ static int stream_rest(struct reader *reader)
 			return (int)got;
 		size = old + (size_t)got;
 		reader->ended = got == 0;
-		if (delimiters(reader, at, old, size, &end) > 0)
-			end = delimiter_skip(at, size, reader->delimiter, reader->delimiter_size,
-					     1);
-		if (end > 0)
-			piece.size = end - reader->delimiter_size;
-		else if (reader->ended)
-			piece.size = end = size;
-		else /* what could begin a delimiter waits for the next bytes */
-			piece.size = end = size - delimiter_begun(at, size, reader->delimiter,
-								  reader->delimiter_size);
+		end = piece_end(reader, at, old, size, &piece);
 		rc = bytes_set(reader, at + end, size - end);
 		if (rc < 0)
 			return rc;
-		piece.flags = 0;
-		if (reader->ended)
-			piece.flags = reader->delimiter_size > 0 ? CHANNEL_UNTERMINATED : 0;
-		else if (end == piece.size)
-			piece.flags = CHANNEL_MORE;
 		if (piece.flags == CHANNEL_MORE && piece.size == 0)
 			rc = channel_cancel(channel);
 		else
