@@ -12,7 +12,7 @@ static inline size_t base64_size(size_t size)
 	return (size / 3 + (size % 3 != 0)) * 4;
 }
 
-/* Writes so many characters to `text`, without a NUL behind them. */
+/* Writes base64_size(size) characters to `text`; no NUL follows them. */
 void base64_encode(char *text, const unsigned char *bytes, size_t size);
 
 #endif

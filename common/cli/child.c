@@ -30,8 +30,9 @@ static bool can_run(const char *path)
 }
 
 /*
- * Writes the path of the file that posix_spawnp() has found for this name. With "./" before it a
- * name does not look like an option of the shell. False: there is none, or it is too long.
+ * Writes the path of the file that posix_spawnp() has found for this name. It gets a "./" if it
+ * would look like an option of the shell. Returns false if there is no such file, or if the path is
+ * too long.
  */
 static bool find_file(const char *name, char path[PATH_MAX])
 {
@@ -57,7 +58,7 @@ static bool find_file(const char *name, char path[PATH_MAX])
 	}
 }
 
-/* Is it a text, as far as its first line tells? Like a shell, which looks at no more. */
+/* Returns 0 if the file's first line is text, which is as much as a shell looks at, or an errno. */
 static int text_check(const char *path)
 {
 	char bytes[LINE_LOOKED_AT];
@@ -77,9 +78,7 @@ static int text_check(const char *path)
 	return memchr(bytes, '\0', (size_t)size) != NULL ? ENOEXEC : 0;
 }
 
-/*
- * Starts the shell with the path of the file that has the first word's name, and the other words.
- */
+/* Starts the shell with the path of the file that the first word names, and the other words. */
 static int script_spawn(pid_t *pid, char *const *words, char *const *environment,
 			const posix_spawn_file_actions_t *actions,
 			const posix_spawnattr_t *attributes)
@@ -157,7 +156,8 @@ void child_signal(pid_t pid, int number)
 void child_reap_strangers(void)
 {
 	/*
-	 * The kernel gives orphans to the first thread, and a command to the one that started it.
+	 * The kernel gives orphans to the first thread, and a command to the thread that started
+	 * it.
 	 */
 	while (waitpid(-1, NULL, WNOHANG | __WNOTHREAD) > 0)
 		;

@@ -19,42 +19,42 @@ struct child_start {
 };
 
 /*
- * Starts a command like posix_spawnp(), but a script without "#!" is run by /bin/sh, as execvp(),
- * xargs and env do it. A file that is no text is not: that would be another machine's program.
- * Returns 0 and stores the process in *pid, or returns an errno; ENOEXEC: it is neither a program
- * nor a script. Everything stays the caller's.
+ * Starts a command like posix_spawnp(), but runs a script without "#!" by /bin/sh, as execvp(),
+ * xargs and env do. A file that is not text is not run that way: it would be a program of another
+ * machine. Returns 0 and stores the process in *pid, or returns an errno; ENOEXEC: it is neither a
+ * program nor a script. Everything passed remains the caller's.
  */
 int child_spawn(pid_t *pid, char *const *words, char *const *environment,
 		const struct child_start *start);
 
 /*
- * Sends a signal to a process or, negative, to a process group, and then SIGCONT: a process that
- * is stopped does not even end by a signal before it goes on.
+ * Sends a signal to a process or, if negative, to a process group, and then SIGCONT: a stopped
+ * process acts on a signal only after it is continued.
  */
 void child_signal(pid_t pid, int number);
 
 /*
- * Reaps those children of the calling thread that have ended. What other threads have started is
- * left alone. The children of a thread that starts none are processes that their parents left
- * running: as process 1 of a container it gets all of those.
+ * Reaps those children of the calling thread that have ended; children that other threads have
+ * started are left alone. A thread that starts no command can still have children: if this is
+ * process 1 of a container, it gets every process whose parent has ended.
  */
 void child_reap_strangers(void);
 
-/* What has been seen of a command that is stopped. All 0 at first. */
+/* What is known of a command that is stopped. All 0 at first. */
 struct child_stop {
 	int number;	   /* the signal that has stopped it; 0: it is not stopped */
-	uint64_t since_ns; /* when that was seen first, CLOCK_MONOTONIC */
+	uint64_t since_ns; /* when it was first seen stopped, CLOCK_MONOTONIC */
 	bool told;
 };
 
 /*
- * A look has found the command stopped by this signal, or, with 0, not stopped. Returns whether it
- * is to be told now: once in a command's life, and not at once, as a shell that stops all of us
- * lets all go on again.
+ * Notes that the command was found stopped by this signal, or, with 0, not stopped. Returns true if
+ * it is to be told now: once in a command's life, and only after it has been stopped for half a
+ * second, because a shell that stops a whole job continues it just the same.
  */
 bool child_stop_note(struct child_stop *stop, int number);
 
-/* By which signal, and why that may be, in words that follow "is stopped". */
+/* Returns by which signal it is stopped, and why that may be, in words that follow "is stopped". */
 const char *child_stop_explain(int number);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * What all of a tool has in common: its version, the exit statuses, what the common options say.
+ * What is common to all parts of a tool: its version, the exit statuses, what the common options
+ * say.
  */
 #ifndef CLI_H
 #define CLI_H
@@ -19,7 +20,7 @@ enum cli_exit {
 	CLI_USAGE = 2,
 	CLI_WOULD_BLOCK = 3,	  /* or fewer messages than asked for */
 	CLI_INCOMPLETE = 4,	  /* a producer died or failed: the stream may be incomplete */
-	CLI_COMMAND_FAILED = 123, /* for good; this and the next ones as xargs has them */
+	CLI_COMMAND_FAILED = 123, /* for good; this one and the next ones are as in xargs */
 	CLI_TIMED_OUT = 124,
 	CLI_COMMAND_KILLED = 125,
 	CLI_CANNOT_RUN = 126,
@@ -46,8 +47,8 @@ struct cli_settings {
 	const char *trace; /* a file; NULL: none */
 	bool quiet;
 	bool verbose;
-	struct cli_config *config; /* NULL: nothing was looked at yet */
-	const char *file;	   /* that the option in hand is from; NULL: none */
+	struct cli_config *config; /* NULL: options are not being read yet */
+	const char *file;	   /* the file that the current option comes from; NULL: none */
 	unsigned line;
 };
 

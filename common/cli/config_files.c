@@ -17,11 +17,11 @@ enum { PLACES_MAX = 4 };
 /* A file that was looked for. */
 struct place {
 	const char *path;
-	const char *by;	   /* who has named it; "": it is a usual one */
-	const char *state; /* why it was passed over; "": it was not */
+	const char *by;	   /* what has named it; "": it is one of the usual files */
+	const char *state; /* why it was not read; "": it was */
 };
 
-/* An option that a file says. */
+/* An option that a file sets. */
 struct pair {
 	const struct cli_option *option;
 	const struct config_entry *entry;
@@ -33,13 +33,16 @@ struct cli_config {
 	size_t place_count;
 	struct pair *pairs;
 	size_t pair_count, next;
-	struct cli_value values[CLI_OPTIONS_MAX]; /* of the rows of the tool's table */
-	unsigned modes;				  /* what makes sense in none of them is left out */
+	struct cli_value values[CLI_OPTIONS_MAX]; /* of the tool's rows */
+	unsigned modes;				  /* other modes are left out */
 	const char *file;			  /* -F */
 	const char *channel;			  /* -C */
 };
 
-/* What a section for a channel may hold: what belongs to the channel, not to a tool's work. */
+/*
+ * The keys that a [channel NAME] section may have: what belongs to the channel, not to a tool's
+ * work.
+ */
 static const char *const channel_keys[] = { "size", "mode", "owner", "groups", "when-full", NULL };
 static const char *const message_keys[] = { "text", "file", "key", NULL };
 static const char *const kinds[] = { "channel", "message", NULL };
@@ -61,7 +64,7 @@ static bool is_one_of(const char *word, const char *const *words)
 
 /* ---- what a line means ---- */
 
-/* "unknown WHAT ...", with the nearest of those that there are. */
+/* Prints "unknown WHAT ...", and the nearest of the candidates. */
 __attribute__((noreturn)) static void unknown(const struct cli_settings *settings, const char *what,
 					      const struct config_entry *entry, unsigned line,
 					      const struct nearest *nearest)
@@ -97,7 +100,7 @@ __attribute__((noreturn)) static void key_unknown(const struct cli_settings *set
 	unknown(settings, "key", entry, entry->line, &nearest);
 }
 
-/* A key before any section. NULL: only the other tool has it. */
+/* Returns the option for a key before any section, or NULL if only the other tool has it. */
 static const struct cli_option *top_option(const struct cli_settings *settings,
 					   const struct config_entry *entry)
 {
@@ -132,7 +135,10 @@ static void section_key_check(const struct cli_settings *settings, const struct 
 	unknown(settings, "key", entry, entry->line, &nearest);
 }
 
-/* Refuses what has no meaning. NULL: it means something, but is no option of this tool. */
+/*
+ * Refuses an entry that means nothing. Returns its option, or NULL if it is valid but not an option
+ * of this tool.
+ */
 static const struct cli_option *entry_check(const struct cli_settings *settings,
 					    const struct config_entry *entry)
 {
@@ -164,7 +170,7 @@ static const struct cli_option *entry_check(const struct cli_settings *settings,
 
 /* ---- which of them count ---- */
 
-/* True if what a file says of this option makes no sense beside the command line. */
+/* True if this option of a file makes no sense in this mode or beside the command line. */
 static bool left_out(const struct cli_settings *settings, const struct cli_option *option)
 {
 	if (!cli_option_belongs(option, settings->config->modes))
@@ -188,11 +194,14 @@ static void pair_add(struct cli_settings *settings, const struct cli_option *opt
 	config->pairs[config->pair_count++] = (struct pair){ option, entry };
 }
 
-/* The keys before all sections, then those for the channel in use. */
+/*
+ * Collects what counts: the keys before all sections, then those of the section for the channel in
+ * use.
+ */
 static void pairs_make(struct cli_settings *settings)
 {
 	struct cli_config *config = settings->config;
-	const char *channel = settings->channel.name; /* $SHM_CHANNEL, or as if nobody says */
+	const char *channel = settings->channel.name; /* $SHM_CHANNEL, or the default */
 
 	for (size_t i = 0; i < config->read.count; i++) {
 		const struct config_entry *entry = &config->read.entries[i];
@@ -216,7 +225,10 @@ static void pairs_make(struct cli_settings *settings)
 	}
 }
 
-/* A flag cannot be taken back once it was taken, so only what is said of it last counts. */
+/*
+ * True if this pair has an effect. A flag cannot be unset after it was set, so only the last pair
+ * for it counts.
+ */
 static bool pair_counts(const struct cli_config *config, size_t index)
 {
 	const struct pair *pair = &config->pairs[index];
@@ -229,7 +241,10 @@ static bool pair_counts(const struct cli_config *config, size_t index)
 	return strcmp(pair->entry->value, "no") != 0;
 }
 
-/* What the option gets: a flag nothing, and what may be missing is so if it is just wanted. */
+/*
+ * Returns what the option gets as its argument: a flag gets none, nor does an option whose argument
+ * is optional if the file only says "yes".
+ */
 static const char *pair_argument(const struct pair *pair)
 {
 	const char *value = pair->entry->value;
@@ -279,7 +294,7 @@ void cli_config_took(struct cli_settings *settings, const struct cli_option *opt
 {
 	struct cli_value *value;
 
-	if (option->letter == '0') { /* another way to write it */
+	if (option->letter == '0') { /* another way to write --delimiter */
 		option = cli_option_find(settings->tool, "delimiter");
 		argument = "\\0";
 	}
@@ -349,7 +364,9 @@ static void place_read(struct cli_settings *settings, const char *path, const ch
 	exit(CLI_FAILED);
 }
 
-/* ~/.config/shm-channel/config, or where $XDG_CONFIG_HOME says; it stays. NULL: no home. */
+/*
+ * Returns ~/.config/shm-channel/config, or what $XDG_CONFIG_HOME says, never freed; NULL: no home.
+ */
 static const char *user_path(const struct cli_settings *settings)
 {
 	const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");

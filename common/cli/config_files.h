@@ -1,11 +1,11 @@
 /*
- * Configuration files on their way to the options: which files there are, what their keys mean
- * for this tool, and which of several values counts. See shm-channel(5).
+ * Turns configuration files into options: which files there are, what their keys mean for this
+ * tool, and which of several values counts. See shm-channel(5).
  *
- * A value of a file is an option like one of the command line, before those: cli_next_option()
- * returns it in the same way, and the same code reads it. Command line, $SHM_CHANNEL, the files'
- * sections for the channel in use, their keys before any section; and of the files -F,
- * $SHM_CONFIG, the user's, the system's: what comes first in this list counts.
+ * A value of a file is an option like one of the command line and is taken by the same function,
+ * before those of the command line. What comes first in this list counts: the command line,
+ * $SHM_CHANNEL, the files' sections for the channel in use, the files' keys before any section; and
+ * among the files -F, $SHM_CONFIG, the user's, the system's.
  */
 #ifndef CONFIG_FILES_H
 #define CONFIG_FILES_H
@@ -34,44 +34,46 @@ struct cli_settings;
 struct cli_option;
 struct cli_config;
 
-/* Where the value of an option is from. */
+/* Where the value of an option comes from. */
 struct cli_value {
-	const char *argument; /* of a flag "yes"; NULL: nobody has said anything */
+	const char *argument; /* of a flag "yes"; NULL: nothing has set it */
 	const char *file;     /* or "$SHM_CHANNEL"; NULL: the command line */
-	unsigned line;	      /* 0: it is no file */
+	unsigned line;	      /* 0: not from a file */
 	bool given;	      /* it is on the command line */
 };
 
-/* ---- for options.c ---- */
+/* ---- for options.c, in this order ---- */
 
 void cli_config_begin(struct cli_settings *settings);
 
-/* Then: an option on the command line. It is not taken yet. */
+/* Notes an option of the command line, which is not taken yet. */
 void cli_config_expect(struct cli_settings *settings, const struct cli_option *option,
 		       const char *argument);
 
 /*
- * Then: finds and reads the files, and leaves out what makes no sense in any of `modes`. What is
- * wrong with them ends the tool.
+ * Finds and reads the files, and leaves out what makes no sense in any of `modes`. Any error in
+ * them ends the tool.
  */
 void cli_config_load(struct cli_settings *settings, unsigned modes);
 
-/* Returns the next option that files say, and its *argument; NULL: there is none left. */
+/* Returns the next option that the files set, and its *argument; NULL: there is none left. */
 const struct cli_option *cli_config_next(struct cli_settings *settings, const char **argument);
 
-/* Notes what was taken, of a file or, if settings->file is NULL, of the command line. */
+/*
+ * Notes that an option was taken: from a file or, if settings->file is NULL, from the command line.
+ */
 void cli_config_took(struct cli_settings *settings, const struct cli_option *option,
 		     const char *argument);
 
 /* ---- for the tools ---- */
 
-/* Is this option on the command line? (Not: in a file.) */
+/* True if this option is on the command line (not in a file). */
 bool cli_given(const struct cli_settings *settings, const char *option);
 
 const struct cli_value *cli_value(const struct cli_settings *settings,
 				  const struct cli_option *option);
 
-/* What was read, and, for a message about what is not in it, the files' names. */
+/* What was read; and the files' names, for a message about something that is not in them. */
 const struct config *cli_config_read(const struct cli_settings *settings);
 const char *cli_config_places(const struct cli_settings *settings, char *buffer, size_t size);
 

@@ -11,7 +11,10 @@ const char *plural(uint64_t count)
 
 /* ---- as short as can be ---- */
 
-/* With one digit behind the point if there is one before it. */
+/*
+ * Writes the number divided by the largest fitting power of `unit`, with one decimal if it is below
+ * 10.
+ */
 static const char *scaled(char buffer[FIGURE_MAX], uint64_t number, uint64_t unit,
 			  const char *letters)
 {
@@ -60,7 +63,7 @@ const char *figure_age(char buffer[FIGURE_MAX], uint64_t ns)
 
 /* ---- three digits ---- */
 
-/* Three digits and a unit; what is below `whole` as it is. */
+/* Writes three digits and a unit; a value below `whole` is written as it is. */
 static const char *three_digits(char buffer[FIGURE_MAX], double value, double step, double whole,
 				const char *const units[5])
 {

@@ -16,7 +16,7 @@ const char *plural(uint64_t count);
 /* "512", "1.5K", "20M": powers of 1024. */
 const char *figure_bytes(char buffer[FIGURE_MAX], uint64_t bytes);
 
-/* "1234567" has become too long, and is "1.2M": powers of 1000, beyond six digits. */
+/* "999999", "1.2M": powers of 1000, beyond six digits. */
 const char *figure_count(char buffer[FIGURE_MAX], uint64_t count);
 
 /* "12s", "5m", "3h", "2d". */

@@ -1,7 +1,8 @@
 /*
- * --help, made from the option table that reads the command line. scripts/completions makes the
- * shells' completions from what is printed here, so its form is an interface: an option's row
- * begins with two blanks and a letter, or with six, and help begins in HELP_COLUMN.
+ * --help, made from the option table that is also used to read the command line.
+ * scripts/completions makes the shells' completions from this output, so its form is an interface:
+ * the row of an option begins with two blanks and a letter, or with six blanks; the help begins in
+ * HELP_COLUMN.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 enum { HELP_COLUMN = 28 };
 
-/* Headings stand out on a terminal, for who has not asked for plain text. */
+/* True if headings are to be bold: on a terminal, unless plain text was asked for. */
 static bool headings_bold(void)
 {
 	const char *plain = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -47,7 +48,7 @@ static void option_print(const struct cli_option *option)
 		used = printf("  -%c, ", option->letter);
 	else
 		used = printf("%6s", "");
-	/* "[SEC]" may be missing, and "[=WHEN]" may, too, but stands behind its "=". */
+	/* "[SEC]" is optional, and so is "[=WHEN]", but that follows a "=". */
 	used += printf("--%s%s%s", option->name,
 		       *argument == '\0' || strncmp(argument, "[=", 2) == 0 ? "" : " ", argument);
 	if (used + 2 > HELP_COLUMN) {
@@ -63,7 +64,7 @@ static void option_print(const struct cli_option *option)
 	putchar('\n');
 }
 
-/* Enough to begin with, whichever tool was asked. Each line runs as it is: tests/test_help.c. */
+/* The most common uses of both tools. Each line runs as it is: see tests/tools/test_help.c. */
 static const char examples[] =
 	"  A job queue: one list of jobs, as many workers as you like; a job whose worker\n"
 	"  dies goes to another, one whose command fails is tried again.\n"

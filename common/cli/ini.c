@@ -16,17 +16,17 @@
 #include <ini.h>
 #include <stdarg.h>
 
-/* libinih keeps so many bytes of a section's name, and says nothing when it cuts one. */
+/* libinih keeps this many bytes of a section's name, and cuts a longer one without an error. */
 enum { SECTION_MAX = 49 };
 
-/* The lines of one file, on their way to libinih, and what it makes of them. */
+/* The lines of one file on their way to libinih, and what it makes of them. */
 struct reader {
 	struct config *config;
 	const char *file;
 	const char *at, *end;
-	unsigned line; /* the one that libinih has in hand */
+	unsigned line; /* the one that libinih is parsing */
 	unsigned section_line;
-	size_t first; /* of this file's entries */
+	size_t first; /* index of this file's first entry */
 	bool no_memory;
 	struct config_fault *fault;
 };
@@ -48,8 +48,8 @@ static bool blank(char c)
 }
 
 /*
- * How much of a line is text: a comment begins with ';' or '#' at the start or behind a blank.
- * libinih knows the latter for ';' alone and not in every build, so it gets none to see.
+ * Returns how much of a line is text: a comment begins with ';' or '#', at the start or after a
+ * blank. libinih knows the latter for ';' alone and not in every build, so it never sees a comment.
  */
 static size_t text_size(const char *text, size_t size)
 {
@@ -63,7 +63,7 @@ static size_t text_size(const char *text, size_t size)
 	return end;
 }
 
-/* What libinih would accept without a word. */
+/* Refuses lines that libinih would accept although they are wrong. */
 static bool line_check(struct reader *reader, const char *text, size_t size, size_t room)
 {
 	const char *close = memchr(text, ']', size);
@@ -82,8 +82,8 @@ static bool line_check(struct reader *reader, const char *text, size_t size, siz
 }
 
 /*
- * libinih's fgets(): one line, without comments and without blanks at both ends. (To libinih a
- * blank at the start could also mean that the value of the line before goes on.)
+ * The fgets() that libinih uses: returns one line without comments and without blanks at both ends.
+ * (To libinih a blank at the start could also mean that the line continues the value before.)
  */
 static char *reader_line(char *buffer, int size, void *stream)
 {
@@ -101,7 +101,7 @@ static char *reader_line(char *buffer, int size, void *stream)
 		return NULL;
 	}
 	if (reader->line == 1 && end - text >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		text += 3; /* the mark of UTF-8, as some editors put it there */
+		text += 3; /* a byte order mark (UTF-8), as some editors write it */
 	while (text < end && blank(*text))
 		text++;
 	end = text + text_size(text, (size_t)(end - text));
@@ -112,7 +112,7 @@ static char *reader_line(char *buffer, int size, void *stream)
 	return buffer;
 }
 
-/* "  channel   jobs " is the channel "jobs". Both to be freed. */
+/* Splits "  channel   jobs " into the kind "channel" and the name "jobs". Both must be freed. */
 static void section_split(const char *section, char **kind, char **name)
 {
 	size_t size;
@@ -144,7 +144,7 @@ static void entry_free(struct config_entry *entry)
 	free(entry->value);
 }
 
-/* Keeps one line of a file; takes *entry over. */
+/* Stores the entry of one line of a file, and takes ownership of *entry. */
 static bool entry_add(struct reader *reader, struct config_entry *entry)
 {
 	struct config *config = reader->config;
@@ -171,7 +171,7 @@ static bool entry_add(struct reader *reader, struct config_entry *entry)
 	return true;
 }
 
-/* libinih's handler of one "key = value". */
+/* Called by libinih for each "key = value". */
 static int reader_entry(void *user, const char *section, const char *key, const char *value)
 {
 	struct reader *reader = user;
@@ -206,8 +206,8 @@ static int text_parse(struct config *config, const char *path, const char *text,
 }
 
 /*
- * In a sandbox or a rootless container the machine's root is one of those whom the user namespace
- * does not know. What lies in /etc, and its owner alone may write, is his.
+ * In a sandbox or a rootless container the machine's root is one of the users that the user
+ * namespace does not know. A file in /etc that only its owner may write counts as root's.
  */
 static bool of_the_system(const struct stat *status, const char *path)
 {
@@ -215,7 +215,10 @@ static bool of_the_system(const struct stat *status, const char *path)
 	       (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* Could somebody else have written it? Of the open file, which cannot be exchanged any more. */
+/*
+ * Returns 0 or what is wrong: could another user have written the file? It checks the open file,
+ * which nobody can replace any more.
+ */
 static int file_check(int fd, const struct stat *status, const char *path,
 		      struct config_fault *fault)
 {
@@ -235,7 +238,7 @@ static int file_check(int fd, const struct stat *status, const char *path,
 	return why != NULL ? CONFIG_REFUSED : CONFIG_READ;
 }
 
-/* All of it, or a negative errno. */
+/* Reads the whole file. Returns its size, or a negative errno. */
 static ssize_t bytes_read(int fd, char *bytes, size_t room)
 {
 	size_t size = 0;
@@ -255,7 +258,7 @@ static ssize_t bytes_read(int fd, char *bytes, size_t room)
 
 int config_read(struct config *config, const char *path, struct config_fault *fault)
 {
-	/* A FIFO, which is refused, must not be waited for. */
+	/* A FIFO is refused, so opening it must not wait. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
 	char *text;
@@ -302,7 +305,10 @@ void config_free(struct config *config)
 
 /* ---- ${VARIABLE} ---- */
 
-/* Reads the name and the '}' behind a "${"; returns what follows, or NULL: there is no such. */
+/*
+ * Reads the name and the '}' that follow a "${". Returns what comes after them, or NULL if they are
+ * malformed.
+ */
 static const char *variable_read(const char *text, char name[CONFIG_VARIABLE_MAX])
 {
 	size_t size = 0;

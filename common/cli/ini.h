@@ -1,14 +1,14 @@
 /*
- * What configuration files say, as they say it: sections, keys, values, and where each stands.
- * What the keys mean is not known here (config_files.h). Read with libinih; without it nothing
- * can be read. See shm-channel(5).
+ * The contents of configuration files: sections, keys, values, and the line of each. What the keys
+ * mean is not known here (see config_files.h). Uses libinih; without it nothing can be read. See
+ * shm-channel(5).
  */
 #ifndef CONFIG_H
 #define CONFIG_H
 
 #include <stddef.h>
 
-/* A file is read at once, and its keys are compared with each other. */
+/* A file is read as a whole, and each key is compared with all others. */
 enum { CONFIG_FILE_MAX = 65536 };
 
 struct config_entry {
@@ -16,20 +16,20 @@ struct config_entry {
 	char *name; /* its others; "" if there are none */
 	char *key;
 	char *value;
-	const char *file; /* as config_read() was given it */
+	const char *file; /* as passed to config_read() */
 	unsigned line;
 	unsigned section_line; /* of the section's "[...]"; 0 before any */
 };
 
 struct config {
-	struct config_entry *entries; /* in the order in which they were read */
+	struct config_entry *entries; /* in the order in the files */
 	size_t count;
 };
 
 enum config_result {
 	CONFIG_READ = 0,
-	CONFIG_REFUSED, /* others could have written it, or it is no file of text */
-	CONFIG_BAD	/* what is in it */
+	CONFIG_REFUSED, /* others could have written it, or it is not a text file */
+	CONFIG_BAD	/* its contents are wrong */
 };
 
 /* Why a file was not read. */
@@ -39,19 +39,19 @@ struct config_fault {
 };
 
 /*
- * Adds what is in a file. It must be a regular file that only this user or root owns (where a user
- * namespace hides whose it is, it must lie in /etc) and that not everybody may write. Returns a
- * config_result, with *fault for CONFIG_REFUSED and CONFIG_BAD, or a negative errno. `path` must
- * stay as long as the config does.
+ * Adds the contents of a file. It must be a regular file that only this user or root owns (where a
+ * user namespace hides the owner, it must be in /etc) and that not everybody may write. Returns a
+ * config_result, with *fault set for CONFIG_REFUSED and CONFIG_BAD, or a negative errno. `path`
+ * must live as long as the config.
  */
 int config_read(struct config *config, const char *path, struct config_fault *fault);
 
 void config_free(struct config *config);
 
 /*
- * The text with each ${VARIABLE} replaced from the environment; "$${" stands for "${". Stores
- * it in *result, to be freed. Errors: -EINVAL: "${" without a name and "}"; -ENOENT: a variable
- * is not set, its name is in variable[]; -ENOMEM.
+ * Returns 0 and stores in *result, to be freed, the text with each ${VARIABLE} replaced from the
+ * environment; "$${" stands for "${". Errors: -EINVAL: "${" without a name and "}"; -ENOENT: a
+ * variable is not set, its name is in variable[]; -ENOMEM.
  */
 enum { CONFIG_VARIABLE_MAX = 64 };
 int config_expand(const char *text, char **result, char variable[CONFIG_VARIABLE_MAX]);

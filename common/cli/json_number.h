@@ -1,4 +1,4 @@
-/* Counters as JSON. Only where there is libjansson. */
+/* Counters as JSON. Only with libjansson. */
 #ifndef JSON_NUMBER_H
 #define JSON_NUMBER_H
 
@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * A counter may go up to 2^64 - 1, libjansson's integers up to 2^63 - 1. Beyond that, where only a
- * counter comes that somebody has scribbled on, it is a number with a fraction: nearly right,
- * neither negative nor another counter's. NULL: out of memory.
+ * Returns a counter as JSON, or NULL if out of memory. A counter may go up to 2^64 - 1, an integer
+ * of libjansson only up to 2^63 - 1. A larger one, which only a damaged channel has, becomes a
+ * number with a fraction: nearly right, and not negative.
  */
 json_t *json_number(uint64_t value);
 

@@ -1,4 +1,4 @@
-/* The line that is drawn over and over again on standard error. */
+/* The line that is drawn again and again on standard error. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 
 #define ERASE "\r\033[K"
 
-static bool drawn; /* changes with stderr locked: other threads print errors */
-/* For a signal handler, which cannot lock. */
+static bool drawn; /* changed with stderr locked: other threads print errors */
+/* A copy for a signal handler, which cannot lock. */
 static volatile sig_atomic_t open_line;
 
 static void drawn_set(bool is_drawn)
@@ -22,7 +22,7 @@ void cli_line_draw(const char *text)
 {
 	flockfile(stderr);
 	drawn_set(true);
-	fprintf(stderr, ERASE "%s", text); /* not buffered: one write */
+	fprintf(stderr, ERASE "%s", text); /* unbuffered: one write */
 	funlockfile(stderr);
 }
 
@@ -49,7 +49,7 @@ bool cli_line_drawn(void)
 	return open_line != 0;
 }
 
-/* A terminal that somebody has stopped cannot be written, nor can a pipe that is full. */
+/* A stopped terminal cannot be written, nor can a full pipe. */
 bool cli_can_write(void)
 {
 	struct pollfd output = { .fd = STDERR_FILENO, .events = POLLOUT };

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 /*
- * One line on standard error that is drawn over and over again, shorter than the terminal is wide.
- * Whatever else is printed erases it first; so does cli_line_erase(), while cli_line_keep() leaves
- * it, complete. From any thread.
+ * Draws a line on standard error again and again; it must be shorter than the terminal is wide. Any
+ * other output on standard error erases it first, and so does cli_line_erase(), while
+ * cli_line_keep() leaves it there, complete. These may be called from any thread.
  */
 void cli_line_draw(const char *text);
 void cli_line_erase(void);
@@ -17,8 +17,8 @@ void cli_line_keep(void);
 bool cli_line_drawn(void); /* async-signal-safe */
 
 /*
- * Can a line be written on standard error without waiting for who reads it? Whoever holds
- * something that others want, a turn or a lock, looks at this first.
+ * True if a line can be written on standard error without waiting for its reader. Whoever holds
+ * something that others need, a turn or a lock, asks this first.
  */
 bool cli_can_write(void);
 

@@ -29,7 +29,7 @@ unsigned cli_lines(void)
 	return atomic_load(&lines_printed);
 }
 
-/* What a user typed, or a stranger wrote, may be quoted in it, so all of it is escaped. */
+/* The text may quote what a user typed or another process wrote, so all of it is escaped. */
 static void print_line(const char *name, const char *format, va_list arguments)
 {
 	char text[1024], line[2048];
@@ -44,7 +44,7 @@ static void print_line(const char *name, const char *format, va_list arguments)
 		before_printing();
 	flockfile(stderr);
 	cli_line_erase();
-	fprintf(stderr, "%s\n", line); /* stderr may be shared: one write for one line */
+	fprintf(stderr, "%s\n", line); /* stderr may be shared: a line is one write */
 	funlockfile(stderr);
 }
 
@@ -147,7 +147,7 @@ const char *cli_excerpt(const unsigned char *bytes, size_t size, char buffer[CLI
 {
 	size_t shown = size < CLI_EXCERPT_BYTES ? size : CLI_EXCERPT_BYTES, used;
 
-	/* Not the first half of a character. */
+	/* Not only the first bytes of a character. */
 	for (int i = 0; i < 3 && shown > 0 && shown < size && (bytes[shown] & 0xc0) == 0x80; i++)
 		shown--;
 	used = escape_text(buffer, CLI_EXCERPT_MAX - 3, (const char *)bytes, shown,
@@ -189,7 +189,10 @@ void cli_check_owner(const struct cli_settings *settings)
 {
 	uid_t owner = settings->channel.owner;
 
-	/* A user whom this namespace has not can only turn out to be ourselves. */
+	/*
+	 * If this namespace does not know the user, only a channel of this very user can be
+	 * attached to.
+	 */
 	if (geteuid() == 0 && owner != 0 && !settings->trust_owner && !owner_is_elsewhere(owner))
 		cli_usage_error(settings,
 				"for root to use a channel of user %lu is to trust that user with "

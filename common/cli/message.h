@@ -10,53 +10,69 @@
 
 #include "cli/cli.h"
 
-/* "tool: message", one line on standard error. */
+/* Prints one line on standard error: "tool: message". */
 __attribute__((format(printf, 2, 3))) void cli_error(const struct cli_settings *settings,
 						     const char *format, ...);
 
-/* Called before each such line, of whatever kind: who has the whole screen gives it back. */
+/*
+ * Has `prepare` called before each line on standard error, of any kind: a tool that has taken the
+ * whole screen gives it back there.
+ */
 void cli_before_printing(void (*prepare)(void));
 
-/* The same, unless --quiet. */
+/* Like cli_error(), but prints nothing with --quiet. */
 __attribute__((format(printf, 2, 3))) void cli_note(const struct cli_settings *settings,
 						    const char *format, ...);
 
-/* How many lines have been printed so: who takes back its own must know that they are the last. */
+/*
+ * Returns how many lines have been printed. Whoever takes back lines of its own must know that they
+ * are still the last ones.
+ */
 unsigned cli_lines(void);
 
 /*
- * For consumers: so many messages were dropped, before the one of this number (0: before the
- * end); and, unless --quiet, how many that were in all.
+ * For consumers. cli_tell_missed() tells, with --verbose, how many messages were dropped before the
+ * message of this number (0: before the end of the stream); cli_note_missed() prints, unless
+ * --quiet, how many were dropped in all.
  */
 void cli_tell_missed(const struct cli_settings *settings, uint64_t missed, uint64_t sequence);
 void cli_note_missed(const struct cli_settings *settings, uint64_t missed);
 
-/* For consumers: says that so many messages longer than the ring are lost. */
+/* For consumers: says that this many messages longer than the ring are lost. */
 void cli_tell_lost(const struct cli_settings *settings, uint64_t lost);
 
-/* One line on standard error, just as it is: what was asked for, so also with --quiet. */
+/*
+ * Prints one line on standard error as it is, without the tool's name, even with --quiet: the user
+ * has asked for it.
+ */
 void cli_report(const char *line);
 
-/* A line of the story that --verbose tells, without the tool's name. */
+/* Prints a line of what --verbose tells, without the tool's name. */
 __attribute__((format(printf, 2, 3))) void cli_story(const struct cli_settings *settings,
 						     const char *format, ...);
 
-/* Prints one line and a pointer to --help, or the line of the file that is at fault; exits 2. */
+/*
+ * Prints one line, which ends with a pointer to --help, or begins with the line of the file that is
+ * at fault; exits 2.
+ */
 __attribute__((format(printf, 2, 3), noreturn)) void
 cli_usage_error(const struct cli_settings *settings, const char *format, ...);
 
 /* Says that there is not enough memory, and exits 1. */
 __attribute__((noreturn)) void cli_out_of_memory(const struct cli_settings *settings);
 
-/* An option that this build has no library for: says so, and exits 1. */
+/* Says that this build has no library for an option, and exits 1. */
 __attribute__((noreturn)) void cli_not_built(const struct cli_settings *settings,
 					     const char *option, const char *library);
 
-/* Writes a message for people: escaped (see escape.h), at most 64 bytes of it. Returns buffer. */
+/*
+ * Writes the beginning of a message for people: escaped (see escape.h), at most 64 bytes of it.
+ * Returns `buffer`.
+ */
 enum { CLI_EXCERPT_BYTES = 64, CLI_EXCERPT_MAX = CLI_EXCERPT_BYTES * 4 + 4 };
 const char *cli_excerpt(const unsigned char *bytes, size_t size, char buffer[CLI_EXCERPT_MAX]);
 
-/* The exit status that an error of the channel means. */
+/* Returns the exit status for an error of the channel. */
 enum cli_exit cli_status(int error);
 
 /* Prints that `what` failed on the channel, unless it was a signal; returns the status. */
@@ -64,24 +80,24 @@ enum cli_exit cli_channel_error(const struct cli_settings *settings, const struc
 				const char *what, int error);
 
 /*
- * Before a channel is used, not just looked at: root says it in so many words if it is another
- * user's. A user who can write a channel can make a process that uses it write to any of its
- * memory.
+ * A usage error if root is about to use (not just look at) another user's channel without
+ * --trust-owner. A user who can write a channel can make a process that uses it write to any of
+ * that process's memory.
  */
 void cli_check_owner(const struct cli_settings *settings);
 
-/* Prints a note if others may use this user's channel, and --mode did not say that they may. */
+/* Prints a note if others have access to this user's channel and --mode did not ask for that. */
 void cli_check_mode(const struct cli_settings *settings, const struct channel *channel);
 
 /* Prints a note if the channel is not of the size that --size asked for. */
 void cli_check_size(const struct cli_settings *settings, const struct channel *channel);
 
-/* A usage error that is due to a line of a file. */
+/* Prints a usage error that a line of a file has caused; exits 2. */
 __attribute__((format(printf, 4, 5), noreturn)) void
 cli_config_error(const struct cli_settings *settings, const char *file, unsigned line,
 		 const char *format, ...);
 
-/* Ends a tool that has printed what it was asked for, if that could be written. */
+/* Exits 0 if all that was printed on standard output could be written, else 1 with a message. */
 void cli_exit_flushed(const struct cli_settings *settings);
 
 #endif

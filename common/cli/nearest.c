@@ -9,7 +9,10 @@ static size_t least(size_t one, size_t other)
 
 size_t nearest_distance(const char *one, const char *other)
 {
-	/* Three rows of the table: of the letter before the last one, of the last, of this one. */
+	/*
+	 * Three rows of the table: for the letter before the last one, for the last one, for this
+	 * one.
+	 */
 	size_t rows[3][NEAREST_WORD_MAX + 1];
 	size_t *before = rows[0], *last = rows[1], *row = rows[2];
 	size_t height = strlen(one), width = strlen(other);

@@ -1,7 +1,7 @@
 /*
- * The rows of an option table, and how one is found in it. A row says all there is to know of an
- * option: how it is written, what --help prints, in which modes it makes sense, and what becomes of
- * its argument.
+ * The rows of an option table, and how a row is found. A row is all there is to know of an option:
+ * how it is written, what --help prints, in which modes of the tool it makes sense, and what
+ * becomes of its argument.
  */
 #ifndef CLI_OPTION_TABLE_H
 #define CLI_OPTION_TABLE_H
@@ -16,16 +16,16 @@ struct cli_option;
 struct cli_settings;
 
 /*
- * Stores what an option is given at `into`, which is row->into bytes from the beginning of the
- * tool's settings. `argument` is NULL if it takes none, or if it may be left out and is; else it
- * stays valid. A bad one is a usage error. See take.h.
+ * Stores the value of an option at `into`, which is row->into bytes from the beginning of the
+ * tool's settings. `argument` is NULL if the option takes none, or if it is optional and left out;
+ * else it stays valid as long as the process. A bad argument is a usage error. See take.h.
  */
 typedef void cli_take(const struct cli_settings *settings, const struct cli_option *row,
 		      const char *argument, void *into);
 
 /*
- * What an option says about how the run goes, where one option leaves no sense in another one
- * although both belong to the mode. Sets of bits.
+ * What an option is about, where one option makes another one pointless although both belong to the
+ * mode. Sets of bits.
  */
 enum cli_matter {
 	MATTER_FOLLOW = 1 << 0,	      /* it goes on when the producers have gone */
@@ -36,27 +36,27 @@ enum cli_matter {
 };
 
 /*
- * The completions complete what the argument says: CHANNEL, GROUP, FILE or USER, and words in
- * small letters with '|' between them, which stand for themselves. The manual pages call it the
- * same. (tests/tools/test_help.c holds them to it.)
+ * The shells' completions depend on how an argument is called: CHANNEL, GROUP, FILE or USER, or
+ * words in lower case with '|' between them, which stand for themselves. The manual pages use the
+ * same names. (tests/tools/test_help.c checks that.)
  */
 struct cli_option {
 	char letter; /* '\0': it has only a name */
 	const char *name;
 	/*
-	 * NULL: it takes none. In brackets: it may be left out; if it begins with "=", it can only
+	 * NULL: it takes none. In brackets: it is optional; if it begins with "=", it can only
 	 * follow a "=", else a number may also follow as the next word.
 	 */
 	const char *argument;
 	const char *help;     /* '\n' begins a new line */
-	const char *standard; /* what it is if nothing sets it; NULL: off, or nothing */
+	const char *standard; /* its value if nothing sets it; NULL: off, or nothing */
 
-	cli_take *take;	      /* NULL: the reader of options looks at it itself */
-	size_t into;	      /* where its value goes: bytes from the tool's settings */
+	cli_take *take;	      /* NULL: the reader of options handles it itself */
+	size_t into;	      /* where its value goes: an offset in the tool's settings */
 	uint64_t least, most; /* of a number */
 
 	/*
-	 * The modes in which it makes sense; 0: all. In another one it is a usage error on the
+	 * The modes in which it makes sense; 0: all. In any other mode it is a usage error on the
 	 * command line, unless its argument is `neutral`, and passed over in a file.
 	 */
 	unsigned modes;
@@ -65,12 +65,12 @@ struct cli_option {
 	unsigned implies; /* this mode, if nothing else chooses one; 0: none */
 
 	unsigned matters;   /* what it is about: enum cli_matter */
-	unsigned overrules; /* on the command line: what files say about these is passed over */
+	unsigned overrules; /* if on the command line: files have no say on these matters */
 
-	bool once; /* about one call, or an action: not in a configuration file */
+	bool once; /* for one call, or an action: not in a configuration file */
 };
 
-/* A heading in --help, above the row of this name; none if there is no such row. */
+/* A heading in --help, above the row of this name, if there is such a row. */
 struct cli_section {
 	const char *name; /* of the option; NULL: the end */
 	const char *heading;
@@ -82,10 +82,10 @@ struct cli_tool {
 	const char *about;		  /* one sentence */
 	const struct cli_option *options; /* ends with a row without a name */
 	const struct cli_section *sections;
-	const char *statuses; /* lines: blanks, one or more exit statuses, two blanks, when */
+	const char *statuses; /* lines: blanks, exit statuses, two blanks, when they occur */
 	unsigned usual_mode;  /* if nothing chooses another one */
-	unsigned dashes_mode; /* of a run with words after "--"; 0: they choose none */
-	bool operands_last;   /* what follows the first operand is no option */
+	unsigned dashes_mode; /* of a run with words after "--"; 0: those choose no mode */
+	bool operands_last;   /* what follows the first operand is never an option */
 };
 
 enum { CLI_OPTIONS_MAX = 128 };

@@ -1,4 +1,4 @@
-/* The option table: reading the command line with it. */
+/* Reading the command line, and the options of files, by means of the option table. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static int argument_kind(const struct cli_option *option)
 	return cli_argument_optional(option) ? optional_argument : required_argument;
 }
 
-/* What getopt_long() returns for a row: its letter, or a number beyond all letters. */
+/* Returns what getopt_long() is to return for a row: its letter, or a number beyond all letters. */
 static int key_of(const struct cli_tool *tool, const struct cli_option *option)
 {
 	return option->letter != '\0' ? option->letter : KEYS + (int)(option - tool->options);
@@ -40,7 +40,10 @@ static const struct cli_option *option_of_key(const struct cli_tool *tool, int k
 	return NULL;
 }
 
-/* A number after an option that may have one: getopt takes it after "=" only. Returns `key`. */
+/*
+ * Takes a number as the next word for an option whose argument is optional: getopt accepts it after
+ * a "=" only. Returns `key`.
+ */
 static int number_after(const struct cli_tool *tool, int key, int argc, char **argv)
 {
 	const struct cli_option *option = option_of_key(tool, key);
@@ -52,7 +55,7 @@ static int number_after(const struct cli_tool *tool, int key, int argc, char **a
 	return key;
 }
 
-/* The table in the form that getopt_long wants. */
+/* Like getopt_long(), with the table in the form that it needs. */
 static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 {
 	static struct option longs[OPTIONS_MAX + 1];
@@ -86,7 +89,7 @@ static int next_long_option(const struct cli_tool *tool, int argc, char **argv)
 
 /* ---- what was mistyped ---- */
 
-/* Names all options that begin like this one; false: there are none. */
+/* Lists all options that begin with this name. Returns false if there are none. */
 static bool candidates_list(const struct cli_tool *tool, const char *name, char *list, size_t size)
 {
 	size_t used = 0;
@@ -98,7 +101,7 @@ static bool candidates_list(const struct cli_tool *tool, const char *name, char 
 	return used > 0;
 }
 
-/* A word "--name" or "--name=argument" that getopt_long did not take. */
+/* Refuses a word "--name" or "--name=argument" that getopt_long() did not accept. */
 __attribute__((noreturn)) static void long_option_refuse(const struct cli_settings *settings,
 							 const char *word)
 {
@@ -129,7 +132,7 @@ __attribute__((noreturn)) static void option_refuse(const struct cli_settings *s
 	const char *word = argv[optind <= argc ? optind - 1 : argc - 1];
 	const struct cli_option *option = option_of_key(settings->tool, optopt);
 
-	if (key == ':') /* it can only be the last word; C libraries differ in where optind is */
+	if (key == ':') /* it is the last word; C libraries differ in where optind is */
 		cli_usage_error(settings, "option \"%s\" needs an argument", argv[argc - 1]);
 	if (optopt > 0 && option != NULL)
 		cli_usage_error(settings, "option \"--%s\" takes no argument: \"%s\"", option->name,
@@ -141,7 +144,7 @@ __attribute__((noreturn)) static void option_refuse(const struct cli_settings *s
 
 /* ---- the mode ---- */
 
-/* An option on the command line may choose it; the first one does. */
+/* Notes the mode that an option on the command line chooses. The first one counts. */
 static void mode_choose(struct cli_settings *settings, const struct cli_option *option)
 {
 	if (option->chooses == 0 || option->chooses == settings->mode)
@@ -154,7 +157,7 @@ static void mode_choose(struct cli_settings *settings, const struct cli_option *
 	settings->chosen_by = option;
 }
 
-/* After all options on the command line. */
+/* Settles the mode when all options on the command line are known. */
 static void mode_settle(struct cli_settings *settings)
 {
 	const struct cli_tool *tool = settings->tool;
@@ -170,7 +173,7 @@ static void mode_settle(struct cli_settings *settings)
 									    : tool->usual_mode;
 }
 
-/* "--list, --status or a command: -- COMMAND" */
+/* Writes how the modes are chosen: "--list or --status or a command: -- COMMAND". */
 static void modes_list(const struct cli_settings *settings, unsigned modes, char *list, size_t size)
 {
 	const struct cli_tool *tool = settings->tool;
@@ -186,7 +189,7 @@ static void modes_list(const struct cli_settings *settings, unsigned modes, char
 			 used > 0 ? " or " : "");
 }
 
-/* An option on the command line that makes no sense in this mode. */
+/* Refuses an option on the command line that makes no sense in this mode. */
 __attribute__((noreturn)) static void misplaced(const struct cli_settings *settings,
 						const struct cli_option *option)
 {
@@ -221,10 +224,10 @@ void cli_check_modes(const struct cli_settings *settings)
 
 /* ---- one after the other ---- */
 
-/* The next one on the command line: like next_long_option(), but also notes a "--". */
+/* Returns the next option on the command line. Like next_long_option(), but also notes a "--". */
 static int command_line_next(struct cli_settings *settings, int argc, char **argv)
 {
-	static const char *last_argument; /* which may be a "--", too */
+	static const char *last_argument; /* which may also be a "--" */
 	int key = next_long_option(settings->tool, argc, argv);
 
 	if (key == -1)
@@ -235,9 +238,9 @@ static int command_line_next(struct cli_settings *settings, int argc, char **arg
 }
 
 /*
- * Files come before the command line; but which ones, and what of them makes sense beside it,
- * the command line says. So it is looked through once, in a copy, as getopt sorts it. If there
- * is nothing to be done, or no way to do it, the files do not matter.
+ * The options of files are taken before those of the command line; but which files there are, and
+ * what in them makes sense, depends on the command line. So it is looked through once before, in a
+ * copy, because getopt reorders it. If it ends in --help, --version or an error, no file is read.
  */
 static void options_begin(struct cli_settings *settings, int argc, char **argv)
 {
@@ -263,7 +266,7 @@ static void options_begin(struct cli_settings *settings, int argc, char **argv)
 	free(copy);
 	optind = 0; /* begin again: both C libraries understand this */
 	mode_settle(settings);
-	/* What is shown if nothing chooses a mode is of use with a command, too. */
+	/* If nothing chooses a mode, the options for a command are of interest, too. */
 	modes = settings->mode;
 	if (cli_given(settings, "show-config") && modes == settings->tool->usual_mode)
 		modes |= settings->tool->dashes_mode;
@@ -271,7 +274,7 @@ static void options_begin(struct cli_settings *settings, int argc, char **argv)
 		cli_config_load(settings, modes);
 }
 
-/* The next one of a file or of the command line; NULL: there is none left. */
+/* Returns the next option of a file or of the command line; NULL: there is none left. */
 static const struct cli_option *option_next(struct cli_settings *settings, int argc, char **argv,
 					    const char **argument)
 {
@@ -310,9 +313,10 @@ void cli_read_options(struct cli_settings *settings, int argc, char **argv)
 }
 
 /*
- * Has the program's file given this process another user's, another group's or more rights than
- * the process that has started it? AT_SECURE alone does not say so: it is also set where a security
- * module changes from one domain to another, as between an init system and its services.
+ * True if the program's file has given this process the rights of another user or group, or more
+ * capabilities than the process that has started it has. AT_SECURE alone does not say so: it is
+ * also set where a security module changes from one domain to another, as between an init system
+ * and its services.
  */
 static bool raised_by_its_file(void)
 {
@@ -327,7 +331,7 @@ void cli_begin(struct cli_settings *settings, const struct cli_tool *tool)
 
 	memset(settings, 0, sizeof(*settings));
 	settings->tool = tool;
-	/* It believes its environment, and reads and runs what that and its options name. */
+	/* The tool trusts its environment, and reads and runs what that and its options name. */
 	if (raised_by_its_file()) {
 		cli_error(settings, "will not run with the rights of its file (set-user-ID, "
 				    "set-group-ID or capabilities)");
@@ -336,6 +340,6 @@ void cli_begin(struct cli_settings *settings, const struct cli_tool *tool)
 	settings->channel.name = name != NULL && *name != '\0' ? name : "default";
 	settings->channel.owner = geteuid();
 	settings->channel.size = CHANNEL_SIZE_DEFAULT;
-	settings->channel.timeout_ns = 0; /* for ever */
+	settings->channel.timeout_ns = 0; /* no limit */
 	cli_parse_delimiter(settings, "\\n");
 }

@@ -1,5 +1,5 @@
 /*
- * The options that both tools have, and reading all options, one after the other.
+ * The options that both tools have, and the reading of all options, one after the other.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -10,8 +10,8 @@
 #include "cli/take.h"
 
 /*
- * The rows of a tool's option table that both have. The tool's settings begin with a struct
- * cli_settings: into that one their values go.
+ * Rows that the tables of both tools begin with. The settings of a tool begin with a struct
+ * cli_settings, where the values of these rows go.
  */
 /* clang-format off */
 #define CLI_INTO(member) .into = offsetof(struct cli_settings, member)
@@ -79,7 +79,7 @@
 	  .matters = MATTER_FORM, .overrules = MATTER_FORM,                 \
 	  .take = cli_take_framing }
 
-/* The rows at the end of the table that both have. */
+/* Rows that the tables of both tools end with. */
 #define CLI_GENERAL_OPTIONS                                                 \
 	{ 0, "json", NULL,                                                  \
 	  "what is told about the channel is JSON, not text",               \
@@ -99,7 +99,7 @@
 	{ 'V', "version", NULL, "print the version",                        \
 	  .take = cli_take_version, .once = true }
 
-/* Their headings. */
+/* Headings for the rows of both. */
 #define CLI_COMMON_SECTIONS                                                 \
 	{ "channel", "Channel" }, { "timeout", "Waiting" },                 \
 	{ "delimiter", "Standard input and output" },                       \
@@ -107,19 +107,21 @@
 /* clang-format on */
 
 /*
- * Reads all options, first those of configuration files, and lets each row take its own. A usage
- * error prints one line and exits 2; --help, --version and --show-config print and exit. Operands
- * start at optind. settings->mode is what the run is.
+ * Reads all options, those of configuration files first, and has each row take its value. A usage
+ * error prints one line and exits 2; --help, --version and --show-config print and exit. Afterwards
+ * settings->mode is the mode of the run, and the operands start at optind.
  */
 void cli_read_options(struct cli_settings *settings, int argc, char **argv);
 
 /*
- * After cli_read_options(): a usage error if two options choose different modes, or if one on the
- * command line makes no sense in the mode.
+ * To be called after cli_read_options(): a usage error if two options choose different modes, or if
+ * one on the command line makes no sense in the mode.
  */
 void cli_check_modes(const struct cli_settings *settings);
 
-/* Defaults; ignores SIGPIPE and SIGXFSZ, so that write() reports them. */
+/*
+ * Fills in the settings' defaults. Exits 1 if the process has the rights of its file (set-user-ID).
+ */
 void cli_begin(struct cli_settings *settings, const struct cli_tool *tool);
 
 #endif

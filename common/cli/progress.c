@@ -18,7 +18,7 @@
 #include "cli/signals.h"
 
 #define DRAW_NS	 (PROGRESS_TICK_MS * NS_PER_MS)
-#define SMOOTH_S 2.0 /* what is longer ago than this hardly counts for a rate */
+#define SMOOTH_S 2.0 /* what is longer ago than this hardly affects a rate */
 
 enum { PAUSE_MAX = 15, COLUMNS = 80, COLUMNS_MAX = 240, BAR_LEAST = 6, BAR_MOST = 40 };
 
@@ -68,8 +68,8 @@ static void rate_learn(struct progress_rate *rate, uint64_t units, double second
 }
 
 /*
- * How long messages have been moving: a consumer may have waited for hours before the first. What
- * took no time that could be measured counts from the beginning.
+ * Returns how long messages have been moving: a consumer may have waited for hours before the first
+ * one. If that is too short to be measured, the time since the beginning counts.
  */
 static double seconds_moving(const struct progress *progress, uint64_t now)
 {
@@ -86,7 +86,7 @@ static double average(uint64_t units, double seconds)
 
 /* ---- the line ---- */
 
-/* Looks how much of how much is done. A file that grows meanwhile is more to do. */
+/* Updates how much is done, of how much. A file that grows meanwhile has more to do. */
 static void done_look(struct progress *progress)
 {
 	struct stat status;
@@ -121,7 +121,7 @@ static void bar_add(char *line, size_t size, size_t width, double part)
 	line[used] = '\0';
 }
 
-/* Percent, the time that is left, and a bar if there is room for one. */
+/* Adds percent, the time that is left, and a bar if there is room for one. */
 static void line_end(const struct progress *progress, char *line, size_t size, size_t columns)
 {
 	char eta[FIGURE_MAX] = "-:--", end[64];
@@ -151,11 +151,11 @@ static size_t columns_now(void)
 
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
 		columns = window.ws_col;
-	/* In its last column the terminal might begin a new line. */
+	/* A character in the last column could make the terminal begin a new line. */
 	return (columns > COLUMNS_MAX ? COLUMNS_MAX : columns) - 1;
 }
 
-/* A background process leaves the line to those in front. */
+/* False for a background process: it leaves the terminal to those in the foreground. */
 static bool in_front(const struct progress *progress)
 {
 	pid_t group = tcgetpgrp(STDERR_FILENO);
@@ -182,7 +182,10 @@ static void draw(struct progress *progress, uint64_t now, const struct progress_
 	line_end(progress, line, sizeof(line), columns);
 	if (columns < sizeof(line))
 		line[columns] = '\0';
-	/* We may be inside a message longer than the ring, or wait for room: others wait for us. */
+	/*
+	 * Other processes may wait for us: inside a message longer than the ring, or when the ring
+	 * is full.
+	 */
 	if (cli_can_write())
 		cli_line_draw(line);
 }
@@ -247,7 +250,7 @@ void progress_look(struct progress *progress)
 		progress->pause = UINT32_MAX;
 		return;
 	}
-	/* While many come within a tick of the clock, only some of them read it. */
+	/* While many messages move within a tick of the clock, only some calls read it. */
 	now = clock_coarse_ns();
 	progress->pause_next = now != progress->looked_ns	      ? 0
 			       : progress->pause_next < PAUSE_MAX / 2 ? 2 * progress->pause_next + 1
@@ -335,7 +338,7 @@ static void sum_up_json(const struct progress *progress, double seconds, double 
 #else
 static void sum_up_json(const struct progress *progress, double seconds, double moving, int status)
 {
-	(void)progress, (void)seconds, (void)moving, (void)status; /* refused in the beginning */
+	(void)progress, (void)seconds, (void)moving, (void)status; /* refused at the start */
 }
 #endif
 

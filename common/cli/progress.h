@@ -1,7 +1,7 @@
 /*
- * How far a tool has come: --progress draws a line while messages move, --stats sums up in the end.
- * There is no thread and no timer: who moves messages counts them here, and at most some five times
- * a second that draws.
+ * Progress: --progress draws a line while messages move, --stats sums up at the end. There is no
+ * thread and no timer: the code that moves messages counts them here, and that draws the line at
+ * most five times a second.
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H
@@ -16,7 +16,7 @@
 
 enum progress_when { PROGRESS_NEVER, PROGRESS_TERMINAL, PROGRESS_ALWAYS };
 
-/* So many units each second, lately. */
+/* A recent rate, in units per second. */
 struct progress_rate {
 	double per_second;
 	uint64_t then; /* units when it was last looked at */
@@ -28,22 +28,22 @@ struct progress {
 	bool stats;
 	bool consumes; /* this is a consumer */
 
-	bool counting; /* one of them is asked for, and has begun */
+	bool counting; /* --progress or --stats is given, and the work has begun */
 	bool drawing;
-	unsigned pause; /* calls of progress_count() to come that need not read the clock, ... */
+	unsigned pause;	     /* so many calls need not read the clock, ... */
 	unsigned pause_next; /* ... and how many after that */
 	uint64_t looked_ns, drawn_ns;
 	uint64_t begun_ns, first_ns; /* first_ns: when the first message moved; 0: none has */
 
 	uint64_t messages, bytes; /* whole messages; their bytes, also of a message's pieces */
-	uint64_t redelivered;	  /* messages that had been in other hands before */
+	uint64_t redelivered;	  /* messages that another consumer had taken before */
 	uint64_t dropped, lost;	  /* for --stats */
 	unsigned stalled;	  /* seconds in which nothing moved */
 
 	uint64_t wanted; /* messages there will be; 0: not known */
-	int input;	 /* a regular file that is read; -1: none */
+	int input;	 /* a regular file that is being read; -1: none */
 	off_t input_from;
-	uint64_t done, all; /* so much of so much: messages, or bytes of the file; 0: not known */
+	uint64_t done, all; /* so much of so much to do: messages or bytes; 0: unknown */
 	struct progress_rate message_rate, byte_rate, done_rate;
 };
 
@@ -66,25 +66,25 @@ void progress_init(struct progress *progress, const struct cli_settings *setting
 
 cli_take progress_take_when; /* into a struct progress */
 
-/* True if one of the two is asked for. */
+/* True if --progress or --stats asks for something. */
 bool progress_asked(const struct progress *progress);
 
 /*
- * The work begins. `shared`: messages are typed or printed on a terminal, so they are to be seen
- * themselves, and the line is not drawn among them unless it must be.
+ * The work begins. `shared`: messages are typed or printed on a terminal; the line would be in
+ * their way, so it is drawn only with --progress=always.
  */
 void progress_begin(struct progress *progress, bool shared);
 
 /*
- * From now on this descriptor is read; if it is a regular file, it says how much there is to do.
- * -1: it is read no more, and may be closed.
+ * From now on this descriptor is read; if it is a regular file, its size is what there is to do.
+ * -1: it is not read any more, and may be closed.
  */
 void progress_input(struct progress *progress, int fd);
 
-/* Called now and then by progress_count(). */
+/* Reads the clock, and draws the line if it is time. progress_count() calls it now and then. */
 void progress_look(struct progress *progress);
 
-/* So many messages, or 0 and a piece of one, have been moved. */
+/* Counts messages that were moved; or, with 0 messages, the bytes of a piece of one. */
 static inline void progress_count(struct progress *progress, uint64_t messages, uint64_t bytes)
 {
 	if (!progress->counting)
@@ -97,14 +97,17 @@ static inline void progress_count(struct progress *progress, uint64_t messages, 
 		progress_look(progress);
 }
 
-/* The same for who counts elsewhere, and comes every PROGRESS_TICK_MS, moved or not. */
+/*
+ * Like progress_count(), for a caller that adds up counts of its own and comes every
+ * PROGRESS_TICK_MS, whether anything has moved or not.
+ */
 enum { PROGRESS_TICK_MS = 200 };
 void progress_tick(struct progress *progress, uint64_t messages, uint64_t bytes);
 
-/* A second of waiting has gone by. */
+/* A second of waiting has passed. */
 void progress_wait(struct progress *progress);
 
-/* The work is over; leaves the last line, and sums up. */
+/* The work has ended: leaves the last line, and sums up. */
 void progress_end(struct progress *progress, int status);
 
 #endif

@@ -1,4 +1,4 @@
-/* --show-config: what each option is, and where that is from. */
+/* --show-config: the value of each option, and where it comes from. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +13,13 @@
 #endif
 
 #ifdef WITH_INIH
-/* A line with its comment must fit into what libinih takes; longer ones get it in front. */
+/*
+ * A line with its comment must fit into what libinih accepts; the comment of a longer one goes
+ * before it.
+ */
 enum { COMMENT_COLUMN = 28, LINE_MAX_SAFE = 190 };
 
-/* What a user reads as the place. */
+/* Returns where a value comes from, as users read it. */
 static const char *source_of(const struct cli_value *value, char *buffer, size_t size)
 {
 	if (value->argument == NULL)
@@ -29,13 +32,16 @@ static const char *source_of(const struct cli_value *value, char *buffer, size_t
 	return buffer;
 }
 
-/* May this one end a value, or be lost? */
+/* True if this byte could end a value, or get lost at its end. */
 static bool harms_value(char byte)
 {
 	return byte == ' ' || byte == ';' || byte == '#';
 }
 
-/* Would a file give back this text? Not if it would begin a comment, or lose a blank. */
+/*
+ * True if a file with this text gives the same text back: not if it begins a comment, or loses a
+ * blank.
+ */
 static bool fits_in_file(const char *name, const char *text)
 {
 	size_t size = strlen(text), length;
@@ -51,7 +57,7 @@ static bool fits_in_file(const char *name, const char *text)
 	return true;
 }
 
-/* All of it escaped for a comment, or for JSON. To be freed; NULL: out of memory. */
+/* Returns the text escaped, for a comment or for JSON. To be freed; NULL: out of memory. */
 static char *escaped(const char *text, unsigned flags)
 {
 	size_t size = strlen(text);
@@ -62,7 +68,7 @@ static char *escaped(const char *text, unsigned flags)
 	return copy;
 }
 
-/* Like escaped(), but what would harm a value becomes \xNN, too, as in a delimiter. */
+/* Like escaped(), but also replaces what would damage a value by \xNN, as in a delimiter. */
 static char *escaped_value(const char *text)
 {
 	size_t left = strlen(text), length;
@@ -84,8 +90,8 @@ static char *escaped_value(const char *text)
 }
 
 /*
- * One line. What is the default, or could not stand in a file, is itself a comment, so that the
- * whole, read as a file, says the same again and no more.
+ * Prints one line. A default, or what cannot stand in a file, becomes a comment, so that the whole
+ * output, used as a file, sets the same options again and no others.
  */
 static void line_print(const struct cli_option *option, const struct cli_value *value)
 {
@@ -119,7 +125,9 @@ static void line_print(const struct cli_option *option, const struct cli_value *
 	free(comment_text);
 }
 
-/* Has it a value? An action is none, and neither is what brought us here. */
+/*
+ * True if the option has a value to show. Actions have none, and --show-config itself is left out.
+ */
 static bool shown(const struct cli_option *option, const struct cli_value *value)
 {
 	return strcmp(option->name, "show-config") != 0 &&
@@ -127,7 +135,7 @@ static bool shown(const struct cli_option *option, const struct cli_value *value
 }
 
 #ifdef WITH_JANSSON
-/* JSON is UTF-8; what a user gave need not be. */
+/* Returns the text as JSON. JSON is UTF-8; what a user has typed need not be. */
 static json_t *text_json(const char *text)
 {
 	json_t *string = json_string(text);

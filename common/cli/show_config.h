@@ -1,12 +1,12 @@
 /*
- * --show-config: what each option is, and where that is from.
+ * --show-config: prints the value of each option, and where it comes from.
  */
 #ifndef CLI_SHOW_CONFIG_H
 #define CLI_SHOW_CONFIG_H
 
 #include "cli/cli.h"
 
-/* If --show-config was given: prints what there is, and ends the tool. */
+/* Prints that and ends the tool, if --show-config was given. */
 void cli_config_show(const struct cli_settings *settings);
 
 #endif

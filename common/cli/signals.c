@@ -15,8 +15,8 @@
 #include "cli/signals.h"
 
 /*
- * A signal that comes between the look at the flag and the system call would leave the call
- * waiting. So the first one starts a timer whose signals interrupt whatever comes next.
+ * A signal that comes between the check of the flag and a system call would leave the call waiting.
+ * So the first signal starts a timer whose signals interrupt whatever comes next.
  */
 enum { KNOCK_AGAIN_US = 50000 };
 
@@ -30,7 +30,7 @@ static bool pipe_ignored, file_size_ignored;
 static sigset_t blocked_at_start;
 static sigset_t queued; /* for cli_signal_next() */
 
-/* For on_bus_error(). An endpoint belongs to a thread, so a fault in it, too. */
+/* For on_bus_error(). An endpoint belongs to a thread, and so does a fault in its memory. */
 static const char *tool_name, *channel_name;
 static _Thread_local struct channel *thread_channel;
 static _Thread_local const char *thread_channel_name;
@@ -46,7 +46,7 @@ static void on_signal(int number)
 		struct sigaction action = { .sa_handler = on_signal };
 
 		sigemptyset(&action.sa_mask);
-		sigaction(SIGALRM, &action, NULL); /* from now on it is our own */
+		sigaction(SIGALRM, &action, NULL); /* from now on it is ours */
 		setitimer(ITIMER_REAL, &knock, NULL);
 	}
 	if (channel != NULL)
@@ -54,7 +54,7 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-/* Nothing can be given back: the memory that would say so is gone. */
+/* Nothing can be given back: the memory in which that would be done is gone. */
 static void end_truncated(const char *name)
 {
 	char line[CHANNEL_NAME_MAX + 128];
@@ -78,7 +78,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 		end_truncated(channel_name);
 	if (thread_channel != NULL && channel_contains(thread_channel, info->si_addr))
 		end_truncated(thread_channel_name);
-	signal(number, SIG_DFL); /* not ours: it comes again when we return */
+	signal(number, SIG_DFL); /* not ours: it comes again when this returns */
 }
 
 void cli_thread_channel(struct channel *channel, const char *name)
@@ -94,7 +94,7 @@ static bool signal_ignored(int number)
 	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* What is alike whoever gets the signals that end us. */
+/* What is done in every case, whichever thread gets the signals. */
 static void signals_begin(const struct cli_settings *settings)
 {
 	struct sigaction bus = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
@@ -104,7 +104,7 @@ static void signals_begin(const struct cli_settings *settings)
 	pthread_sigmask(SIG_SETMASK, NULL, &blocked_at_start);
 	sigemptyset(&bus.sa_mask);
 	sigaction(SIGBUS, &bus, NULL);
-	/* write() then reports what these would kill us for. */
+	/* With these ignored, write() returns an error instead. */
 	pipe_ignored = signal_ignored(SIGPIPE);
 	signal(SIGPIPE, SIG_IGN);
 	file_size_ignored = signal_ignored(SIGXFSZ);
@@ -116,7 +116,7 @@ void cli_signals_catch(const struct cli_settings *settings, struct channel *chan
 	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART */
 
 	signals_begin(settings);
-	/* We start nothing here, but process 1 of a container gets the children of others. */
+	/* No command is started here, but process 1 of a container gets the children of others. */
 	signal(SIGCHLD, SIG_IGN);
 	child_reap_strangers();
 	sigemptyset(&action.sa_mask);
@@ -134,7 +134,7 @@ static void on_drain(int number)
 
 void cli_drain_catch(void)
 {
-	/* What is being written is to be finished. */
+	/* A write goes on after the signal. */
 	struct sigaction action = { .sa_handler = on_drain, .sa_flags = SA_RESTART };
 
 	sigemptyset(&action.sa_mask);
@@ -150,7 +150,7 @@ bool cli_drain_asked(void)
 void cli_signals_queue(const struct cli_settings *settings)
 {
 	signals_begin(settings);
-	signal(SIGCHLD, SIG_DFL); /* ignored, it would leave no status of a command */
+	signal(SIGCHLD, SIG_DFL); /* ignored, a command would leave no status */
 	sigemptyset(&queued);
 	sigaddset(&queued, SIGCHLD);
 	if (!signal_ignored(CLI_SIGNAL_DRAIN))
@@ -219,7 +219,7 @@ int cli_run(const struct cli_settings *settings, int (*work)(void))
 	again.status = work();
 	if (again.status != CLI_ANOTHER_THREAD)
 		return again.status;
-	/* Thread ids are handed out in turn: each new thread has another one. */
+	/* Thread ids are assigned in turn: each new thread has another one. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &again.signals);
 	do {
@@ -245,7 +245,7 @@ static void end_by_signal(int number)
 	sigaddset(&one, number);
 	raise(number);
 	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
-	exit(128 + number); /* the first process of a container is not killed by it */
+	exit(128 + number); /* signals do not kill the first process of a container */
 }
 
 void cli_end(int status, bool pipe_closed)

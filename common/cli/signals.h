@@ -1,5 +1,5 @@
 /*
- * Signals, and the end of the process by one.
+ * Signals, and ending the process by one.
  */
 #ifndef CLI_SIGNALS_H
 #define CLI_SIGNALS_H
@@ -10,48 +10,49 @@
 #include "cli/cli.h"
 
 /*
- * From here on SIGINT, SIGTERM and SIGHUP interrupt the channel's waits; a signal that was
- * ignored at entry stays ignored. Once caught, a signal keeps interrupting system calls
- * until the process ends, so none that comes just before a call is missed. SIGBUS from the
- * channel's memory, which somebody has truncated, ends the process with one line and status 1.
- * NULL: who calls looks at cli_signal_caught() and interrupts its endpoints itself.
+ * From now on SIGINT, SIGTERM and SIGHUP interrupt the channel's waits; a signal that was ignored
+ * when the tool started stays ignored. After the first one, system calls are interrupted again and
+ * again until the process ends, so that a signal that comes just before a call is not missed.
+ * SIGBUS from the channel's memory, which somebody has truncated, ends the process with one line
+ * and status 1. With NULL for the channel, the caller checks cli_signal_caught() and interrupts its
+ * endpoints itself.
  */
 void cli_signals_catch(const struct cli_settings *settings, struct channel *channel);
 
 /*
- * From here on CLI_SIGNAL_DRAIN, which asks a consumer to finish what it has in hand and to take no
- * more, is noted. It interrupts nothing: a consumer that waits looks at it about once a second. If
- * it was ignored at entry it stays ignored.
+ * From now on CLI_SIGNAL_DRAIN is noted, which asks a consumer to finish the messages that it has
+ * taken and to take no more. It interrupts nothing: a consumer that waits checks about once a
+ * second. If it was ignored when the tool started, it stays ignored.
  */
 enum { CLI_SIGNAL_DRAIN = SIGUSR1 };
 void cli_drain_catch(void);
 bool cli_drain_asked(void);
 
 /*
- * For a thread that waits for nothing but signals: like cli_signals_catch(), but these signals,
- * SIGCHLD and CLI_SIGNAL_DRAIN stay pending until the calling thread takes them, and interrupt
- * nothing. No other thread may unblock them.
+ * For a thread that only waits for signals: like cli_signals_catch(), but these signals, SIGCHLD
+ * and CLI_SIGNAL_DRAIN stay pending until the calling thread takes them with cli_signal_next(), and
+ * interrupt nothing. No other thread may unblock them.
  */
 void cli_signals_queue(const struct cli_settings *settings);
 
 /*
- * Waits timeout_ms (-1: for ever) for the next of those signals: its number, or 0 if none came.
- * *typed: it comes from the terminal, not from a process.
+ * Waits up to timeout_ms (-1: for ever) for the next of those signals. Returns its number, or 0 if
+ * none came. *typed: it comes from the terminal, not from a process.
  */
 int cli_signal_next(int timeout_ms, bool *typed);
 
-/* The signal that was caught first, or 0. */
+/* Returns the signal that was caught first, or 0. */
 int cli_signal_caught(void);
 
 /*
- * The calling thread works on this channel, whose name is `name` (NULL: on none any more): a
- * SIGBUS in it is due to that one's memory.
+ * The calling thread works on this channel, whose name is `name` (NULL: on none any more): a SIGBUS
+ * in the channel's memory is reported under that name.
  */
 void cli_thread_channel(struct channel *channel, const char *name);
 
 /*
- * What a command that we start shall have as it would without us: the signals that it blocks,
- * and those that it does not ignore although we do.
+ * The signals as a command that we start should find them, as if we had not changed any: the
+ * signals that it blocks, and those that it does not ignore although we do.
  */
 void cli_signals_of_child(sigset_t *blocked, sigset_t *not_ignored);
 
@@ -67,7 +68,7 @@ int cli_run(const struct cli_settings *settings, int (*work)(void));
  */
 __attribute__((noreturn)) void cli_end(int status, bool pipe_closed);
 
-/* Was SIGPIPE ignored when the tool started? */
+/* True if SIGPIPE was ignored when the tool started. */
 bool cli_pipe_ignored(void);
 
 #endif

@@ -13,7 +13,7 @@ cli_take cli_take_text;	   /* into a const char *, which points to the argument 
 cli_take cli_take_seconds; /* into a uint64_t: nanoseconds, at least 1 */
 cli_take cli_take_count;   /* into a uint64_t: a whole number from 1 */
 cli_take cli_take_number;  /* into a uint32_t: a whole number from row->least to row->most */
-cli_take cli_take_word;	   /* into an enum: which of the words that row->argument lists, from 0 */
+cli_take cli_take_word;	   /* into an enum: the index of a word in row->argument */
 cli_take cli_take_channel; /* into a const char *: a valid name of a channel */
 cli_take cli_take_group;   /* into a const char *: a valid name of a group */
 cli_take cli_take_owner;   /* into a uid_t */

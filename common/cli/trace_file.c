@@ -1,4 +1,4 @@
-/* The file of --trace. */
+/* --trace: the file that events are written to. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -13,7 +13,7 @@
 #include "cli/trace_file.h"
 #include "cli/trace_json.h"
 
-/* The file's lock is held for as long as it takes to look at it, but its holder may be stopped. */
+/* The file's lock is held only while the file's end is checked, but its holder may be stopped. */
 enum { LOCK_TRIES = 200, LOCK_PAUSE_NS = 10000000, CHUNK_SIZE = 16384 };
 
 static struct trace_file {
@@ -23,7 +23,7 @@ static struct trace_file {
 	atomic_bool failed;
 } file;
 
-/* Several threads may find out, one says it. From then on nothing is written. */
+/* Several threads may notice it; one of them reports it. From then on nothing is written. */
 static void failed(int error)
 {
 	if (!atomic_exchange(&file.failed, true))
@@ -32,8 +32,8 @@ static void failed(int error)
 }
 
 /*
- * Whole lines, at the file's end, in one call: others append to it, too. A part of a line would
- * make the rest unreadable, so that is the end of it.
+ * Appends whole lines in one call: other processes append to the file, too. After a partial write,
+ * which would make the rest unreadable, no more is written.
  */
 static void append(const char *lines, size_t size)
 {
@@ -78,12 +78,13 @@ __attribute__((noreturn)) static void refuse(const char *cause)
 	exit(CLI_FAILED);
 }
 
-/* Neither our standard streams nor those of the commands that we start. */
+/*
+ * Opens the file with a descriptor that is none of our standard streams, nor of the commands that
+ * we start.
+ */
 static int open_high(const char *path)
 {
-	/*
-	 * It must not hold us up: neither a FIFO without a reader nor a terminal that is stopped.
-	 */
+	/* Opening must not wait: neither for a reader of a FIFO nor for a stopped terminal. */
 	int low = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
 	int fd;
 
@@ -107,7 +108,7 @@ static void lock_file(void)
 	}
 }
 
-/* Begins it, if we are the first, or makes sure that it is one to which lines can be added. */
+/* Begins the file if it is empty, or checks that lines can be appended to it. */
 static void begin_file(off_t size)
 {
 	char first[2], last[1];
@@ -121,7 +122,7 @@ static void begin_file(off_t size)
 	if (pread(file.fd, last, 1, size - 1) != 1)
 		refuse(strerror(errno));
 	if (size > 2 && last[0] != '\n')
-		append("\n", 1); /* who wrote that line was killed */
+		append("\n", 1); /* the process that was writing that line was killed */
 	else if (size > 2 && pread(file.fd, first, 2, size - 2) == 2 && first[0] == ']')
 		refuse("it is complete, with its \"]\": remove it, or name another file");
 }

@@ -1,5 +1,5 @@
 /*
- * --trace.
+ * --trace: the file that events are written to.
  */
 #ifndef CLI_TRACE_FILE_H
 #define CLI_TRACE_FILE_H
@@ -7,8 +7,8 @@
 #include "cli/cli.h"
 
 /*
- * Opens the file of --trace, if it was given, and makes the channels that are attached from now on
- * write to it. Exits 1 if it cannot be opened. A file that cannot be written any more is reported
+ * Opens the file of --trace, if that was given, and makes all channels that are attached from now
+ * on write to it. Exits 1 if it cannot be opened. If it cannot be written later, that is reported
  * once, and everything but the trace goes on.
  */
 void cli_trace_open(struct cli_settings *settings);

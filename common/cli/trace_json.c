@@ -7,7 +7,9 @@
 
 #include "cli/json_number.h"
 
-/* Microseconds with three decimals, as far as a double holds them: for eleven days of uptime. */
+/*
+ * Enough for microseconds with three decimals in eleven days of uptime, the most a double can hold.
+ */
 enum { DIGITS = 16 };
 
 static const char *const phases[] = {
@@ -34,7 +36,7 @@ static const char *const names[TRACE_KINDS] = {
 	[TRACE_GIVE_BACK] = "give back", [TRACE_LEFT_OUT] = "events left out"
 };
 
-/* The consumers wait for data and what belongs to it, the producers for everything else. */
+/* Returns the side that waits for this: consumers wait for data, producers for everything else. */
 static const char *side_waiting(uint8_t what)
 {
 	return what == TRACE_DATA || what == TRACE_PIECE || what == TRACE_MORE ? "consumer"
@@ -82,7 +84,7 @@ static json_t *arguments_messages(const struct trace_event *event)
 	return arguments;
 }
 
-/* NULL: it has none. */
+/* Returns the event's arguments, or NULL if it has none. */
 static json_t *arguments_of(const struct trace *trace, const struct trace_event *event)
 {
 	switch (event->kind) {
@@ -120,7 +122,7 @@ static json_t *microseconds(uint64_t ns)
 	return json_real((double)ns / 1000);
 }
 
-/* Writes the object as a line, and lets go of it. Out of memory, there is no line. */
+/* Writes the object as a line and frees it. If out of memory, there is no line. */
 static size_t line_write(json_t *object, char *line, size_t room)
 {
 	size_t size = json_dumpb(object, line, room, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
@@ -133,7 +135,7 @@ static size_t line_write(json_t *object, char *line, size_t room)
 	return size + 2;
 }
 
-/* One end of an arrow. It belongs to what goes on at its time. */
+/* Returns one end of an arrow, which belongs to what the thread does at that time. */
 static json_t *arrow(const struct trace *trace, const struct trace_event *event, const char *phase)
 {
 	json_t *object = object_begin(trace, "wake", phase);

@@ -1,4 +1,4 @@
-/* What is typed behind an option, or written in a file. */
+/* Parsing of what is typed after an option or written in a file. */
 #include <ctype.h>
 #include <errno.h>
 #include <pwd.h>
@@ -44,12 +44,12 @@ uint64_t cli_seconds(const struct cli_settings *settings, const char *option, co
 	seconds = strtod(text, &end);
 	if (end == text || *end != '\0')
 		cli_usage_error(settings, "bad %s \"%s\": seconds, like 5 or 0.2", option, text);
-	if (seconds > 1e9) /* thirty years: as good as for ever */
+	if (seconds > 1e9) /* thirty years: as good as no limit */
 		seconds = 1e9;
 	return seconds * 1e9 < 1 ? 1 : (uint64_t)(seconds * 1e9);
 }
 
-/* How long to wait awake, as channel_options has it. */
+/* Returns how long to wait awake, as in channel_options.spin_ns. */
 uint64_t cli_parse_spin(const struct cli_settings *settings, const char *text)
 {
 	if (strcmp(text, "auto") == 0)
@@ -78,7 +78,10 @@ uint64_t cli_number(const struct cli_settings *settings, const char *option, con
 	return number;
 }
 
-/* Whoever may read an object can lock it, and whoever attaches or leaves waits for that lock. */
+/*
+ * Whoever may read an object can lock it, and everybody who attaches or detaches waits for that
+ * lock.
+ */
 mode_t cli_parse_mode(const struct cli_settings *settings, const char *text)
 {
 	static const char readers[] = ",readers";

@@ -17,23 +17,26 @@
 #include "observe/census.h"
 #include "observe/mutual.h"
 
-/* It is called once a second: the second call is the one after two. */
+/* Called once a second: the second call comes after two seconds. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)
 
 enum { LINE = CHANNEL_EXPLAIN_MAX + 160, PIDS_SHOWN = 3 };
 
 static const struct cli_settings *settings;
-static const struct channel_options *asked; /* the channel that is spoken of, guarded by mutex */
+static const struct channel_options *asked; /* the lines' channel, guarded by mutex */
 static bool terminal, speaks, keep;
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of what follows */
-static bool waiting;					  /* since: */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static bool waiting;					  /* since since_ns */
 static uint64_t since_ns;
-static unsigned lines_then; /* cli_lines() when it was said */
-static unsigned rows;	    /* of the terminal that it took; 0: it stays */
+static unsigned lines_then; /* cli_lines() after printing */
+static unsigned rows;	    /* rows of the terminal that the lines take; 0: they stay */
 static struct census census;
 
-/* Read without the mutex, for each message: has nothing moved since we last looked, or spoke? */
+/*
+ * Read without the mutex for each message: has anything moved since the last look, and was anything
+ * printed?
+ */
 static atomic_bool moved = true, said;
 static atomic_int busy;
 
@@ -59,7 +62,7 @@ void why_busy(int change)
 
 /* ---- who is there ---- */
 
-/* `of` a side, those that are not dead; an observer looks on and does not count. */
+/* True if it belongs to this side and is not dead. An observer (--tap) does not count. */
 static bool counts(const struct census_endpoint *endpoint, enum channel_role role)
 {
 	return endpoint->role == role && endpoint->life != LIFE_DEAD &&
@@ -71,7 +74,7 @@ static bool ours(const struct census_endpoint *endpoint)
 	return endpoint->life != LIFE_UNKNOWN && endpoint->pid == getpid();
 }
 
-/* "2 producers (this one, 4711)" */
+/* Writes "2 producers (this one, 4711)". */
 static void side_name(enum channel_role role, char text[LINE])
 {
 	const char *word = role == CHANNEL_PRODUCER ? "producer" : "consumer";
@@ -100,7 +103,7 @@ static void side_name(enum channel_role role, char text[LINE])
 	snprintf(text + used, LINE - used, "%s)", shown < count ? ", ..." : "");
 }
 
-/* The first of a side that is not us, and, if `stopped`, that is stopped. */
+/* Returns the first endpoint of a side that is not this process and, if `stopped`, is stopped. */
 static const struct census_endpoint *other_find(enum channel_role role, bool stopped)
 {
 	for (unsigned i = 0; i < census.endpoint_count; i++) {
@@ -113,7 +116,7 @@ static const struct census_endpoint *other_find(enum channel_role role, bool sto
 	return NULL;
 }
 
-/* Who has taken messages and not acknowledged them, the most of all. */
+/* Returns the consumer that has taken the most messages without acknowledging them. */
 static const struct census_endpoint *holder_find(void)
 {
 	const struct census_endpoint *most = NULL;
@@ -130,7 +133,7 @@ static const struct census_endpoint *holder_find(void)
 
 /* ---- why, and what to do ---- */
 
-/* A process that stands in the way, and what it is doing. */
+/* Explains a process that is in the way, and what it is doing. */
 static void explain_process(pid_t pid, const char *what, char text[LINE])
 {
 	enum life life = life_of_process((uint32_t)pid);
@@ -156,7 +159,7 @@ static void explain_place(const struct channel *channel, char text[LINE])
 		 channel_words(asked, words));
 }
 
-/* Consumers must do something: there are none, they are stopped, or at work. */
+/* Explains why consumers do nothing: there are none, they are stopped, or they are at work. */
 static void explain_consumers(const struct channel *channel, char text[LINE])
 {
 	const struct census_endpoint *holder = holder_find();
@@ -191,7 +194,7 @@ static void explain_more_consumers(char text[LINE])
 		 channel_words(asked, words));
 }
 
-/* Producers must do something. */
+/* Explains why producers send nothing. */
 static void explain_producers(char text[LINE])
 {
 	const struct census_endpoint *holder = holder_find();
@@ -260,7 +263,7 @@ static void explain(const struct channel *channel, char text[LINE])
 
 /* ---- saying it, and taking it back ---- */
 
-/* How many rows a line takes, as cli_note() prints it. */
+/* Returns how many rows a line takes as cli_note() prints it. */
 static unsigned rows_of(const char *text)
 {
 	size_t length = strlen(settings->tool->name) + 2 + strlen(text);
@@ -271,13 +274,13 @@ static unsigned rows_of(const char *text)
 	return (unsigned)((length + window.ws_col - 1) / window.ws_col);
 }
 
-/* Only who has the terminal knows where its lines are. */
+/* True if this process is in the foreground: only then it knows where its lines are. */
 static bool in_foreground(void)
 {
 	return tcgetpgrp(STDERR_FILENO) == getpgrp();
 }
 
-/* False: there is nothing to say. */
+/* Prints the lines. Returns false if there is nothing to say. */
 static bool say_lines(const struct channel *channel)
 {
 	char what[LINE], there[3 * LINE], hint[LINE], producers[LINE], consumers[LINE];
@@ -285,7 +288,7 @@ static bool say_lines(const struct channel *channel)
 	int rc = census_read(&census, asked->name, asked->owner);
 
 	if (rc < 0 || census.kind != CENSUS_CHANNEL)
-		return false; /* the wait ends soon, with an error that says more */
+		return false; /* the wait is about to end with an error that says more */
 	side_name(CHANNEL_PRODUCER, producers);
 	side_name(CHANNEL_CONSUMER, consumers);
 	snprintf(what, sizeof(what), "channel \"%s\": waiting for %s", asked->name,
@@ -322,7 +325,7 @@ void why_waiting(const struct channel *channel)
 		waiting = true;
 		since_ns = now - NS_PER_SEC;
 	}
-	/* There may be a lock in our hands. */
+	/* The caller may hold a lock, so it must not wait for a terminal. */
 	if (!atomic_load(&said) && atomic_load(&busy) == 0 && now - since_ns >= SAY_AFTER_NS &&
 	    cli_can_write())
 		say(channel);
@@ -338,7 +341,7 @@ void why_waiting_elsewhere(const struct cli_settings *elsewhere, const struct ch
 		return;
 	pthread_mutex_lock(&mutex);
 	asked = &elsewhere->channel;
-	rows_before = rows; /* of what is said of our own channel: these lines stay */
+	rows_before = rows; /* of the lines about our own channel; those printed here stay */
 	if (!speaks || !say_lines(channel))
 		cli_note(settings, "channel \"%s\": waiting: %s", asked->name,
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
@@ -352,7 +355,7 @@ bool why_mutual(const struct cli_settings *here, const struct channel *channel, 
 	bool acknowledged = waits == CHANNEL_WAITS_ACKNOWLEDGED;
 	pid_t holder = 0;
 
-	/* Counting what is in a channel may take a while: after 1, 2, 4, ... seconds. */
+	/* Reading what is in a channel may take long: only after 1, 2, 4, ... seconds. */
 	if ((seconds & (seconds - 1)) != 0 || !cli_can_write() ||
 	    (waits != CHANNEL_WAITS_ROOM && waits != CHANNEL_WAITS_TURN && !acknowledged))
 		return false;
@@ -372,7 +375,7 @@ bool why_mutual(const struct cli_settings *here, const struct channel *channel, 
 	return holder != 0;
 }
 
-/* Up to where they began, and clears what is below. */
+/* Moves up to where the lines began, and clears all below. */
 static void take_back(void)
 {
 	char text[32];
@@ -380,7 +383,7 @@ static void take_back(void)
 
 	if (cli_lines() == lines_then && in_foreground() && cli_can_write() &&
 	    write(STDERR_FILENO, text, (size_t)size) < 0)
-		return; /* they stay */
+		return; /* the lines stay */
 }
 
 void why_moved(void)

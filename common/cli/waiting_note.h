@@ -1,7 +1,7 @@
 /*
- * Why is nothing happening? A tool that has waited for two seconds says so once, if standard error
- * is a terminal or --verbose is given: who is attached, what it waits for, what to type next. On a
- * terminal the lines are taken back when things go on.
+ * Why is nothing happening? A tool that has waited for two seconds explains it once, if standard
+ * error is a terminal or --verbose is given: who is attached, what the tool waits for, what to type
+ * next. On a terminal the lines are taken back when the wait is over.
  */
 #ifndef WHY_H
 #define WHY_H
@@ -11,35 +11,43 @@
 #include "cli/cli.h"
 
 enum why_flags {
-	WHY_KEEP = 1 /* the lines stay: others write to the same terminal */
+	WHY_KEEP = 1 /* the lines stay: other programs write to the same terminal */
 };
 
-/* From here on; the settings must outlive it. */
+/* Begins; `given` must stay valid until the process ends. */
 void why_begin(const struct cli_settings *given, unsigned flags);
 
-/* Would it say anything? Else the tool may say what it always says. */
+/* True if why_waiting() would print anything. If not, the tool may print its usual notes. */
 bool why_speaks(void);
 
 /* For channel_options.waiting. May be called by several threads. */
 void why_waiting(const struct channel *channel);
 
 /*
- * The same for another channel than the tool's own, to which `elsewhere` leads: says it at once,
- * and, if nobody looks on, in one line, as the tool cannot go on before that.
+ * Like why_waiting(), but for another channel than the tool's own, which `elsewhere` describes:
+ * prints at once, and at least one line even where why_waiting() would print nothing, because the
+ * tool cannot go on before this wait ends.
  */
 void why_waiting_elsewhere(const struct cli_settings *elsewhere, const struct channel *channel);
 
 /*
- * For a producer that has waited for a second, once a second: says so, as an error, if it and a
- * consumer of the channel that `here` leads to, which has started it, seem to wait for each other
- * (see mutual.h). True: it has. `seconds` is how long it has waited; not in each of them it looks.
+ * For a producer that has waited for a second, to be called once a second: prints an error if the
+ * producer and a consumer of the channel, which has started this process, seem to wait for each
+ * other (see mutual.h). Returns true if it has. `seconds` is how long the producer has waited; it
+ * does not check in each of them.
  */
 bool why_mutual(const struct cli_settings *here, const struct channel *channel, unsigned seconds);
 
-/* Something was sent or taken, or is over. Call it before anything else is printed; cheap. */
+/*
+ * Something was sent or taken, or the wait has ended otherwise. To be called before anything else
+ * is printed; cheap.
+ */
 void why_moved(void);
 
-/* A thread begins (1) or ends (-1) work of its own: meanwhile nobody waits in vain. */
+/*
+ * A thread begins (1) or ends (-1) work other than waiting. As long as one works, nothing is
+ * printed.
+ */
 void why_busy(int change);
 
 #endif
