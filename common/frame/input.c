@@ -8,14 +8,16 @@
 
 enum {
 	/*
-	 * Not more: all pipes of a user count together (pipe-user-pages-soft, 64 MiB as a rule),
-	 * and when 64 producers have used that up, pipe(2) gives everybody one page or two.
+	 * Not larger: the pipes of a user are limited together (pipe-user-pages-soft, 64 MiB as a
+	 * rule), and when 64 producers have used that up, pipe(2) gives everybody one page or two.
 	 */
 	PIPE_SIZE = 256 << 10,
-	POLL_MS = 1000 /* how often we look after the channel while no input comes */
+	POLL_MS = 1000 /* how often the channel is looked after while no input comes */
 };
 
-/* Whoever writes into it is held up less often. Nothing happens if it is no pipe. */
+/*
+ * Makes a pipe larger, so that its writer has to wait less often. Does nothing if it is not a pipe.
+ */
 static void pipe_raise(int fd)
 {
 	int size = fcntl(fd, F_GETPIPE_SZ);
@@ -39,13 +41,13 @@ struct input input_of(struct channel *channel, struct frame_input *asked)
 
 int input_failed(struct input *input, int error)
 {
-	if (error == EFAULT) /* we read into the ring, and there is no ring any more */
+	if (error == EFAULT) /* the read was into the ring, and the ring is gone */
 		return -CHANNEL_EDAMAGED;
 	input->asked->error = error;
 	return -EIO;
 }
 
-/* Waits until there may be something to read. 0, or an error of the channel. */
+/* Waits until there may be something to read. Returns 0, or an error of the channel. */
 static int input_wait(const struct input *input)
 {
 	struct pollfd ready = { .fd = input->asked->fd, .events = POLLIN };

@@ -1,6 +1,6 @@
 /*
- * Where messages are read from: a descriptor that may keep us waiting, while the channel is looked
- * after and a signal ends the wait. Private to the rooms that frame messages.
+ * Where messages are read from: a descriptor that may have no input for a while; then the channel
+ * is looked after, and a signal ends the wait. For the files of this folder only.
  */
 #ifndef INPUT_H
 #define INPUT_H
@@ -21,13 +21,16 @@ struct input {
 
 struct input input_of(struct channel *channel, struct frame_input *asked);
 
-/* Reads what there is, waiting for it. Bytes, 0 at the end, or an error. */
+/* Reads what there is, or waits for it. Returns the number of bytes, 0 at the end, or an error. */
 ssize_t input_read(struct input *input, unsigned char *at, size_t size);
 
-/* Notes an errno from reading; returns what the caller returns. */
+/* Notes an errno from reading. Returns the error for the caller to return. */
 int input_failed(struct input *input, int error);
 
-/* After a commit, or what CHANNEL_DROPPED says: whole messages, or 0 and a piece of one. */
+/*
+ * Reports what became of messages, after a commit (CHANNEL_SENT) or CHANNEL_DROPPED: so many whole
+ * messages; or, with 0 messages, a piece of one.
+ */
 void input_tell(const struct input *input, int result, uint32_t messages, size_t bytes);
 
 #endif

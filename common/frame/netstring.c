@@ -32,7 +32,7 @@ size_t netstring_take(struct netstring *netstring, const unsigned char *bytes, s
 	return size;
 }
 
-/* Of the size, and its colon. */
+/* Returns the length of a size and its colon. */
 static size_t header_bytes(size_t size)
 {
 	size_t bytes = 2;

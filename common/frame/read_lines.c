@@ -21,13 +21,13 @@ struct reader {
 	bool no_nowait; /* the descriptor cannot be read "only if ready" */
 	bool ended;
 	bool streamed;	      /* at least one message longer than the ring */
-	unsigned char *bytes; /* an incomplete message, private to us */
+	unsigned char *bytes; /* an incomplete message, in memory of this process */
 	size_t size, allocated;
 };
 
 /* ---- reading ---- */
 
-/* Bytes that can be read now; 0: none, or the end, or unknown. */
+/* Returns how many bytes can be read now; 0: none, or the end of the input, or it is unknown. */
 static size_t bytes_ready(struct reader *reader)
 {
 	int fd = reader->input.asked->fd;
@@ -44,7 +44,9 @@ static size_t bytes_ready(struct reader *reader)
 							  : (size_t)(status.st_size - at);
 }
 
-/* Reads only what is ready: -EAGAIN if nothing is. For use while others wait for us. */
+/*
+ * Reads only what is ready; returns -EAGAIN if there is nothing. For use while others wait for us.
+ */
 static ssize_t input_read_ready(struct reader *reader, unsigned char *at, size_t size)
 {
 	struct iovec iov = { .iov_base = at, .iov_len = size };
@@ -104,7 +106,7 @@ static int bytes_set(struct reader *reader, const unsigned char *bytes, size_t s
 	return rc;
 }
 
-/* Forgets the first ones. */
+/* Forgets the first `count` bytes. */
 static void bytes_drop(struct reader *reader, size_t count)
 {
 	reader->size -= count;
@@ -112,8 +114,8 @@ static void bytes_drop(struct reader *reader, size_t count)
 }
 
 /*
- * Delimiters in bytes[0..size) of which the first `old` hold none. Counts, and the offset
- * behind the last one.
+ * Returns how many delimiters bytes[0..size) holds, of which the first `old` bytes hold none; *end
+ * is the offset after the last one.
  */
 static size_t delimiters(struct reader *reader, const unsigned char *bytes, size_t old, size_t size,
 			 size_t *end)
@@ -130,7 +132,10 @@ static size_t delimiters(struct reader *reader, const unsigned char *bytes, size
 
 /* ---- from private memory ---- */
 
-/* The block that bytes[0..size) begins with: whole messages, if possible not too many bytes. */
+/*
+ * Returns the block that bytes[0..size) begins with: whole messages, of not too many bytes if
+ * possible.
+ */
 static struct channel_block block_first(struct reader *reader, const unsigned char *bytes,
 					size_t size, size_t count)
 {
@@ -143,7 +148,7 @@ static struct channel_block block_first(struct reader *reader, const unsigned ch
 		return block;
 	block.messages = (uint32_t)delimiter_count(bytes, most, reader->delimiter,
 						   reader->delimiter_size, &block.size);
-	if (block.messages == 0) { /* one that is longer than a block should be */
+	if (block.messages == 0) { /* a message that is longer than a block should be */
 		block.messages = 1;
 		block.size =
 			delimiter_skip(bytes, size, reader->delimiter, reader->delimiter_size, 1);
@@ -151,7 +156,7 @@ static struct channel_block block_first(struct reader *reader, const unsigned ch
 	return block;
 }
 
-/* Sends the complete messages in reader->bytes: `count` of them, up to `end`. */
+/* Sends the complete messages in reader->bytes: `count` messages, which end at `end`. */
 static int send_complete(struct reader *reader, size_t count, size_t end)
 {
 	struct channel *channel = reader->channel;
@@ -164,7 +169,7 @@ static int send_complete(struct reader *reader, size_t count, size_t end)
 
 		if (block.size <= channel_message_max(channel))
 			rc = channel_send_block(channel, bytes, &block);
-		else /* its delimiter is what makes it too long: the consumer has one of its own */
+		else /* its delimiter makes it too long; the consumer has its own */
 			rc = channel_send(channel, bytes, block.size - reader->delimiter_size, 0);
 		if (rc < 0)
 			return rc;
@@ -197,8 +202,9 @@ static int send_buffered(struct reader *reader)
 /* ---- straight into the ring ---- */
 
 /*
- * One read into the ring, behind a copy of the incomplete message; commits the complete
- * lines. Nobody waits for our input meanwhile: only what is ready is read.
+ * Reads once, straight into the ring after a copy of the incomplete message, and commits the
+ * complete lines. Only input that is ready is read, so that other producers never wait for our
+ * input.
  */
 static int send_direct(struct reader *reader, size_t ready)
 {
@@ -213,7 +219,7 @@ static int send_direct(struct reader *reader, size_t ready)
 
 	rc = channel_reserve(channel, least, most, &at, &room);
 	if (rc == -EAGAIN && channel_drops(channel))
-		return send_buffered(reader); /* what is to be dropped has to be known */
+		return send_buffered(reader); /* what may be dropped has to be complete */
 	if (rc < 0)
 		return rc;
 	if (reader->size > 0)
@@ -226,7 +232,10 @@ static int send_direct(struct reader *reader, size_t ready)
 	}
 	size = reader->size + (size_t)got;
 	block.messages = (uint32_t)delimiters(reader, at, reader->size, size, &block.size);
-	/* Behind our block the ring is others': copy the rest out before the commit. */
+	/*
+	 * After our block the ring belongs to others: copy the remaining bytes out before the
+	 * commit.
+	 */
 	rc = bytes_set(reader, at + block.size, size - block.size);
 	if (rc == 0 && block.messages > 0) {
 		rc = channel_commit(channel, &block);
@@ -269,8 +278,8 @@ static size_t piece_end(struct reader *reader, const unsigned char *at, size_t o
 }
 
 /*
- * The rest of a message that has no end in reader->bytes: pieces, straight into the ring,
- * up to its delimiter. We have the turn, and others wait until the message ends.
+ * Sends the rest of a message whose end is not in reader->bytes: in pieces, read straight into the
+ * ring, up to its delimiter. We have the turn: other producers wait until the message ends.
  */
 static int stream_rest(struct reader *reader)
 {
@@ -309,13 +318,13 @@ static int stream_rest(struct reader *reader)
 	}
 }
 
-/* The rest of a message that was dropped: read up to its delimiter, and forgotten. */
+/* Reads the rest of a message that was dropped up to its delimiter, and forgets it. */
 static int stream_forget(struct reader *reader)
 {
 	size_t end = 0;
 
 	reader->ended =
-		reader->input.regular && reader->delimiter_size == 0; /* it need not be read */
+		reader->input.regular && reader->delimiter_size == 0; /* then it need not be read */
 	while (end == 0 && !reader->ended) {
 		size_t begun = delimiter_begun(reader->bytes, reader->size, reader->delimiter,
 					       reader->delimiter_size);
@@ -337,7 +346,7 @@ static int stream_forget(struct reader *reader)
 	return bytes_set(reader, reader->bytes + end, end > 0 ? reader->size - end : 0);
 }
 
-/* reader->bytes is the beginning of a message that does not fit into the ring. */
+/* Sends a message that does not fit into the ring, and whose beginning is in reader->bytes. */
 static int send_stream(struct reader *reader)
 {
 	struct channel *channel = reader->channel;
@@ -350,7 +359,7 @@ static int send_stream(struct reader *reader)
 	if (channel_nonblocking(channel))
 		return -CHANNEL_ETOOBIG;
 	reader->streamed = true;
-	/* Leave what stream_rest() puts before its first read less than a piece. */
+	/* Leave less than a piece for stream_rest(), which puts it before what it reads. */
 	while (rc == 0 && reader->size - sent >= most) {
 		piece.size = most - reader->delimiter_size;
 		rc = channel_send_block(channel, reader->bytes + sent, &piece);
@@ -358,7 +367,7 @@ static int send_stream(struct reader *reader)
 		if (rc == 0)
 			input_tell(&reader->input, CHANNEL_SENT, 0, piece.size);
 	}
-	dropped = rc == CHANNEL_DROPPED; /* the first piece, or none */
+	dropped = rc == CHANNEL_DROPPED; /* the first piece is, or none */
 	if (dropped)
 		rc = stream_forget(reader);
 	else if (rc == 0)
@@ -368,14 +377,16 @@ static int send_stream(struct reader *reader)
 	if (rc < 0)
 		return rc;
 	input_tell(&reader->input, dropped ? CHANNEL_DROPPED : CHANNEL_SENT, 1, 0);
-	/* The read that ended it may have brought more messages. */
+	/* The read that ended the message may have brought more messages. */
 	count = delimiters(reader, reader->bytes, 0, reader->size, &end);
 	return count > 0 ? send_complete(reader, count, end) : 0;
 }
 
 /* ---- all of it ---- */
 
-/* What is left at the end of the input; with no delimiter that is all of it, even if empty. */
+/*
+ * Sends what is left at the end of the input. With no delimiter that is all of it, even if empty.
+ */
 static int send_last(struct reader *reader)
 {
 	int rc;
@@ -394,14 +405,14 @@ static int send_step(struct reader *reader)
 {
 	struct channel *channel = reader->channel;
 
-	/* So long without a delimiter, which could begin in its last bytes. */
+	/* Too long for a message, even if its last bytes begin a delimiter. */
 	if (reader->size > channel_message_max(channel) + reader->delimiter_size)
 		return send_stream(reader);
 	if (reader->delimiter_size > 0 && !reader->no_nowait &&
 	    reader->size < channel_block_max(channel) / 2) {
 		size_t ready = bytes_ready(reader);
 
-		if (ready > 0) /* at the end of a file nobody should wait for room */
+		if (ready > 0) /* at the end of a file it would wait for room for nothing */
 			return send_direct(reader, ready);
 	}
 	return send_buffered(reader);
@@ -421,8 +432,8 @@ int frame_send(struct channel *channel, struct frame_input *input)
 	if (rc < 0)
 		return rc;
 	/*
-	 * A file known to be longer than the ring need not fill our memory first. Who drops what
-	 * there is no room for has to know it by its first piece.
+	 * A file known to be longer than the ring is not read into memory first. (A producer that
+	 * may drop it has to know from its first piece whether there is room.)
 	 */
 	if (reader.delimiter_size == 0 && reader.input.regular && !channel_drops(channel) &&
 	    bytes_ready(&reader) > channel_message_max(channel))

@@ -1,6 +1,7 @@
 /*
- * An input of netstrings. Each message is a record of its own: a block needs a delimiter, and these
- * messages may hold any bytes. What is not followed by its comma is not sent, or not to its end.
+ * Sending an input of netstrings. Each message becomes a record of its own: a block of messages
+ * needs a delimiter, and these messages may hold any bytes. A message that is not followed by its
+ * comma is not sent, or not to its end.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct reader {
 	bool ended;
 };
 
-/* The netstring is bad at `ahead` bytes from here. */
+/* Reports that the netstring is malformed, `ahead` bytes from here. */
 static int malformed(struct reader *reader, size_t ahead, const char *why)
 {
 	reader->input.asked->malformed = why;
@@ -39,7 +40,7 @@ static void used(struct reader *reader, size_t size)
 	reader->offset += size;
 }
 
-/* Room for one more read. The memory follows what has come, not what was announced. */
+/* Makes room for one more read. Memory grows with what has arrived, not with the size announced. */
 static int bytes_allocate(struct reader *reader)
 {
 	size_t allocate = reader->allocated == 0 ? READ_CHUNK : 2 * reader->allocated;
@@ -60,7 +61,7 @@ static int bytes_allocate(struct reader *reader)
 	return 0;
 }
 
-/* Reads until so many bytes are there, or the input has ended. */
+/* Reads until so many bytes are in memory, or the input has ended. */
 static int fill(struct reader *reader, size_t wanted)
 {
 	while (have(reader) < wanted && !reader->ended) {
@@ -81,7 +82,10 @@ static int fill(struct reader *reader, size_t wanted)
 	return 0;
 }
 
-/* 1: its size is known; 0: the input has ended where it may. */
+/*
+ * Reads the size of the next message. Returns 1 if it is known; 0: the input has ended between
+ * messages.
+ */
 static int size_read(struct reader *reader, struct netstring *netstring)
 {
 	for (;;) {
@@ -102,7 +106,7 @@ static int size_read(struct reader *reader, struct netstring *netstring)
 	}
 }
 
-/* The last `size` bytes of a message and its comma are to be in memory. */
+/* Reads the last `size` bytes of a message and its comma into memory. */
 static int end_read(struct reader *reader, size_t size)
 {
 	int rc = fill(reader, size + 1);
@@ -131,8 +135,8 @@ static int send_whole(struct reader *reader, size_t size)
 }
 
 /*
- * A message longer than the ring. Its last piece goes when its comma was seen: until then it is
- * open, and who leaves aborts it.
+ * Sends a message longer than the ring. Its last piece is sent when its comma has been read: until
+ * then the message is open, and leaving the channel aborts it.
  */
 static int send_in_pieces(struct reader *reader, uint64_t size)
 {

@@ -6,7 +6,7 @@
 
 #include "frame/read_lines.h"
 
-/* frame_send() for an input of netstrings. */
+/* Like frame_send(), for an input of netstrings. */
 int frame_send_netstrings(struct channel *channel, struct frame_input *asked);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "frame/write.h"
 
-/* Messages per writev: two parts each, and the delimiter that was due before them. */
+/* Messages per writev(): two parts each, and the delimiter that was due before them. */
 enum { BATCH_PARTS = 512, BATCH_MESSAGES = (BATCH_PARTS - 1) / 2, POLL_MS = 1000 };
 
 struct batch {
@@ -22,7 +22,7 @@ static void batch_add(struct batch *batch, const void *bytes, size_t size)
 			(struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
 }
 
-/* Writes all parts; *accepted counts the bytes that were taken. Uses the batch up. */
+/* Writes all parts; *accepted is the number of bytes that were written. The batch is then empty. */
 static int batch_write(struct channel *channel, int fd, struct batch *batch, size_t *accepted)
 {
 	struct iovec *part = batch->parts;
@@ -34,7 +34,7 @@ static int batch_write(struct channel *channel, int fd, struct batch *batch, siz
 		ssize_t put = part + 1 == end ? write(fd, part->iov_base, part->iov_len)
 					      : writev(fd, part, (int)(end - part));
 
-		if (put < 0 && errno == EAGAIN) { /* somebody made it non-blocking */
+		if (put < 0 && errno == EAGAIN) { /* another process has made it non-blocking */
 			struct pollfd room = { .fd = fd, .events = POLLOUT };
 
 			poll(&room, 1, POLL_MS);
@@ -58,7 +58,9 @@ static int batch_write(struct channel *channel, int fd, struct batch *batch, siz
 	return 0;
 }
 
-/* The delimiter that the message before this one did without; how many bytes that is. */
+/*
+ * Adds the delimiter that the message before this one was left without. Returns its size in bytes.
+ */
 static size_t delimiter_overdue(struct frame_output *output, struct batch *batch)
 {
 	if (!output->delimiter_due)
@@ -67,7 +69,7 @@ static size_t delimiter_overdue(struct frame_output *output, struct batch *batch
 	return output->delimiter->size;
 }
 
-/* One message, or one piece of one. */
+/* Writes one message, or one piece of one. */
 static int write_one(struct channel *channel, struct frame_output *output,
 		     const struct channel_delivery *delivery, uint32_t *done)
 {
@@ -91,7 +93,7 @@ static int write_one(struct channel *channel, struct frame_output *output,
 	return 0;
 }
 
-/* A block whose delimiter is ours: its bytes are what we would write. */
+/* Writes a block whose delimiter is ours: its bytes are exactly what has to be written. */
 static int write_block(struct channel *channel, struct frame_output *output,
 		       const struct channel_delivery *delivery, uint32_t *done)
 {
@@ -113,7 +115,9 @@ static int write_block(struct channel *channel, struct frame_output *output,
 	return rc;
 }
 
-/* How many messages, each with our delimiter, `accepted` bytes of output are. */
+/*
+ * Returns how many messages, each with our delimiter, are in the first `accepted` bytes of output.
+ */
 static uint32_t messages_within(const struct channel_delivery *delivery, size_t offset,
 				size_t delimiter_size, size_t accepted)
 {
@@ -132,7 +136,7 @@ static uint32_t messages_within(const struct channel_delivery *delivery, size_t 
 	}
 }
 
-/* A block with another delimiter: taken apart and put together again. */
+/* Writes a block with another delimiter: its messages are taken apart and written with ours. */
 static int write_split(struct channel *channel, struct frame_output *output,
 		       const struct channel_delivery *delivery, uint32_t *done)
 {

@@ -11,29 +11,30 @@
 #include "channel/channel.h"
 #include "frame/frame.h"
 
-/* Where messages are written. */
+/* An output that messages are written to. */
 struct frame_output {
 	int fd;
 	const struct delimiter *delimiter;
-	bool shared;	    /* others write there, too: no message is left without its delimiter */
-	bool delimiter_due; /* the last message came from an unterminated last line */
+	bool shared;	    /* others write there too: every message gets its delimiter */
+	bool delimiter_due; /* the last message was an unterminated last line */
 };
 
 /*
- * Writes a delivery: each message, then the delimiter; after an unterminated message only if
- * output->shared, or before another one, or by frame_write_due(). *done: how many of its messages
- * are out with all their bytes. 0, or a negative errno from writing, or -EINTR if the channel was
- * interrupted, or -EBADMSG if the delivery is not what it was: the channel is damaged.
+ * Writes a delivery: each message, then the delimiter. After an unterminated message the delimiter
+ * is written only if output->shared, or before another message, or by frame_write_due(). *done: how
+ * many of its messages were written with all their bytes. Returns 0, or a negative errno from
+ * writing, or -EINTR if the channel was interrupted, or -EBADMSG if the delivery has changed: the
+ * channel is damaged.
  */
 int frame_write(struct channel *channel, struct frame_output *output,
 		const struct channel_delivery *delivery, uint32_t *done);
 
-/* Writes the delimiter that is due, if one is. Errors: as frame_write(). */
+/* Writes the delimiter that is due, if one is. Returns as frame_write(). */
 int frame_write_due(struct channel *channel, struct frame_output *output);
 
 /*
- * Writes bytes that belong to nobody's delivery as a whole; *accepted says how many were taken.
- * Errors: as frame_write().
+ * Writes bytes that are not a delivery; *accepted is the number of bytes that were written. Returns
+ * as frame_write().
  */
 int frame_write_bytes(struct channel *channel, int fd, const void *bytes, size_t size,
 		      size_t *accepted);
