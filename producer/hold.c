@@ -16,7 +16,7 @@
 /* KILLED_STATUS: plus the number of the signal, as the shell shows it. */
 enum { SAME_REQUEST_MS = 1000, KILLED_STATUS = 128 };
 
-/* The first three are passed on. */
+/* All but the last one are passed on. */
 static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 enum { WATCHED_COUNT = sizeof(watched) / sizeof(watched[0]) };
 
@@ -30,19 +30,19 @@ static bool signal_ignored(int number)
 struct hold {
 	const struct cli_settings *settings;
 	struct channel *channel;
-	sigset_t signals; /* waited for, and blocked meanwhile */
-	sigset_t before;  /* what was blocked when we began */
+	sigset_t signals; /* waited for, and blocked during the wait */
+	sigset_t before;  /* what was blocked before */
 	pid_t pid;
 	struct child_stop stop;
-	uint64_t request_ns[NSIG]; /* when the command last got each signal; 0: it has not */
-	int received;		   /* the last of the signals that were for the command */
+	uint64_t request_ns[NSIG]; /* when the command last got each signal; 0: never */
+	int received;		   /* the last signal that was passed on */
 	int error;		   /* of the channel */
 };
 
-/* Blocked signals wait for us even if they are ignored: those are left alone. */
+/* Blocks the signals to be waited for. A signal that was ignored when the tool started stays so. */
 static void signals_take(struct hold *hold)
 {
-	signal(SIGCHLD, SIG_DFL); /* ignored, it would leave us no status */
+	signal(SIGCHLD, SIG_DFL); /* ignored, the command would leave no status */
 	sigemptyset(&hold->signals);
 	for (int i = 0; i < WATCHED_COUNT; i++)
 		if (!signal_ignored(watched[i]))
@@ -50,7 +50,7 @@ static void signals_take(struct hold *hold)
 	pthread_sigmask(SIG_BLOCK, &hold->signals, &hold->before);
 }
 
-/* 0, or an errno. Descriptors of our own close on exec. */
+/* Returns 0 or an errno. Our own descriptors close on exec. */
 static int command_start(struct hold *hold, char **command)
 {
 	struct child_start start = { .input = -1 };
@@ -62,10 +62,10 @@ static int command_start(struct hold *hold, char **command)
 }
 
 /*
- * What comes from the terminal has come to the command as well: it is in our process group.
- * Twice would be an order to hurry up, for some. For the same reason what comes again within a
- * second is not passed on: a supervisor or timeout(1) signals a process and then its group, and a
- * wrapper passes on what the terminal has sent to all of us.
+ * A signal from the terminal has also reached the command, which is in our process group; a second
+ * one would make some commands hurry. For the same reason a signal that comes again within a second
+ * is not passed on: a supervisor or timeout(1) signals a process and then its group, and a wrapper
+ * passes on what the terminal has sent to the whole group.
  */
 static void signal_pass_on(struct hold *hold, const siginfo_t *info)
 {
@@ -83,8 +83,8 @@ static void signal_pass_on(struct hold *hold, const siginfo_t *info)
 }
 
 /*
- * Has it ended? Then *status is what waitpid() says of it. Other children were left behind by
- * somebody, as process 1 of a container has them: they are reaped.
+ * Returns true if the command has ended; then *status is what waitpid() says of it. Other children,
+ * which process 1 of a container gets when their parents end, are reaped.
  */
 static bool has_ended(struct hold *hold, int *status)
 {
@@ -96,7 +96,7 @@ static bool has_ended(struct hold *hold, int *status)
 	return false;
 }
 
-/* Says once that it is stopped, and nobody is there who lets it go on. */
+/* Says once that the command is stopped, if nothing continues it within half a second. */
 static void stop_notice(struct hold *hold, const char *name)
 {
 	siginfo_t info = { 0 };
@@ -107,7 +107,7 @@ static void stop_notice(struct hold *hold, const char *name)
 			 (long)hold->pid, child_stop_explain(info.si_status));
 }
 
-/* Returns what waitpid() says of it. */
+/* Waits for the command's end. Returns what waitpid() says of it. */
 static int command_wait(struct hold *hold, const char *name)
 {
 	const struct timespec second = { .tv_sec = 1 };
@@ -117,7 +117,7 @@ static int command_wait(struct hold *hold, const char *name)
 		siginfo_t info;
 		int number = sigtimedwait(&hold->signals, &info, &second);
 
-		/* Its pid stays its own until it has been waited for. */
+		/* The process id cannot be reused before the command has been waited for. */
 		if (number > 0 && number != SIGCHLD)
 			signal_pass_on(hold, &info);
 		if (has_ended(hold, &status))
@@ -132,7 +132,7 @@ static int command_wait(struct hold *hold, const char *name)
 	}
 }
 
-/* As the shell shows it. */
+/* Returns the exit status as the shell shows it. */
 static int command_status(const struct hold *hold, int status)
 {
 	if (WIFSIGNALED(status))
@@ -147,7 +147,7 @@ int hold_run(const struct cli_settings *settings, struct channel *channel, char 
 
 	signals_take(&hold);
 	if (channel_interrupted(channel))
-		goto restore; /* before there was anything to pass it on to */
+		goto restore; /* the signal came before there was a command */
 	error = command_start(&hold, command);
 	if (error != 0) {
 		cli_error(settings, "cannot run \"%s\": %s", command[0], strerror(error));
@@ -157,7 +157,7 @@ int hold_run(const struct cli_settings *settings, struct channel *channel, char 
 	ended = command_wait(&hold, command[0]);
 	status = command_status(&hold, ended);
 	if (WIFSIGNALED(ended) && WTERMSIG(ended) == hold.received) {
-		/* Now it is ours: a shell that sees it knows that it need not go on. */
+		/* End by the same signal: a shell that sees this ends its script. */
 		pthread_sigmask(SIG_SETMASK, &hold.before, NULL);
 		raise(hold.received);
 	}

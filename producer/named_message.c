@@ -9,7 +9,7 @@
 #include "cli/message.h"
 #include "cli/nearest.h"
 
-/* What the last file that has a message of this name says of it. */
+/* What the last file with a message of this name says about it. */
 struct found {
 	const struct config_entry *text, *file, *key;
 };
@@ -96,7 +96,7 @@ static char *value_expand(const struct cli_settings *settings, const struct conf
 	return text;
 }
 
-/* A path is seen from the folder of the file that it stands in. */
+/* Returns the path, which is relative to the folder of the configuration file. To be freed. */
 static char *file_path(const struct cli_settings *settings, const struct config_entry *entry)
 {
 	char *path = value_expand(settings, entry), *whole;

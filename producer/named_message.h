@@ -1,27 +1,27 @@
-/* Messages that a configuration file has under a name: [message NAME]. */
+/* Messages that a configuration file contains under a name: [message NAME]. */
 #ifndef NAMED_MESSAGE_H
 #define NAMED_MESSAGE_H
 
 #include "cli/cli.h"
 
 struct message {
-	char *text; /* to be sent; NULL: it is in the file */
+	char *text; /* what to send; NULL: the contents of the file */
 	char *file;
-	char *key; /* NULL: it has none of its own */
+	char *key; /* NULL: none of its own */
 };
 
 struct message_list {
 	struct message *messages;
 	int count;
-	const char **names; /* as --message gave them */
+	const char **names; /* as given with --message */
 };
 
-/* --message */
+/* Adds a name, which must stay valid, to the list: --message. */
 void message_name(const struct cli_settings *settings, struct message_list *list, const char *name);
 
 /*
- * When all options are read: looks the messages up, and replaces the variables in them. What is
- * missing or wrong is a usage error; nothing was sent by then.
+ * To be called when all options are read: looks the messages up and replaces the variables in them.
+ * A missing or malformed message is a usage error, before anything is sent.
  */
 void message_resolve(const struct cli_settings *settings, struct message_list *list);
 

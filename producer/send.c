@@ -22,7 +22,7 @@ bool send_reads_standard_input(const struct sending *what)
 	       what->command == NULL;
 }
 
-/* Room was made for this one out of older ones. */
+/* Tells how many older messages were dropped to make room for this one. */
 static void tell_old_dropped(void)
 {
 	uint64_t dropped = channel_dropped(sending->channel) - sending->dropped;
@@ -34,7 +34,7 @@ static void tell_old_dropped(void)
 			  (unsigned long long)dropped, plural(dropped));
 }
 
-/* Whole messages, or, 0, a piece of one. */
+/* So many whole messages were sent; or, with 0, a piece of one. */
 static void tell_sent(uint32_t messages, size_t bytes)
 {
 	progress_count(sending->progress, messages, bytes);
@@ -55,7 +55,7 @@ static void tell_dropped(void)
 	cli_story(sending->settings, "producer: channel is full, data dropped");
 }
 
-/* The one who loses messages has asked for it, but shall know how many. */
+/* Notes how many messages were dropped, although the user has allowed that. */
 static void tell_all_dropped(void)
 {
 	uint64_t dropped = channel_dropped(sending->channel);
@@ -73,13 +73,13 @@ static enum cli_exit send_failed(int error)
 	return cli_channel_error(sending->settings, sending->channel, "send to", error);
 }
 
-/* A second without input, or without room: it is seen that nothing moves. */
+/* Called in each second without input or without room, so that the progress shows it. */
 static void show_waiting(void)
 {
 	progress_wait(sending->progress);
 }
 
-/* delimiter: NULL: what --framing or --delimiter says; else all of it is one message. */
+/* Sends what is read from fd: separated by `delimiter`; NULL: as --framing or --delimiter says. */
 static enum cli_exit send_input(int fd, const char *name, const struct delimiter *delimiter)
 {
 	struct frame_input input = {
@@ -92,7 +92,7 @@ static enum cli_exit send_input(int fd, const char *name, const struct delimiter
 	};
 	int rc;
 
-	if (sending->file_count <= 1) /* of several it would only be the part of one */
+	if (sending->file_count <= 1) /* of several files it would show only the current one */
 		progress_input(sending->progress, fd);
 	rc = frame_send(sending->channel, &input);
 	progress_input(sending->progress, -1);
@@ -119,7 +119,7 @@ static enum cli_exit send_file(const char *path)
 
 	if (strcmp(path, "-") == 0)
 		return send_input(STDIN_FILENO, "standard input", &none);
-	do { /* a FIFO may be waited for, a signal ends that */
+	do { /* a FIFO may have to wait for its writer; a signal ends that */
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	} while (fd < 0 && errno == EINTR && !channel_interrupted(sending->channel));
 	snprintf(name, sizeof(name), "\"%s\"", path);
@@ -147,7 +147,7 @@ static enum cli_exit send_text(const char *text)
 	return CLI_DONE;
 }
 
-/* One of --message, with its own key if it has one. */
+/* Sends a message of --message, with its own key if it has one. */
 static enum cli_exit send_configured(const struct message *message)
 {
 	const char *key = message->key != NULL ? message->key : sending->key;
@@ -174,7 +174,10 @@ static enum cli_exit send_messages(void)
 	return status;
 }
 
-/* --wait-ack. What was committed is delivered in any case, so giving up is no failure. */
+/*
+ * --wait-ack. All committed messages will be delivered anyway, so giving up does not fail the
+ * stream.
+ */
 static enum cli_exit wait_acknowledged(void)
 {
 	int rc = channel_wait_acknowledged(sending->channel);
@@ -189,7 +192,7 @@ static enum cli_exit wait_acknowledged(void)
 	return rc < 0 ? send_failed(rc) : CLI_DONE;
 }
 
-/* --wait-consumers */
+/* --wait-consumers: waits for so many consumers. */
 static enum cli_exit wait_consumers(void)
 {
 	int rc = channel_wait_consumers(sending->channel, sending->consumers);
@@ -207,7 +210,7 @@ static enum cli_exit wait_consumers(void)
 	return rc < 0 ? send_failed(rc) : CLI_DONE;
 }
 
-/* Sends all there is. *all_sent: what was sent counts, whatever the status. */
+/* Sends everything. *all_sent: the stream is complete, whatever the exit status is. */
 static int send_all(bool *all_sent)
 {
 	int status = (int)send_messages();
@@ -223,15 +226,17 @@ static int send_all(bool *all_sent)
 	return status;
 }
 
-/* How the producer leaves, after sending or holding has ended with `status`. */
+/* Returns how the producer leaves, after sending or holding has ended with `status`. */
 static unsigned detach_flags(int status, bool all_sent)
 {
-	/* The first message was not taken from anywhere: the caller can simply try again. */
+	/*
+	 * The first message was not sent, and can be read again: the caller can simply try again.
+	 */
 	bool nothing_begun = status == CLI_WOULD_BLOCK && sending->command == NULL &&
 			     !sending->input_read && !sending->sent;
 	unsigned flags = 0;
 
-	/* Consumers learn that the stream may be incomplete. */
+	/* Then consumers learn that the stream may be incomplete. */
 	if (status != CLI_DONE && !all_sent && !nothing_begun)
 		flags |= CHANNEL_FAILED;
 	if (channel_interrupted(sending->channel))
@@ -241,7 +246,7 @@ static unsigned detach_flags(int status, bool all_sent)
 	return flags;
 }
 
-/* Is a producer for as long as it sends, or the command of --hold runs. */
+/* Attaches as a producer for as long as it sends, or as the command of --hold runs. */
 static int produce(void)
 {
 	int status = CLI_DONE;
@@ -274,8 +279,8 @@ static int produce(void)
 /* ---- waiting ---- */
 
 /*
- * Two seconds without room: says whom we wait for, if there is more than one who could; to who
- * looks on, why we wait, whatever it is.
+ * After two seconds without room: notes which group is waited for, if there are several. If someone
+ * watches (see waiting_note.h), explains any wait.
  */
 static void tell_waiting(const struct channel *channel)
 {
@@ -289,7 +294,7 @@ static void tell_waiting(const struct channel *channel)
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
 }
 
-/* A second of a wait for the other side. */
+/* Called in each second of a wait for the other side. */
 static void on_waiting(const struct channel *channel)
 {
 	if (!sending->mutual)

@@ -1,5 +1,5 @@
 /*
- * Being a producer: sends the messages that the command line names, or standard input; or, with
+ * A producer's work: sends the messages that the command line names, or standard input; or, with
  * --hold, sends nothing while a command runs.
  */
 #ifndef SEND_H
@@ -17,24 +17,24 @@ struct sending {
 	struct channel *channel;
 	struct progress *progress;
 
-	/* what to send, in this order; if there is nothing of it, standard input */
+	/* what to send, in this order; if there is none of these: standard input */
 	const char **files;
 	int file_count;
 	struct message_list configured; /* --message */
 	char **messages;
 	int message_count;
-	char **command; /* --hold: instead of all that; NULL: none */
+	char **command; /* --hold: run this instead of sending; NULL: no */
 
 	const char *key;    /* "": none */
-	uint32_t consumers; /* how many to wait for first */
+	uint32_t consumers; /* how many consumers to wait for first */
 	bool wait_acknowledged;
 	bool end;
 
-	unsigned waits;	       /* seconds of the wait that we are in */
-	unsigned mutual_waits; /* the same, until it is found to be for ourselves */
+	unsigned waits;	       /* seconds that the current wait has lasted */
+	unsigned mutual_waits; /* the same, until mutual waiting is reported */
 	bool mutual;
-	uint64_t dropped; /* messages, as told with -v */
-	bool input_read;  /* something of an input was taken and cannot be read again */
+	uint64_t dropped; /* messages, as reported with -v */
+	bool input_read;  /* input was consumed that cannot be read again */
 	bool sent;
 };
 

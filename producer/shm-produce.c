@@ -1,4 +1,4 @@
-/* shm-produce: puts messages into a channel: its options and what they start. See shm-produce.1. */
+/* shm-produce: puts messages into a channel. Its options and their checks; see shm-produce.1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -17,13 +17,13 @@
 
 enum { CONSUMERS_MAX = 64 };
 
-/* What the options say. */
+/* What the options set. */
 static struct produce {
-	struct cli_settings settings; /* first, as CLI_INTO() wants it */
+	struct cli_settings settings; /* first, as CLI_INTO() requires */
 	struct sending sending;
 	struct progress progress;
 	const char **groups; /* ended by NULL; NULL: none */
-	char *group_names;   /* what they point into */
+	char *group_names;   /* the memory of those names */
 } produce = { .sending.key = "" };
 
 static struct cli_settings *const settings = &produce.settings;
@@ -47,7 +47,7 @@ static const struct cli_option options[] = {
 	  "label every message with TEXT, 1 to 255 bytes; ''\n"
 	  "is no key",
 	  .modes = MODE_SEND, .neutral = "", .take = take_key, INTO(sending.key) },
-	/* the words are those of enum channel_when_full, in its order */
+	/* the words are in the order of enum channel_when_full */
 	{ 0, "when-full", "block|fail|drop-new|drop-old",
 	  "when the ring is full: block (wait for room), fail\n"
 	  "(exit 3), drop-new (drop the message, go on, and\n"
@@ -106,7 +106,7 @@ static const struct cli_tool tool = {
 
 /* ---- options of this tool alone ---- */
 
-/* --input: one more file. */
+/* --input: adds a file. */
 static void take_input(const struct cli_settings *given, const struct cli_option *row,
 		       const char *argument, void *into)
 {
@@ -136,7 +136,7 @@ static void take_key(const struct cli_settings *given, const struct cli_option *
 	*(const char **)into = argument;
 }
 
-/* Takes the list apart. It replaces the one before. */
+/* Splits the list. It replaces the one of an earlier --groups. */
 static void take_groups(const struct cli_settings *given, const struct cli_option *row,
 			const char *argument, void *into)
 {
@@ -173,7 +173,7 @@ static void file_check(const char *path)
 	exit(CLI_FAILED);
 }
 
-/* What can be known before anything is created or sent. */
+/* Checks what can be known before anything is created or sent. */
 static void inputs_check(void)
 {
 	int standard = send_reads_standard_input(sending);
@@ -200,7 +200,7 @@ static void inputs_check(void)
 	}
 }
 
-/* How many words stand behind the "--" that ended the options; -1: none did. */
+/* Returns how many words follow the "--" that has ended the options; -1: nothing like that has. */
 static int words_behind(int count, char *const *words, const char *end)
 {
 	for (int i = 0; i < count; i++)
@@ -210,8 +210,8 @@ static int words_behind(int count, char *const *words, const char *end)
 }
 
 /*
- * --hold: all operands are the command, and all of them stood after "--", where getopt moves those
- * from before it, too.
+ * --hold: all operands are the command. All of them must follow "--", although getopt moves words
+ * from before it there, too.
  */
 static void command_take(int argc, char **argv, char *const *given)
 {
@@ -229,17 +229,17 @@ static void options_check(void)
 	if (sending->wait_acknowledged && settings->channel.nonblock)
 		cli_usage_error(settings, "--wait-ack waits, --nonblock never does");
 	if (blocks && !cli_given(settings, "nonblock"))
-		settings->channel.nonblock = false; /* a file's is for the usual case */
+		settings->channel.nonblock = false; /* a file's nonblock is for the usual case */
 	if (blocks && settings->channel.nonblock)
 		cli_usage_error(settings, "--when-full block waits, --nonblock never does");
 	if (cli_given(settings, "json") && !produce.progress.stats)
 		cli_usage_error(settings, "--json goes with --stats or --show-config");
 }
 
-/* Reads the command line: what to do, and what to send. */
+/* Reads the command line and checks it. */
 static void options_read(int argc, char **argv)
 {
-	char **given = malloc(((size_t)argc + 1) * sizeof(*given)); /* getopt sorts argv */
+	char **given = malloc(((size_t)argc + 1) * sizeof(*given)); /* getopt reorders argv */
 
 	cli_begin(settings, &tool);
 	progress_init(&produce.progress, settings, false);
@@ -280,7 +280,7 @@ int main(int argc, char **argv)
 	if (sending->channel == NULL)
 		cli_out_of_memory(settings);
 	typed = send_reads_standard_input(sending) && isatty(STDIN_FILENO) != 0;
-	/* What is typed, printed by a command, or drawn, is on the same terminal. */
+	/* Typed text, the output of a command and the progress line are on the same terminal. */
 	others_print = typed || sending->command != NULL || progress_asked(&produce.progress);
 	why_begin(settings, others_print ? WHY_KEEP : 0);
 	cli_signals_catch(settings, sending->channel);
