@@ -12,7 +12,7 @@
 
 static struct watch *watch;
 static struct tap *tap;
-static uint64_t told_missed; /* as --verbose has told */
+static uint64_t told_missed; /* as reported with --verbose */
 
 static enum cli_exit status_at_end(void)
 {
@@ -26,7 +26,7 @@ static uint32_t most_wanted(void)
 	return watch->stop->count == 0 || left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
 }
 
-/* Prints; CLI_DONE: go on. */
+/* Prints a copy. Returns CLI_DONE if it was printed. */
 static enum cli_exit print_copy(const struct channel_delivery *delivery)
 {
 	uint32_t done;
@@ -61,7 +61,7 @@ static enum cli_exit status_without(int result, bool idle)
 		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
 	if (result == -EAGAIN)
 		return CLI_WOULD_BLOCK;
-	if (result == -ETIMEDOUT && idle) /* of a stream that we went through, perhaps */
+	if (result == -ETIMEDOUT && idle) /* perhaps of a stream whose end has already passed */
 		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
 	if (result == -EINTR && cli_drain_asked() && cli_signal_caught() == 0)
 		return watch->print.inside ? CLI_INCOMPLETE : status_at_end();

@@ -1,5 +1,5 @@
 /*
- * Looking at a channel without taking anything: --tap and --peek.
+ * Printing copies of messages and taking none: --tap and --peek.
  */
 #ifndef WATCH_H
 #define WATCH_H
@@ -11,17 +11,19 @@
 #include "consumer/print/print.h"
 #include "consumer/stop.h"
 
-/* What the command line says. */
+/* What the command line asks for. */
 struct watch {
 	const struct cli_settings *settings;
 	struct print print;
 	const struct stop *stop;
 };
 
-/* Follows the channel from now on, or from the oldest message; returns the exit status. */
+/*
+ * Prints what is sent from now on, or what is there, too (--from oldest). Returns the exit status.
+ */
 int watch_tap(struct watch *asked);
 
-/* Prints what is there; returns the exit status. */
+/* Prints what is there. Returns the exit status. */
 int watch_peek(struct watch *asked);
 
 #endif

@@ -1,4 +1,4 @@
-/* --remove-group. */
+/* --remove-group: ends a group that has no consumers. */
 #ifndef REMOVE_GROUP_H
 #define REMOVE_GROUP_H
 

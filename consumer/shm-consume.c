@@ -1,4 +1,4 @@
-/* shm-consume: takes messages out of a channel: its options and what they start. See shm-consume.1. */
+/* shm-consume: takes messages out of a channel. Its options and its modes; see shm-consume.1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,16 +26,16 @@
 
 enum from { FROM_OLDEST, FROM_NEWEST }; /* the words of --from */
 
-/* What the options say. */
+/* What the options set. */
 static struct consume {
-	struct cli_settings settings; /* first, as CLI_INTO() wants it */
+	struct cli_settings settings; /* first, as CLI_INTO() requires */
 	struct stop stop;
 	enum from from;
 	const char *removed_group;
-	struct work work; /* with a command */
+	struct work work; /* of runs with a command */
 	struct format format;
 	struct progress progress;
-	struct look look; /* without taking anything */
+	struct look look; /* of runs that take nothing */
 } consume;
 
 static struct cli_settings *const settings = &consume.settings;
@@ -130,9 +130,9 @@ static const struct cli_tool tool = {
 	.operands_last = true,
 };
 
-static struct print *printing; /* what is printed at the moment; NULL: nothing yet */
+static struct print *printing; /* what is being printed; NULL: nothing yet */
 
-/* Do messages leave the terminal inside a line, which a note would begin in? */
+/* True if messages may leave the cursor inside a line of the terminal, where a note would begin. */
 static bool output_leaves_line(void)
 {
 	const struct delimiter *delimiter = &settings->delimiter;
@@ -142,22 +142,22 @@ static bool output_leaves_line(void)
 		delimiter->bytes[delimiter->size - 1] != '\n');
 }
 
-/* A second of a wait for the other side. */
+/* Called in each second of a wait for the other side. */
 static void on_waiting(const struct channel *channel)
 {
 	print_look(printing);
-	if (channel_report(channel)->waits == CHANNEL_WAITS_DATA) /* no lock is in our hands */
+	if (channel_report(channel)->waits == CHANNEL_WAITS_DATA) /* this process holds no lock */
 		print_line_look(printing);
-	/* Not in the middle of a message that is on the same terminal. */
+	/* Not inside a message on the same terminal. */
 	if (!printing->inside || isatty(STDOUT_FILENO) == 0)
 		why_waiting(channel);
 	progress_wait(&consume.progress);
-	/* Nothing is in hand but, perhaps, a part of a message, whose rest is to come. */
+	/* No message is taken, except perhaps a part of one, whose rest must come first. */
 	if (cli_drain_asked() && !printing->inside)
 		channel_interrupt(printing->channel);
 }
 
-/* A delayed error, of a network file system say, shows when it is closed. */
+/* Closes standard output: a delayed error, for example of a network file system, appears then. */
 static int output_close(int status)
 {
 	if (close(STDOUT_FILENO) != 0 && errno != EBADF && errno != EINTR && status == CLI_DONE) {
@@ -167,7 +167,7 @@ static int output_close(int status)
 	return status;
 }
 
-/* What is opened from here on must not become anybody's standard stream. */
+/* Makes sure that no descriptor opened later becomes a standard stream of a command. */
 static void standard_streams_open(void)
 {
 	int fd;
@@ -181,7 +181,7 @@ static void standard_streams_open(void)
 
 /* ---- the modes ---- */
 
-/* Work with a command instead of printing. */
+/* Takes messages and runs a command for them. */
 static void run_commands(void)
 {
 	int status;
@@ -190,7 +190,10 @@ static void run_commands(void)
 	cli_signals_queue(settings);
 	cli_trace_open(settings);
 	cli_story(settings, "consumer: waiting for shared memory...");
-	/* What it prints is not known here; where both are one terminal, it would run into that. */
+	/*
+	 * The command's output is not known here; on the same terminal, the progress line would mix
+	 * with it.
+	 */
 	progress_begin(&consume.progress, isatty(STDOUT_FILENO) != 0);
 	status = crew_run(&consume.work);
 	progress_end(&consume.progress, status);
@@ -215,7 +218,7 @@ static struct channel *channel_make(void)
 	return channel;
 }
 
-/* A channel to be used, and what watches over the output meanwhile. */
+/* Prepares a channel to be used; meanwhile the output's reader is watched. */
 static void channel_prepare(struct print *print)
 {
 	struct channel *channel;
@@ -230,7 +233,7 @@ static void channel_prepare(struct print *print)
 	cli_signals_catch(settings, channel);
 }
 
-/* Before messages are printed: all that does not depend on where they come from. */
+/* Prepares printing: everything that does not depend on where messages come from. */
 static void print_prepare(struct print *print)
 {
 	channel_prepare(print);
@@ -259,7 +262,7 @@ static void print_messages(void)
 	print_finish(stream_print(&stream));
 }
 
-/* --tap, --peek */
+/* --tap and --peek. */
 static void print_copies(void)
 {
 	struct watch watch = { .settings = settings, .stop = &consume.stop };
@@ -276,7 +279,7 @@ static void remove_group(void)
 	cli_end(remove_group_run(settings, print.channel, consume.removed_group), false);
 }
 
-/* --list, --status, --remove, --doctor */
+/* --list, --status, --remove and --doctor. */
 static void look(void)
 {
 	struct look *look = &consume.look;
@@ -297,7 +300,7 @@ static void look(void)
 
 static const struct mode {
 	enum cli_mode mode;
-	void (*run)(void); /* ends the process */
+	void (*run)(void); /* never returns: ends the process */
 } modes[] = { { MODE_PRINT, print_messages },
 	      { MODE_COMMAND, run_commands },
 	      { MODE_TAP, print_copies },
@@ -319,12 +322,12 @@ static void stop_check(void)
 	if (settings->channel.nonblock && stop->follow)
 		cli_usage_error(settings, "--nonblock never waits, --follow does");
 	if (!stop->follow && !cli_given(settings, "idle"))
-		stop->idle_ns = 0; /* a file's is for when it follows */
+		stop->idle_ns = 0; /* a file's idle is for runs with --follow */
 	if (stop->idle_ns != 0 && !stop->follow)
 		cli_usage_error(settings, "--idle goes with --follow");
 }
 
-/* A file's may stand for when something is told. */
+/* --json alone prints nothing. (A file's json is for runs that print something.) */
 static void json_check(void)
 {
 	bool looks = (settings->mode & (MODE_LIST | MODE_STATUS)) != 0;
@@ -334,7 +337,7 @@ static void json_check(void)
 					  "--show-config; messages as JSON: --json-lines");
 }
 
-/* Refuses what does not go together, and settles what one option says about another one. */
+/* Refuses options that contradict each other, and settles what one option means for another one. */
 static void options_check(void)
 {
 	bool from_given = cli_value(settings, cli_option_find(&tool, "from"))->argument != NULL;
@@ -367,7 +370,7 @@ int main(int argc, char **argv)
 	consume.work.stop = &consume.stop;
 	consume.work.progress = &consume.progress;
 	settings->channel.waiting = why_waiting;
-	/* A command prints to the same terminal, and so does the line of the progress. */
+	/* A command prints to the same terminal, and so does the progress. */
 	others_print = consume.work.command != NULL || progress_asked(&consume.progress) ||
 		       output_leaves_line();
 	why_begin(settings, others_print ? WHY_KEEP : 0);

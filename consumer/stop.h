@@ -1,5 +1,6 @@
 /*
- * When a consumer stops, if the stream does not end before: --count, --exit-empty, --follow, --idle.
+ * When a consumer stops, if the stream does not end before that: --count, --exit-empty, --follow
+ * and --idle.
  */
 #ifndef STOP_H
 #define STOP_H
@@ -11,7 +12,7 @@
 
 struct stop {
 	uint64_t count;	  /* after so many messages; 0: no limit */
-	uint64_t idle_ns; /* if none has come for this long; 0: for ever */
+	uint64_t idle_ns; /* if none has come for this long; 0: never */
 	bool exit_empty;  /* when nothing is left */
 	bool follow;	  /* not when the producers have gone */
 };
@@ -31,12 +32,12 @@ unsigned stop_flags(const struct stop *stop, const struct cli_settings *settings
 /* True if as many messages as --count asks for were received. */
 bool stop_enough(const struct stop *stop, uint64_t received);
 
-/* The exit status at a regular end: CLI_WOULD_BLOCK if --count asks for more messages than these. */
+/* Returns the exit status at a regular end: CLI_WOULD_BLOCK if --count asks for more messages. */
 enum cli_exit stop_status(const struct stop *stop, uint64_t received);
 
 /*
- * True if attaching failed with `error` because there is no channel, and that means an empty one:
- * with --nonblock or --exit-empty. If another user's is missing, that is a mistake.
+ * True if attaching failed with `error` because there is no channel, and that counts as an empty
+ * one: with --nonblock or --exit-empty. (A missing channel of another user is an error.)
  */
 bool stop_missing_is_empty(const struct cli_settings *settings, int error);
 

@@ -9,13 +9,13 @@
 
 static struct stream *stream;
 
-/* Were there as many as --count asked for? */
+/* Returns the exit status if all went well. */
 static enum cli_exit status_at_end(void)
 {
 	return stop_status(stream->stop, stream->print.received);
 }
 
-/* Writes what is in hand; what could not be written is given back. */
+/* Prints a delivery; gives back what could not be printed. */
 static enum cli_exit handle(const struct channel_delivery *delivery)
 {
 	uint32_t done;
@@ -27,7 +27,7 @@ static enum cli_exit handle(const struct channel_delivery *delivery)
 	return print_failed(&stream->print, rc);
 }
 
-/* How the last look for a message ended, if not with one. */
+/* Returns the exit status when receiving has ended without a message. */
 static enum cli_exit status_without(int result, bool idle)
 {
 	switch (result) {
@@ -55,7 +55,7 @@ static enum cli_exit status_without(int result, bool idle)
 	return print_channel_failed(&stream->print, "receive from", result);
 }
 
-/* Says at once that a message is lost: a follower may not end for days. */
+/* Reports lost messages at once: a consumer with --follow may run for days. */
 static void tell_lost(void)
 {
 	uint64_t lost = channel_lost(stream->print.channel) - stream->lost;
@@ -66,7 +66,7 @@ static void tell_lost(void)
 	cli_tell_lost(stream->settings, lost);
 }
 
-/* What was dropped before the message of this number, or, 0, before the end. */
+/* Tells what was dropped before the message of this number, or, with 0, before the end. */
 static void tell_missed(uint64_t sequence)
 {
 	uint64_t missed = channel_missed(stream->print.channel) - stream->missed;
@@ -75,14 +75,14 @@ static void tell_missed(uint64_t sequence)
 	cli_tell_missed(stream->settings, missed, sequence);
 }
 
-/* Receives the next messages, or learns why there are none: what channel_receive() returns. */
+/* Receives the next messages. Returns what channel_receive() does. */
 static int receive_next(uint64_t idle_ns, struct channel_delivery *delivery)
 {
 	unsigned flags = CHANNEL_SHARE | stop_flags(stream->stop, stream->settings) |
 			 print_flags(&stream->print);
 	int rc;
 
-	if (cli_drain_asked() && !stream->print.inside) /* then nothing is taken */
+	if (cli_drain_asked() && !stream->print.inside) /* then nothing is received */
 		channel_interrupt(stream->print.channel);
 	rc = channel_receive(stream->print.channel, stop_left(stream->stop, stream->print.received),
 			     flags, idle_ns, delivery);
@@ -93,12 +93,12 @@ static int receive_next(uint64_t idle_ns, struct channel_delivery *delivery)
 	return rc;
 }
 
-/* The look for a message ended without one. */
+/* Receiving has ended without a message. */
 static enum cli_exit receive_ended(int result, bool idle)
 {
 	/*
-	 * An error may have come before the last delivery was acknowledged. Of a message longer
-	 * than the ring all comes again, if nothing was freed yet.
+	 * The error may have come before the last delivery was acknowledged. A message longer than
+	 * the ring is given back as a whole, if no part of it was freed yet.
 	 */
 	if (stream->print.inside)
 		channel_give_back(stream->print.channel, 0);
@@ -151,7 +151,7 @@ static enum cli_exit attach_failed(int error)
 	return print_channel_failed(&stream->print, "attach to", error);
 }
 
-/* True if the exit status says how the stream ended. That of a process ended by a signal does not. */
+/* True if the exit status says how the stream ended: not if the process is ended by a signal. */
 static bool tells_end(enum cli_exit status)
 {
 	if (cli_signal_caught() != 0)

@@ -14,13 +14,13 @@
 struct stream {
 	const struct cli_settings *settings;
 	const struct stop *stop;
-	struct print print; /* begun, with the channel */
-	uint64_t lost;	    /* messages, as reported */
-	uint64_t missed;    /* messages that were dropped, as reported */
-	bool ended;	    /* the stream has: nothing more comes */
+	struct print print; /* begun by the caller, with the channel */
+	uint64_t lost;	    /* messages, as reported so far */
+	uint64_t missed;    /* dropped messages, as reported so far */
+	bool ended;	    /* the stream has ended: nothing more comes */
 };
 
-/* Returns the exit status. */
+/* Attaches, prints and detaches. Returns the exit status. */
 int stream_print(struct stream *asked);
 
 #endif
