@@ -29,7 +29,7 @@ static const char part_letters[] = {
 	[PART_ATTEMPT] = 'a', [PART_CHANNEL] = 'c', [PART_EPOCH] = 'e'
 };
 
-/* PART_TEXT: there is none of this letter. */
+/* Returns the part that this letter stands for; PART_TEXT: there is none. */
 static enum part_kind part_of(char letter)
 {
 	for (size_t i = PART_TEXT + 1; i < sizeof(part_letters); i++)
@@ -50,7 +50,7 @@ static void text_add(struct format *format, size_t *size, int byte)
 	part->size++;
 }
 
-/* Must the message be known to its end before it can be written? */
+/* Learns whether a message must be complete before the first of it can be written. */
 static void order_learn(struct format *format)
 {
 	bool size_before = false;
@@ -68,7 +68,7 @@ static void order_learn(struct format *format)
 	format->whole = messages > 1 || (messages == 1 && size_before);
 }
 
-/* What begins at `from` is no part and no escape. */
+/* Refuses what begins at `from`: it is neither a part nor an escape. */
 __attribute__((noreturn)) static void format_refuse(const struct format *format, const char *text,
 						    const char *from)
 {
@@ -115,7 +115,7 @@ static void format_parse(struct format *format, const char *text)
 	order_learn(format);
 }
 
-/* Only one of the two options can say how to print. */
+/* Only one of the two options may say how to print. */
 static void check_only_one(const struct format *format, const char *option)
 {
 	if (format->option != NULL && strcmp(format->option, option) != 0)
@@ -160,7 +160,10 @@ void format_check(const struct format *format, bool batch)
 				"%s says all that is printed: --delimiter, --null and --framing do "
 				"not go with it",
 				format->option);
-	/* A file's framing is for messages that are printed, or several for one command. */
+	/*
+	 * Only on the command line: a file's framing is for messages that are printed, or for
+	 * batches.
+	 */
 	if (settings->netstrings && settings->mode == MODE_COMMAND && !batch &&
 	    cli_given(settings, "framing"))
 		cli_usage_error(settings, "a command gets one message, just as it is: --framing "
@@ -194,7 +197,7 @@ static void number_put(struct sink *sink, uint64_t number)
 	sink_put(sink, digits + at, sizeof(digits) - at);
 }
 
-/* The parts from..to; `bytes` are those of the message. */
+/* Puts the parts from..to; `bytes` are the message's. */
 static void parts_put(struct format *format, size_t from, size_t to, const struct message *message,
 		      const unsigned char *bytes)
 {
@@ -252,7 +255,7 @@ static int gathered_reserve(struct format *format, size_t size)
 	return 0;
 }
 
-/* Puts a whole message. 0, or an error that is not the sink's. */
+/* Puts a whole message. Returns 0, or an error that is not the sink's. */
 static int message_put(struct format *format, const struct message *message,
 		       const unsigned char *bytes)
 {
@@ -263,7 +266,7 @@ static int message_put(struct format *format, const struct message *message,
 		return 0;
 	}
 	if (bytes != format->gathered) {
-		/* Their producer could change them after they were found to be text. */
+		/* A copy: the producer could change the bytes after they were found to be text. */
 		rc = gathered_reserve(format, (size_t)message->size);
 		if (rc < 0)
 			return rc;
@@ -307,7 +310,10 @@ static int block_write(struct format *format, const struct channel_delivery *del
 	return rc;
 }
 
-/* A message that must be known to its end: its pieces are acknowledged as they come. */
+/*
+ * Gathers a message that must be complete before it is written; its pieces are acknowledged as they
+ * come.
+ */
 static int piece_gather(struct format *format, const struct channel_delivery *delivery)
 {
 	struct message *message = &format->message;
@@ -320,7 +326,7 @@ static int piece_gather(struct format *format, const struct channel_delivery *de
 	return delivery->last ? message_put(format, message, format->gathered) : 0;
 }
 
-/* The parts before the message go with its first piece, those behind it with the last. */
+/* The parts before the message are put with its first piece, those after it with its last. */
 static void piece_stream(struct format *format, const struct channel_delivery *delivery)
 {
 	struct message *message = &format->message;
@@ -364,7 +370,7 @@ int format_write(struct format *format, struct channel *channel,
 	sink_begin(sink);
 	rc = delivery->delimiter_size > 0 ? block_write(format, delivery)
 					  : one_write(format, delivery);
-	flushed = sink_flush(sink); /* also what is whole before an error */
+	flushed = sink_flush(sink); /* also writes the messages that are complete before an error */
 	*done = sink->done;
 	return flushed < 0 ? flushed : rc;
 }

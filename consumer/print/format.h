@@ -1,5 +1,6 @@
 /*
- * Messages in another form than themselves and a delimiter: --format, --json-lines, and netstrings.
+ * Printing messages in a form other than each followed by a delimiter: --format, --json-lines, and
+ * netstrings.
  */
 #ifndef FORMAT_H
 #define FORMAT_H
@@ -12,14 +13,14 @@
 #include "cli/take.h"
 #include "consumer/print/sink.h"
 
-/* A message that has to be known to its end before it can be written may not be longer. */
+/* The longest message that can be printed if it must be complete before it is written. */
 #define FORMAT_WHOLE_MAX (UINT64_C(1) << 30)
 
-/* The error that says so, negative: apart from those of errno.h and enum channel_error. */
+/* The error (negative) for a longer one; distinct from those of errno.h and enum channel_error. */
 enum { FORMAT_ELONG = 6000 };
 
 enum part_kind {
-	PART_TEXT, /* of the format itself */
+	PART_TEXT, /* text of the format itself */
 	PART_MESSAGE,
 	PART_SIZE,
 	PART_SEQUENCE,
@@ -34,9 +35,9 @@ struct part {
 	size_t from, size; /* of a text, in format->text */
 };
 
-/* What there is to say of a message; the bytes, or those of a piece, are the delivery's. */
+/* What is known of a message, besides its bytes. */
 struct message {
-	uint64_t size; /* so far */
+	uint64_t size; /* as far as it has been received */
 	uint64_t sequence;
 	uint32_t attempts;
 	size_t key_size;
@@ -45,17 +46,17 @@ struct message {
 
 struct format {
 	const struct cli_settings *settings;
-	const char *option; /* which one asked for it, for complaints; NULL: none did */
-	bool json;	    /* an object, not the parts */
+	const char *option; /* the one that asked for it, for messages; NULL: none did */
+	bool json;	    /* a JSON object instead of the parts */
 
 	unsigned char *text;
 	struct part *parts;
 	size_t count;
 	size_t message_at; /* the first PART_MESSAGE; count: there is none */
-	bool whole;	   /* a part before the message's end needs its size, or all of it */
+	bool whole;	   /* a part needs the message, or its size, before its end */
 
-	struct sink *sink;	 /* NULL: no other form is wanted, or not begun */
-	struct message message;	 /* the one that we are in, if it comes in pieces */
+	struct sink *sink;	 /* NULL: no such form is wanted, or not begun */
+	struct message message;	 /* the current one, if it comes in pieces */
 	unsigned char *gathered; /* its bytes so far, or a copy for JSON */
 	size_t allocated;
 };
@@ -84,23 +85,26 @@ cli_take format_take_format;
 cli_take format_take_json_lines;
 
 /*
- * After all options: refuses what does not go together. `batch`: several messages go to one
- * command.
+ * To be called after all options: refuses what does not go together. `batch`: a command gets
+ * several messages.
  */
 void format_check(const struct format *format, bool batch);
 
-/* Gets ready to write to fd what was asked for, --framing netstring among it, if anything was. */
+/*
+ * Prepares for writing to fd in the form that was asked for, including --framing netstring, if any
+ * was.
+ */
 void format_begin(struct format *format, int fd);
 
-/* Is there another form? Else messages are written by frame_write(). */
+/* True if messages are written by format_write(); else they are by frame_write(). */
 static inline bool format_begun(const struct format *format)
 {
 	return format->sink != NULL;
 }
 
 /*
- * Writes a delivery in this form, and does not keep any of it back. *done: as frame_write(). Of a
- * message in pieces nothing is written before the last one if it has to be known first. Errors:
+ * Writes a delivery in this form, and keeps none of it back: but of a message in pieces nothing is
+ * written before the last piece if the message must be complete. *done: as frame_write(). Errors:
  * those of frame_write(), ENOMEM, and FORMAT_ELONG: longer than FORMAT_WHOLE_MAX.
  */
 int format_write(struct format *format, struct channel *channel,

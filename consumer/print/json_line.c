@@ -27,7 +27,7 @@ static json_t *base64_value(const unsigned char *bytes, size_t size)
 
 struct bytes_value {
 	json_t *value; /* NULL: out of memory */
-	bool text;     /* it was UTF-8; else it is base64, which goes under another name */
+	bool text;     /* it is UTF-8; else it is base64, under another name */
 };
 
 static struct bytes_value bytes_value(const unsigned char *bytes, size_t size)
@@ -50,7 +50,7 @@ static void text_put(struct sink *sink, const char *text)
 	sink_put(sink, text, strlen(text));
 }
 
-/* By hand: a number of the channel's may be larger than libjansson's are. */
+/* Not by libjansson, whose integers are too small for some of the channel's numbers. */
 static void number_put(struct sink *sink, const char *name, uint64_t number)
 {
 	char text[64];
@@ -59,7 +59,7 @@ static void number_put(struct sink *sink, const char *name, uint64_t number)
 	text_put(sink, text);
 }
 
-/* `name` is what comes before it, up to the colon. Lets go of the value. */
+/* Puts `name`, which includes the colon, and the value, and frees the value. */
 static int value_put(struct sink *sink, const char *name, json_t *value)
 {
 	int rc;
@@ -70,7 +70,7 @@ static int value_put(struct sink *sink, const char *name, json_t *value)
 	return rc;
 }
 
-/* Takes the values over. `key` may be NULL. */
+/* Puts all and frees the values. `key` may be NULL. */
 static int object_put(struct sink *sink, const char *channel_name, const struct message *message,
 		      struct bytes_value key, struct bytes_value body)
 {

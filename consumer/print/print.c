@@ -36,7 +36,7 @@ static void tell_message(const struct print *print, const struct channel_deliver
 		cli_story(print->settings, "consumer: received data: %s", excerpt);
 }
 
-/* --verbose: each message that was written. */
+/* Tells, with --verbose, of each message that was written. */
 static void tell_received(const struct print *print, const struct channel_delivery *delivery)
 {
 	size_t at = 0;
@@ -145,7 +145,7 @@ enum cli_exit print_channel_failed(struct print *print, const char *what, int er
 
 	if (error != -EINTR || !print->reader_gone)
 		return cli_channel_error(print->settings, print->channel, what, error);
-	/* A terminal that has hung up is no pipe. */
+	/* A terminal that has hung up is not a pipe. */
 	return print_failed(print, fstat(print->output.fd, &status) == 0 && S_ISCHR(status.st_mode)
 					   ? -EIO
 					   : -EPIPE);

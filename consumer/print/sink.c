@@ -4,7 +4,7 @@
 
 #include "frame/write.h"
 
-enum { DIRECT_BYTES = SINK_BYTES / 2 }; /* copying these costs more than a write of their own */
+enum { DIRECT_BYTES = SINK_BYTES / 2 }; /* copying more costs more than a write of its own */
 
 void sink_begin(struct sink *sink)
 {
