@@ -17,7 +17,7 @@ enum { OBJECT_PATH = sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX };
 
 /* ---- the channels ---- */
 
-/* The path of what has the channel's name. */
+/* Writes the path of the object that has the channel's name. */
 static const char *object_path(const struct doctor *doctor, const char *name,
 			       char path[OBJECT_PATH])
 {
@@ -32,7 +32,7 @@ static void advise_to_remove(struct doctor *doctor, const struct census *census,
 {
 	char words[OWNER_WORDS], path[OBJECT_PATH];
 
-	if (census->folder) /* which may have something in it */
+	if (census->folder) /* the folder may have something in it */
 		doctor_advice(doctor, "rm -r %s%s", object_path(doctor, census->name, path),
 			      beside);
 	else
@@ -113,7 +113,7 @@ static void check_kind(struct doctor *doctor, const struct census *census)
 	}
 }
 
-/* May a signal be sent to it? */
+/* True if this process may send it a signal. */
 static bool may_signal(pid_t pid)
 {
 	return kill(pid, 0) == 0 || errno != EPERM;
@@ -140,7 +140,7 @@ static void check_endpoints(struct doctor *doctor, const struct census *census)
 	}
 }
 
-/* --remove is refused if an endpoint may be alive. */
+/* True if an endpoint may be alive, so that --remove would be refused. */
 static bool somebody_is_there(const struct census *census)
 {
 	for (unsigned i = 0; i < census->endpoint_count; i++)
@@ -149,14 +149,17 @@ static bool somebody_is_there(const struct census *census)
 	return false;
 }
 
-/* How to take what nobody takes; root, of another user's, needs a word more, and a thought. */
+/*
+ * Says how to take messages that nobody takes. For root, with another user's channel, that needs
+ * another option, and a thought.
+ */
 static void advise_to_take(struct doctor *doctor, const struct census *census,
 			   const struct census_group *group)
 {
 	char words[OWNER_WORDS];
 
 	if (strcmp(group->name, CHANNEL_GROUP_BAD) == 0)
-		return; /* nobody can become its consumer */
+		return; /* no consumer can join that group */
 	owner_words(doctor->look->settings->channel.owner, words);
 	if (words[0] != '\0' && geteuid() == 0)
 		doctor_advice(doctor, "shm-consume -C %s%s%s%s --peek   # shows them", census->name,
@@ -166,7 +169,7 @@ static void advise_to_take(struct doctor *doctor, const struct census *census,
 			      group->name[0] != '\0' ? " -g " : "", group->name);
 }
 
-/* ... and how to drop it. That of one group of several needs the channel to be used, too. */
+/* Says how to drop them. If there are other groups, the channel has to be used for that. */
 static void advise_to_drop(struct doctor *doctor, const struct census *census,
 			   const struct census_group *group)
 {
@@ -188,7 +191,7 @@ static void advise_to_drop(struct doctor *doctor, const struct census *census,
 			      words, census->group_count > 1 ? "the channel" : "them");
 }
 
-/* Messages that nobody takes keep their room for ever. */
+/* Messages that nobody takes occupy their room for ever. */
 static void check_group(struct doctor *doctor, const struct census *census,
 			const struct census_group *group)
 {
@@ -226,12 +229,12 @@ int look_doctor(struct look *look)
 	int status;
 
 	doctor_machine(&doctor);
-	/* What was found stands before an error, also if it is about the same. */
+	/* What was found is printed before an error, even one with the same cause. */
 	status = look_flush(look, stdout);
 	if (status != CLI_DONE)
 		return status;
 	if (access(CENSUS_FOLDER, F_OK) != 0)
-		return CLI_FAILED; /* has been told */
+		return CLI_FAILED; /* was reported above */
 	channels = look_read(look, &count);
 	if (channels == NULL)
 		return CLI_FAILED;

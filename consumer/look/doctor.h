@@ -1,5 +1,5 @@
 /*
- * --doctor: what could be wrong on this machine (doctor_machine.c) and in the channels, line by line.
+ * --doctor: what could be wrong on this machine (doctor_machine.c) and in the channels.
  */
 #ifndef DOCTOR_H
 #define DOCTOR_H

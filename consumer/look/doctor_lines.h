@@ -13,17 +13,17 @@ struct doctor {
 	unsigned troubles;
 };
 
-/* A line about what is as it should be. */
+/* Prints a line about something that is right. */
 __attribute__((format(printf, 2, 3))) void doctor_fine(struct doctor *doctor, const char *format,
 						       ...);
 
-/* One about what is not; doctor_advice() follows. */
+/* Prints a line about something that is wrong; doctor_advice() follows. */
 __attribute__((format(printf, 2, 3))) void doctor_trouble(struct doctor *doctor, const char *format,
 							  ...);
 
 /*
- * What to do about it: a line for the shell that works as it is. What is to be said beside it, that
- * it is for root for instance, stands behind a "#"; so does all of it if there is nothing to type.
+ * Prints what to do about it: a line for the shell that works as it is. A remark, such as that it
+ * needs root, follows a "#"; if there is nothing to type, all of it does.
  */
 __attribute__((format(printf, 2, 3))) void doctor_advice(struct doctor *doctor, const char *format,
 							 ...);

@@ -1,4 +1,4 @@
-/* --doctor: the machine. */
+/* --doctor: what could be wrong on the machine. */
 #include <errno.h>
 #include <mntent.h>
 #include <pwd.h>
@@ -19,15 +19,18 @@
 #include "consumer/look/doctor_machine.h"
 #include "observe/census.h"
 
-#define DOCKER_BYTES	(UINT64_C(64) << 20) /* what Docker and its like give by default */
-#define ROOM_BYTES	(UINT64_C(4) << 20)  /* for one channel of the default size, or three */
+#define DOCKER_BYTES	(UINT64_C(64) << 20) /* what Docker and others give by default */
+#define ROOM_BYTES	(UINT64_C(4) << 20)  /* enough for three channels of the default size */
 #define MORE_OBJECTS	100000
 #define MOUNT_TMPFS	"mount -t tmpfs tmpfs " CENSUS_FOLDER "   # as root"
-#define SYSTEM_USER_MAX 999 /* logind leaves those alone; see login.defs(5) */
+#define SYSTEM_USER_MAX 999 /* logind removes nothing of theirs; see login.defs(5) */
 
 /* ---- where it is ---- */
 
-/* The last one mounted there counts. False: it is a part of another file system. */
+/*
+ * Stores the type of what is mounted there last. Returns false if it is a part of another file
+ * system.
+ */
 static bool mount_find(char type[64])
 {
 	FILE *table = setmntent("/proc/self/mounts", "re");
@@ -51,7 +54,9 @@ static bool in_container(void)
 	return access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0;
 }
 
-/* Where others may write and it is not sticky, they may remove and rename what is not theirs. */
+/*
+ * In a folder that others may write and that is not sticky, they may remove and rename all files.
+ */
 static void check_sticky(struct doctor *doctor)
 {
 	struct stat folder;
@@ -119,7 +124,7 @@ static void check_space(struct doctor *doctor)
 	uint64_t all, available;
 
 	if (statvfs(CENSUS_FOLDER, &space) != 0)
-		return; /* has been told */
+		return; /* was reported above */
 	all = (uint64_t)space.f_blocks * space.f_frsize;
 	available = (uint64_t)space.f_bavail * space.f_frsize;
 	if (space.f_blocks == 0) {
@@ -152,7 +157,7 @@ static void check_space(struct doctor *doctor)
 	}
 }
 
-/* What a channel takes beyond that is not refused by the kernel: it kills somebody. */
+/* Beyond this limit the kernel does not refuse memory to a channel: it kills a process. */
 static void check_cgroup(struct doctor *doctor)
 {
 	uint64_t room = cgroup_room();
@@ -171,7 +176,7 @@ static void check_cgroup(struct doctor *doctor)
 	}
 }
 
-/* With 0, the kernel's default, anybody may link a channel that he cannot even read. */
+/* With 0, the kernel's default, any user may link a channel that he cannot even read. */
 static void check_links(struct doctor *doctor)
 {
 	FILE *file = fopen("/proc/sys/fs/protected_hardlinks", "re");
@@ -202,10 +207,13 @@ static void check_limits(struct doctor *doctor)
 
 /* ---- who takes it away ---- */
 
-/* logind removes what belongs to a user who has logged out, but for system users and lingerers. */
+/*
+ * True if logind removes nothing of this user: it does so after a logout, except for system users
+ * and users who linger. Writes why.
+ */
 static bool leaves_us_alone(char why[128])
 {
-	const uid_t uid = owner_outside(geteuid()); /* as logind sees us */
+	const uid_t uid = owner_outside(geteuid()); /* as logind sees this user */
 	const struct passwd *user = getpwuid(uid);
 	char path[320];
 
@@ -225,9 +233,7 @@ static bool leaves_us_alone(char why[128])
 
 #ifdef WITH_INIH
 
-/*
- * As logind reads it: "yes" unless a file says otherwise; the last one that says something counts.
- */
+/* Like logind: "yes" unless a file says otherwise; the last file that says something counts. */
 static int on_setting(void *context, const char *section, const char *name, const char *value)
 {
 	static const char *const no[] = { "no", "false", "off", "0", "n", "f", NULL };
@@ -280,7 +286,7 @@ static bool removes_ipc(void)
 
 #else
 
-/* Without a reader of such files: what it does if none says otherwise. */
+/* Without a parser for such files: what logind does if no file says otherwise. */
 static bool removes_ipc(void)
 {
 	return true;

@@ -17,7 +17,7 @@ static json_t *seconds(uint64_t ns)
 	return json_real((double)ns / (double)NS_PER_SEC);
 }
 
-/* Of a channel that is one: what --list has, too. */
+/* Puts what both --list and --status have of a channel that is intact. */
 static void put_channel(json_t *object, const struct census *census)
 {
 	json_object_set_new(object, "messages", json_number(census->messages));
@@ -171,7 +171,7 @@ void look_json(const struct look *look, FILE *file, const struct census *channel
 	}
 	if (status)
 		shown = count > 0 ? json_array_get(all, 0) : NULL;
-	/* null: there is no such channel at the moment. Who calls looks at the file's errors. */
+	/* null: there is no such channel at the moment. The caller checks the file for errors. */
 	if (shown == NULL)
 		fputs("null", file);
 	else if (json_dump_callback(shown, write_file, file,

@@ -10,7 +10,7 @@
 #include "consumer/look/request.h"
 #include "observe/census.h"
 
-/* json.c. `status`: one channel and all about it. `compact`: on one line. */
+/* Prints channels as JSON. `status`: one channel with all its details. `compact`: on one line. */
 void look_json(const struct look *look, FILE *file, const struct census *channels,
 	       const struct look_rates *rates, size_t count, bool status, bool compact);
 

@@ -1,11 +1,11 @@
-/* --list: a line for each channel. */
+/* --list: one line for each channel. */
 #include "consumer/look/list.h"
 
 #include "cli/figures.h"
 #include "cli/message.h"
 #include "consumer/look/words.h"
 
-/* What is no channel has a name and a size, and nothing else that is known. */
+/* True for a channel. Of any other object only the name and the size are known. */
 static bool known(const struct census *census)
 {
 	return census->kind == CENSUS_CHANNEL;
@@ -40,7 +40,10 @@ static void used_put(struct table *table, const struct census *census)
 		table_put(table, SHOW_PLAIN, "-/%s", figure_bytes(size, census->object_bytes));
 }
 
-/* Those that live; and, behind a plus, those that are dead and not cleaned up after. */
+/*
+ * Puts the number of living endpoints; and, after a plus, of dead ones that nobody has cleaned up
+ * after.
+ */
 static void side_put(struct table *table, const struct census *census, enum channel_role role)
 {
 	unsigned dead = census->attached[role] - census->alive[role];
@@ -68,7 +71,7 @@ static void state_put(struct table *table, const struct census *census,
 	table_put(table, look_state_colour(state), "%s", state);
 }
 
-/* What else there is room for. */
+/* Puts what a wide terminal has room for. */
 static void more_put(struct table *table, const struct census *census)
 {
 	char text[FIGURE_MAX];

@@ -9,7 +9,10 @@
 #include "consumer/look/show.h"
 #include "observe/census.h"
 
-/* All channels: sorted, read one after the other. `rates`: one each, or NULL. */
+/*
+ * Prints the table. The channels are sorted, and were read one after the other. `rates`: one for
+ * each channel, or NULL.
+ */
 void list_print(const struct look *look, const struct show *show, const struct census *channels,
 		const struct look_rates *rates, size_t count);
 

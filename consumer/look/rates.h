@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* What has changed since the last look, per second. */
+/* The change since the last look, per second. */
 struct look_rates {
 	bool known;
 	double in, out, bytes_in;

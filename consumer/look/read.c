@@ -7,7 +7,10 @@
 #include "cli/message.h"
 #include "cli/signals.h"
 
-/* 1: it is there; 0: it is not (any more); negative: an error that has been told. */
+/*
+ * Returns 1 if the channel was read; 0: there is none (any more); negative: an error, which was
+ * reported.
+ */
 static int read_one(const struct look *look, struct census *census, const char *name)
 {
 	int rc = census_read(census, name, look->settings->channel.owner);

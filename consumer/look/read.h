@@ -1,5 +1,5 @@
 /*
- * Reading the channels that are to be shown, and whether what was printed has arrived.
+ * Reading the channels that are to be shown, and checking that the output was written.
  */
 #ifndef READ_H
 #define READ_H
@@ -10,15 +10,18 @@
 #include "observe/census.h"
 
 /*
- * Reads all channels, or the one: an array to be freed; *count is 0 if there is none. NULL: it
- * has said why not.
+ * Reads all channels, or the one of --status: returns an array to be freed; *count is 0 if there is
+ * none. Returns NULL after an error, which was reported.
  */
 struct census *look_read(const struct look *look, size_t *count);
 
-/* Standard output cannot be written: says why, unless nobody reads it. The exit status. */
+/*
+ * Reports that standard output cannot be written, unless its reader has gone. Returns the exit
+ * status.
+ */
 int look_write_failed(struct look *look, int error);
 
-/* After printing: has it arrived? Says why not. */
+/* Flushes the file. Returns CLI_DONE, or reports the error and returns the exit status. */
 int look_flush(struct look *look, FILE *file);
 
 #endif

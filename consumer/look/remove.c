@@ -1,4 +1,4 @@
-/* --remove: a channel, with what is in it. */
+/* --remove: removes a channel with the messages in it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static unsigned count_attached(const struct census *census, enum channel_role ro
 	return count;
 }
 
-/* "2 producers and 1 consumer are attached (process 7, ...)" */
+/* Writes "2 producers and 1 consumer are attached (process 7, ...)". */
 static void explain_attached(const struct census *census, char *text, size_t size)
 {
 	long first = 0;
@@ -125,7 +125,7 @@ static void tell_removed(const struct look *look, const struct census *census)
 			 census->kind == CENSUS_CHANNEL ? ", which was empty" : "");
 }
 
-/* As for any lock, one that never waits gives others a second. */
+/* With --nonblock a lock still gets a second, as everywhere. */
 static struct deadline deadline_for(const struct look *look)
 {
 	const struct channel_options *options = &look->settings->channel;
@@ -133,13 +133,14 @@ static struct deadline deadline_for(const struct look *look)
 
 	if (!options->nonblock)
 		return deadline_after(timeout, -ETIMEDOUT, NULL);
-	/* By force it does not need it after that second. */
+	/* With --force the lock is not needed after that second. */
 	return deadline_after(look->force ? 2 * NS_PER_SEC : NS_PER_SEC, -EWOULDBLOCK, NULL);
 }
 
 /*
- * A signal ends the wait for the lock: nothing else looks at it. After a second --force does
- * without it: the channel is ours, and whoever may only read it could hold it for ever.
+ * A signal ends the wait for the lock, which is not interrupted otherwise. After a second --force
+ * goes on without the lock: the channel is ours, and a user who may only read it could hold the
+ * lock for ever.
  */
 static int remove_interruptibly(const struct look *look, const struct deadline *deadline,
 				struct census *census, pid_t *holder)

@@ -1,5 +1,5 @@
 /*
- * --remove.
+ * --remove: removes a channel.
  */
 #ifndef REMOVE_H
 #define REMOVE_H

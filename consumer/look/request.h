@@ -1,5 +1,5 @@
 /*
- * What is asked for by an option with which no message is taken.
+ * What a mode without messages is asked for.
  */
 #ifndef REQUEST_H
 #define REQUEST_H
@@ -11,10 +11,10 @@
 
 struct look {
 	const struct cli_settings *settings;
-	bool status;	   /* one channel, --status; else all of them, --list */
+	bool status;	   /* --status: one channel; else --list: all of them */
 	uint64_t watch_ns; /* 0: once */
 	bool force;
-	bool pipe_closed; /* in the end: nobody reads our output */
+	bool pipe_closed; /* afterwards: nobody reads our output */
 };
 
 #endif

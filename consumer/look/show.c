@@ -30,7 +30,7 @@ struct show show_output(void)
 
 const char *show_bar(char buffer[FIGURE_MAX], uint64_t part, uint64_t whole, unsigned width)
 {
-	/* A little is not nothing. */
+	/* At least one mark if there is anything. */
 	double share = whole == 0 ? 0 : (double)part / (double)whole;
 	unsigned marks = (unsigned)(share * width + (part > 0 ? 0.999 : 0));
 
@@ -111,7 +111,7 @@ static unsigned longer(unsigned width, const char *text)
 	return length > width ? length : width;
 }
 
-/* How wide each column is. The first one gives way if all are too wide. */
+/* Measures the width of each column. If they are too wide together, the first one gets narrower. */
 static void widths_measure(const struct table *table, unsigned most, unsigned *widths)
 {
 	unsigned others = 0;

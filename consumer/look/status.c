@@ -1,4 +1,4 @@
-/* --status: what is going on in one channel. */
+/* --status: the details of one channel. */
 #include <string.h>
 #include <time.h>
 
@@ -98,7 +98,7 @@ static void print_past(const struct show *show, const struct census *census)
 		plural(census->recovered[CHANNEL_CONSUMER]));
 }
 
-/* Who does not look at a terminal gets all there is. */
+/* True for a wide terminal, or if it is not a terminal. */
 static bool is_wide(const struct show *show)
 {
 	return show->columns >= SHOW_WIDE || show->columns == 0;
@@ -116,7 +116,7 @@ static const char *group_title(const struct census_group *group)
 	return group->name[0] != '\0' ? group->name : "(no name)";
 }
 
-/* Then none of them is. */
+/* True if all groups are equally slow, so that none is marked as the slowest. */
 static bool all_slowest(const struct census *census)
 {
 	bool all = true;
@@ -173,7 +173,7 @@ static enum show_colour life_colour(enum life life)
 	return life == LIFE_DEAD ? SHOW_BAD : life == LIFE_STOPPED ? SHOW_CARE : SHOW_PLAIN;
 }
 
-/* The columns: all of them, or what fits 80, where the group matters if there are several. */
+/* The columns: all, or those that fit 80, with the group if there are several. */
 enum columns { COLUMNS_FEW, COLUMNS_GROUPS, COLUMNS_ALL };
 
 static const char *group_of(const struct census *census, const struct census_endpoint *endpoint)
@@ -233,7 +233,7 @@ static bool print_endpoints(const struct show *show, const struct census *census
 	return complete;
 }
 
-/* What is no channel of this build: what can be said all the same. */
+/* Prints what is known of an object that is not a channel of this build. */
 static void print_strange(const struct show *show, const struct census *census)
 {
 	char words[OWNER_WORDS];

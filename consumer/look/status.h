@@ -8,7 +8,7 @@
 #include "consumer/look/show.h"
 #include "observe/census.h"
 
-/* One channel. */
+/* Prints one channel. */
 void status_print(const struct show *show, const struct census *census,
 		  const struct look_rates *rates);
 

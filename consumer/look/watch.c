@@ -1,4 +1,7 @@
-/* --watch: the list or the status again and again, on a terminal in its place, as top does it. */
+/*
+ * --watch: the list or the status again and again; on a terminal always in the same place, as in
+ * top.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,11 +21,11 @@
 #include "consumer/look/status.h"
 #include "consumer/look/watch.h"
 
-/* The alternate screen, without a cursor; and what was there before. */
+/* Switches to the alternate screen without a cursor, and back. */
 #define SCREEN_BEGIN "\033[?1049h\033[?25l\033[H\033[2J"
 #define SCREEN_END   "\033[?25h\033[?1049l"
 
-/* What a channel was like when we last looked. */
+/* A channel as it was at the last look. */
 struct sample {
 	char name[CHANNEL_NAME_MAX + 1];
 	uint64_t inode, made_ns;
@@ -39,7 +42,7 @@ static volatile sig_atomic_t screen_taken, stop_asked;
 
 /* ---- the terminal, which is given back on every way out ---- */
 
-/* Async-signal-safe. What cannot be written now is lost: nobody must wait for a terminal. */
+/* Async-signal-safe. What cannot be written at once is lost: nothing may wait for a terminal. */
 static void screen_write(const char *text)
 {
 	size_t size = strlen(text);
@@ -63,7 +66,10 @@ static bool in_background(void)
 	return foreground >= 0 && foreground != getpgrp();
 }
 
-/* A job in the background stops until it is in front: the screen is the shell's meanwhile. */
+/*
+ * Takes the screen. A job in the background stops first until it is in the foreground, as the
+ * screen is the shell's.
+ */
 static void screen_take(void)
 {
 	while (in_background())
@@ -79,7 +85,9 @@ static void screen_give_back(void)
 	screen_taken = 0;
 }
 
-/* Ctrl-\ and what else ends us: the screen first, then as it would be without us. */
+/*
+ * Ctrl-\ and other signals that end the process: gives the screen back, then lets the signal act.
+ */
 static void on_end(int number)
 {
 	int saved = errno;
@@ -90,20 +98,20 @@ static void on_end(int number)
 	errno = saved;
 }
 
-/* Ctrl-Z: the main loop does it. */
+/* Ctrl-Z: the main loop stops the process. */
 static void on_stop(int number)
 {
 	(void)number;
 	stop_asked = 1;
 }
 
-/* The window has another size: it ends the pause, and we draw again. */
+/* The window has another size: that ends the pause, and the picture is drawn again. */
 static void on_resize(int number)
 {
 	(void)number;
 }
 
-/* A write that a signal interrupts goes on; a pause never does. */
+/* Catches a signal. It does not interrupt a write, but it always interrupts a pause. */
 static void signal_catch(int number, void (*handler)(int))
 {
 	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART }, before;
@@ -123,7 +131,7 @@ static void signals_catch(void)
 	signal_catch(SIGWINCH, on_resize);
 }
 
-/* Stops as asked; returns when somebody says "fg". */
+/* Stops the process as asked; returns when the shell continues it ("fg"). */
 static void stop(void)
 {
 	stop_asked = 0;
@@ -163,14 +171,14 @@ static struct look_rates rates_of(const struct samples *before, const struct cen
 	if (!rates.known)
 		return rates;
 	rates.in = positive(census->sent, then->sent) / seconds;
-	/* What has come and is not there any more. */
+	/* What has come in and is not there any more. */
 	rates.out =
 		positive(census->sent - census->messages, then->sent - then->messages) / seconds;
 	rates.bytes_in = positive(census->received, then->received) / seconds;
 	return rates;
 }
 
-/* Compares with the look before and becomes it. NULL: out of memory. */
+/* Returns the rates since the samples were taken, and replaces the samples. NULL: out of memory. */
 static struct look_rates *rates_measure(struct samples *samples, const struct census *channels,
 					size_t count)
 {
@@ -239,7 +247,10 @@ static void picture_print(const struct look *look, const struct show *show,
 		fputc('\n', show->file);
 }
 
-/* Over the picture before: each line's rest is cleared, and what is below. No more than fits. */
+/*
+ * Draws over the last picture: clears the rest of each line and all lines below, and prints no more
+ * lines than fit.
+ */
 static void picture_put(FILE *file, const struct show *show, const char *text)
 {
 	const char *end;
@@ -299,7 +310,7 @@ static int look_again(struct look *look, struct samples *samples)
 
 /* ---- again and again ---- */
 
-/* Until the next look. Nobody reads our output any more: as if it had been written to. */
+/* Waits until the next look. If nobody reads our output any more, that counts as a failed write. */
 static int pause_for(struct look *look, uint64_t ns, bool terminal)
 {
 	struct pollfd reader = { .fd = STDOUT_FILENO };
@@ -320,7 +331,7 @@ int screen_watch(struct look *look)
 	int status;
 
 	if (screen) {
-		cli_before_printing(screen_give_back); /* what is printed shall stay to be read */
+		cli_before_printing(screen_give_back); /* printed lines must stay readable */
 		signals_catch();
 		screen_take();
 	}

@@ -6,7 +6,7 @@
 
 #include "consumer/look/request.h"
 
-/* Again and again until a signal or the end of the output: watch.c. */
+/* Shows it again and again until a signal comes or the output ends. Returns the exit status. */
 int screen_watch(struct look *look);
 
 #endif

@@ -21,7 +21,9 @@ enum show_colour look_state_colour(const char *state)
 	return SHOW_CARE;
 }
 
-/* One that is emptied as soon as something comes looks idle each time; its numbers do not. */
+/*
+ * A channel that is emptied as fast as it is filled looks idle each time; its rates tell otherwise.
+ */
 const char *look_state(const struct census *census, const struct look_rates *rates)
 {
 	const char *state = census_state(census);
@@ -46,7 +48,7 @@ const char *look_life(enum life life)
 	return "unknown";
 }
 
-/* Who has the turn that a producer waits for? */
+/* Returns the producer that has the turn. */
 static const struct census_endpoint *turn_holder(const struct census *census)
 {
 	for (unsigned i = 0; i < census->endpoint_count; i++)
@@ -66,7 +68,7 @@ static void wait_turn(const struct census *census, char buffer[TABLE_CELL])
 			 holder->life == LIFE_STOPPED ? " (stopped)" : "");
 }
 
-/* What it has taken, and what that has been through if this is not its first time. */
+/* Writes what the consumer has taken, and how often it was tried if not for the first time. */
 static void in_hand(const struct census_endpoint *endpoint, char buffer[TABLE_CELL])
 {
 	int size = snprintf(buffer, TABLE_CELL, "its output, %llu in hand",

@@ -1,5 +1,5 @@
 /*
- * What endpoints and channels are doing, in words.
+ * Words for what endpoints and channels are doing.
  */
 #ifndef WORDS_H
 #define WORDS_H
@@ -8,7 +8,7 @@
 #include "consumer/look/show.h"
 #include "observe/census.h"
 
-/* In words. */
+/* Return a word, or what an endpoint waits for in `buffer`. */
 const char *look_life(enum life life);
 const char *look_wait(const struct census *census, const struct census_endpoint *endpoint,
 		      char buffer[TABLE_CELL]);

@@ -36,10 +36,10 @@ void print_begin(struct print *print, const struct cli_settings *settings, struc
 int print_delivery(struct print *print, const struct channel_delivery *delivery, uint32_t *done);
 
 /*
- * Returns CHANNEL_PASSING or 0, a flag for channel_receive(). A line that came without its delimiter
- * stays open if it is the last one there is, in a consumer that is alone in its group and does not
- * append to a file. With the flag, a consumer that follows is told of an end of the stream, after
- * which it has to end the line.
+ * Returns CHANNEL_PASSING or 0, a flag for channel_receive(). A line that came without its
+ * delimiter stays open if it is the last one there is, in a consumer that is alone in its group and
+ * does not append to a file. With the flag, a consumer that follows is told of an end of the
+ * stream, after which it has to end the line.
  */
 unsigned print_flags(const struct print *print);
 
