@@ -18,14 +18,14 @@
 #include "cli/signals.h"
 
 #ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434 /* the same on all processors but one that nobody has */
+#define SYS_pidfd_open 434 /* the same number on all processors in use */
 #endif
 
 enum {
-	TEXT_MAX = 128 * 1024,		     /* the longest argument that Linux takes */
-	VARIABLE_MAX = 32 + CHANNEL_KEY_MAX, /* the longest value */
-	KILL_AFTER_S = 5,		     /* a command that has been asked to end */
-	LOOK_MS_MAX = 50		     /* between two looks without pidfd_open() */
+	TEXT_MAX = 128 * 1024,		     /* the longest argument that Linux accepts */
+	VARIABLE_MAX = 32 + CHANNEL_KEY_MAX, /* the longest value, with its name */
+	KILL_AFTER_S = 5,		     /* from asking a command to end to killing it */
+	LOOK_MS_MAX = 50		     /* between two checks without pidfd_open() */
 };
 
 /* ---- arguments: "{}" is the message ---- */
@@ -41,7 +41,7 @@ static size_t count_placeholders(const char *word)
 	return count;
 }
 
-/* The word with the text in it, to be freed; NULL: out of memory. */
+/* Returns the word with the text in it, to be freed; NULL: out of memory. */
 static char *word_expand(const char *word, const char *text, size_t size)
 {
 	char *expanded = malloc(strlen(word) + count_placeholders(word) * size + 1);
@@ -77,7 +77,10 @@ static void words_free(char **words)
 	free(words);
 }
 
-/* The command's words for this job, to be freed. An errno if there can be none. */
+/*
+ * Makes the command's words for this job, to be freed. Returns 0, or an errno if the message cannot
+ * be one of them.
+ */
 static int arguments_make(const struct work *work, const struct job *job, char ***words)
 {
 	size_t size = work->placeholder ? job->size : 0;
@@ -112,11 +115,11 @@ static int arguments_make(const struct work *work, const struct job *job, char *
 
 /* ---- environment ---- */
 
-/* What a command learns of its message. */
+/* What a command is told about its message. */
 enum variable { VAR_FROM, VAR_SEQ, VAR_EPOCH, VAR_ATTEMPT, VAR_SIZE, VAR_KEY, VARIABLES };
 
 /*
- * The first ones are in the order of enum variable. SHM_CHANNEL is only taken out: a worker that
+ * The first ones are in the order of enum variable. SHM_CHANNEL is only removed: a command that
  * produces must not feed its own queue by accident.
  */
 static const char *const variable_names[] = { "SHM_FROM", "SHM_SEQ", "SHM_EPOCH",  "SHM_ATTEMPT",
@@ -125,7 +128,7 @@ enum { VARIABLE_NAMES = sizeof(variable_names) / sizeof(variable_names[0]) };
 
 struct environment {
 	char text[VARIABLES][VARIABLE_MAX];
-	char **pointers; /* to ours, then to those that are passed on */
+	char **pointers; /* to our variables, then to those that are passed on */
 };
 
 static bool is_ours(const char *setting)
@@ -159,7 +162,7 @@ static bool environment_make(struct environment *environment, const struct job *
 	set_number(environment, VAR_EPOCH, origin->epoch);
 	set_number(environment, VAR_ATTEMPT, job->attempts);
 	set_number(environment, VAR_SIZE, job->size);
-	/* A key with a NUL byte in it ends there: a variable can hold no more. */
+	/* A key with a NUL byte in it is cut there: a variable cannot hold it. */
 	snprintf(environment->text[VAR_KEY], VARIABLE_MAX, "%s=%.*s", variable_names[VAR_KEY],
 		 (int)job->key_size, (const char *)job->key);
 	for (int i = 0; i < VARIABLES; i++)
@@ -173,7 +176,10 @@ static bool environment_make(struct environment *environment, const struct job *
 
 /* ---- starting ---- */
 
-/* A new process with the job as its standard input and nothing else of ours; 0 or an errno. */
+/*
+ * Starts a process with the job as its standard input and no other descriptor of ours. Returns 0 or
+ * an errno.
+ */
 static int spawn(char *const *words, char *const *environment, int input, pid_t *pid)
 {
 	struct child_start start = { .input = input, .own_group = true };
@@ -182,19 +188,19 @@ static int spawn(char *const *words, char *const *environment, int input, pid_t 
 	return child_spawn(pid, words, environment, &start);
 }
 
-/* Did we lack something, which says nothing about the command? */
+/* True if this process lacks something, which says nothing about the command. */
 static bool lacks_resources(int error)
 {
 	return error == ENOMEM || error == EAGAIN || error == EMFILE || error == ENFILE ||
 	       error == EIO;
 }
 
-/* What it means that the command could not be started. */
+/* Returns what it means that the command could not be started. */
 static struct command_result start_failed(const struct work *work, const char *name, int error)
 {
 	struct command_result result = { .end = COMMAND_CANNOT_RUN, .detail = error };
 
-	if (error == E2BIG && work->placeholder) { /* the words together */
+	if (error == E2BIG && work->placeholder) { /* the words together are too long */
 		result.end = COMMAND_BAD_TEXT;
 	} else if (strstr(work->command[0], "{}") != NULL && !lacks_resources(error)) {
 		result.end = COMMAND_BAD_NAME;
@@ -219,7 +225,7 @@ static struct command_result command_start(const struct work *work, const struct
 		return (struct command_result){ .end = COMMAND_CANNOT_RUN, .detail = error };
 	if (!environment_make(&environment, job, origin))
 		error = ENOMEM;
-	else if (lseek(job->input, 0, SEEK_SET) < 0) /* an attempt before this one may have read */
+	else if (lseek(job->input, 0, SEEK_SET) < 0) /* an earlier attempt may have read it */
 		error = errno;
 	else
 		error = spawn(words, environment.pointers, job->input, pid);
@@ -232,7 +238,10 @@ static struct command_result command_start(const struct work *work, const struct
 
 /* ---- waiting for the end ---- */
 
-/* Has it ended? Its status can still be had. *stopped: by which signal it is, or 0. */
+/*
+ * Returns true if the command has ended; its status can still be fetched. *stopped: the signal that
+ * has stopped it, or 0.
+ */
 static bool has_ended(pid_t pid, int *stopped)
 {
 	siginfo_t info = { 0 };
@@ -244,8 +253,8 @@ static bool has_ended(pid_t pid, int *stopped)
 
 /*
  * Sleeps until the command has ended, `ns` at most. Without pidfd_open() (before Linux 5.3, or
- * where a sandbox forbids it) it can only be asked again and again: SIGCHLD would go to any
- * thread, and waitpid() does not wait for a time.
+ * where a sandbox forbids it) it has to check again and again: SIGCHLD would go to any thread, and
+ * waitpid() has no time limit.
  */
 static void end_await(int pidfd, uint64_t ns, uint64_t *look_ns)
 {
@@ -265,7 +274,7 @@ static void end_await(int pidfd, uint64_t ns, uint64_t *look_ns)
 	nanosleep(&pause, NULL);
 }
 
-/* --max-time: first it is asked to end, then it is killed, with all of its process group. */
+/* --max-time: asks the command and its process group to end, then kills them. */
 static bool end_demand(pid_t pid, uint64_t now, uint64_t *kill_at, int *signal_number)
 {
 	if (now < *kill_at)
@@ -276,7 +285,7 @@ static bool end_demand(pid_t pid, uint64_t now, uint64_t *kill_at, int *signal_n
 	return true;
 }
 
-/* What the status of a command that has not taken too long means. */
+/* Returns the result for the status of a command that has not taken too long. */
 static struct command_result status_read(int status)
 {
 	if (WIFSIGNALED(status))
@@ -310,7 +319,7 @@ static struct command_result command_wait(const struct work *work, pid_t pid,
 		end_await(pidfd, kill_at - now < NS_PER_SEC ? kill_at - now : NS_PER_SEC, &look_ns);
 		watch->meanwhile(watch->context);
 	}
-	if (too_long) /* what it has started and left behind has had its time, too */
+	if (too_long) /* processes that it has left behind have used up their time, too */
 		kill(-pid, SIGKILL);
 	watch->ended(watch->context);
 	do

@@ -1,7 +1,7 @@
 /*
- * Running a command for a job: its arguments, environment, standard input, and its end. It runs
- * in a process group of its own, so that a Ctrl-C in the terminal reaches it once, from us, and
- * with whatever it has started.
+ * Running a command for a job: its arguments, its environment, its standard input, and its end. It
+ * runs in a process group of its own, so that a Ctrl-C reaches it and its children once, from this
+ * process.
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -15,12 +15,12 @@
 #include "consumer/work/options.h"
 
 enum command_end {
-	COMMAND_DONE,	  /* exit status 0 */
-	COMMAND_FAILED,	  /* another exit status: detail */
-	COMMAND_KILLED,	  /* by a signal: detail */
-	COMMAND_TOO_LONG, /* --max-time; detail: the signal that had stopped it, or 0 */
-	COMMAND_BAD_TEXT, /* the message cannot be an argument: detail is an errno */
-	COMMAND_BAD_NAME, /* with the message in it the command's name is of nothing that can run */
+	COMMAND_DONE,	    /* exit status 0 */
+	COMMAND_FAILED,	    /* another exit status: detail */
+	COMMAND_KILLED,	    /* by a signal: detail */
+	COMMAND_TOO_LONG,   /* --max-time; detail: the signal that had stopped it, or 0 */
+	COMMAND_BAD_TEXT,   /* the message cannot be an argument: detail is an errno */
+	COMMAND_BAD_NAME,   /* no command has the name that the message gives it */
 	COMMAND_CANNOT_RUN, /* detail is an errno */
 	COMMAND_NOT_FOUND
 };
@@ -28,18 +28,18 @@ enum command_end {
 struct command_result {
 	enum command_end end;
 	int detail;
-	char name[CLI_EXCERPT_MAX]; /* COMMAND_BAD_NAME: an excerpt of it */
+	char name[CLI_EXCERPT_MAX]; /* COMMAND_BAD_NAME: an excerpt of that name */
 };
 
-/* How the caller follows a command. */
+/* What the caller is told while a command runs. */
 struct command_watch {
-	/* It runs, in the process group `pid`. */
+	/* It has been started, in the process group `pid`. */
 	void (*started)(void *context, pid_t pid);
-	/* It has been stopped by this signal: called once, half a second later or more. */
+	/* It is stopped by this signal; called once, at least half a second later. */
 	void (*stopped)(void *context, pid_t pid, int number);
-	/* It has ended; `pid` is still its own, and will not be when this returns. */
+	/* It has ended. Its process id may be reused after this call has returned. */
 	void (*ended)(void *context);
-	/* About once a second meanwhile. */
+	/* Called about once a second while it runs. */
 	void (*meanwhile)(void *context);
 	void *context;
 };
@@ -50,12 +50,12 @@ struct command_origin {
 	uint64_t epoch;
 };
 
-/* Runs the command to its end. */
+/* Runs the command to its end. Returns how it ended. */
 struct command_result command_run(const struct work *work, const struct job *job,
 				  const struct command_origin *origin,
 				  const struct command_watch *watch);
 
-/* How it ended, in words, behind the command's name. Returns buffer. */
+/* Writes how the command ended, in words that follow its name. Returns the buffer. */
 enum { COMMAND_WORDS = CLI_EXCERPT_MAX + 160 };
 const char *command_explain(const struct work *work, const struct command_result *result,
 			    char buffer[COMMAND_WORDS]);

@@ -6,7 +6,7 @@
 #include "cli/signals.h"
 #include "consumer/work/dead_letter.h"
 
-/* The gravest first: what the process exits with if several things have happened. */
+/* The most serious first: the process exits with the first of these that has happened. */
 static const enum cli_exit gravity[] = { CLI_FAILED,	     CLI_NOT_FOUND,	 CLI_CANNOT_RUN,
 					 CLI_COMMAND_KILLED, CLI_COMMAND_FAILED, CLI_TIMED_OUT,
 					 CLI_INCOMPLETE,     CLI_WOULD_BLOCK,	 CLI_DONE };
@@ -72,7 +72,8 @@ static uint64_t count_left(const struct crew *crew)
 }
 
 /*
- * Waits a second at most. The channel is looked after meanwhile: the next receive() says why not.
+ * Waits for a change, at most a second. The channel is looked after meanwhile; an error is found
+ * again by the next receive.
  */
 static void wait_beside(struct worker *worker)
 {
@@ -91,12 +92,12 @@ uint32_t crew_take(struct worker *worker)
 	uint64_t most = crew->work->batch;
 
 	crew_lock(crew);
-	/* What is reserved may come back: fewer may have been there. */
+	/* What is reserved may become free again, if a worker finds fewer messages. */
 	while (!crew->finishing && count_left(crew) == 0 && crew->waiting > 0)
 		wait_beside(worker);
 	if (count_left(crew) < most)
 		most = count_left(crew);
-	if (most == 0) /* who still waits for a place need not come */
+	if (most == 0) /* workers that wait for messages need not go on */
 		crew_finish_locked(crew, false);
 	if (crew->finishing) {
 		most = 0;
@@ -218,7 +219,7 @@ void crew_removed(struct worker *worker)
 
 void crew_leaves(struct worker *worker)
 {
-	crew_lock(worker->crew); /* the last one to leave counts when all others have let go */
+	crew_lock(worker->crew); /* the last to leave counts after all others */
 	if (worker->crew->removed != NULL) {
 		channel_count_left(worker->channel);
 		worker->crew->removed = worker->channel;

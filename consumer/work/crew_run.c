@@ -16,7 +16,9 @@
 
 enum { IMPATIENT_MS = 1000 };
 
-/* Passes a signal on to the commands; their workers then give back what did not succeed. */
+/*
+ * Passes a signal on to the commands; then their workers give back the messages of those that fail.
+ */
 static void pass_on(struct crew *crew, int number)
 {
 	crew_lock(crew);
@@ -30,7 +32,9 @@ static void pass_on(struct crew *crew, int number)
 	dead_letters_interrupt(crew->dead_letters);
 }
 
-/* The line is drawn without the mutex: a terminal that is held must not hold the workers. */
+/*
+ * The line is drawn without the mutex, so that a terminal that blocks does not block the workers.
+ */
 static void show_progress(struct crew *crew)
 {
 	struct progress *progress = crew->work->progress;
@@ -46,7 +50,7 @@ static void show_progress(struct crew *crew)
 	progress_tick(progress, messages, bytes);
 }
 
-/* What runs goes on to its end, and nobody takes another message. */
+/* Commands that run go on to their end, and no worker takes another message. */
 static void drain(struct crew *crew)
 {
 	crew_lock(crew);
@@ -56,17 +60,17 @@ static void drain(struct crew *crew)
 	dead_letters_drain(crew->dead_letters);
 }
 
-/* How often one of the signals that ask us to end has come. */
+/* How one of the signals that ask the process to end has come. */
 struct request {
-	uint64_t first_ns; /* when it came first; 0: it has not */
+	uint64_t first_ns; /* when it came first; 0: never */
 	bool typed;	   /* it has come from the terminal */
 };
 
 /*
- * A supervisor or timeout(1) signals a process and then its group: that is one request, and so is
- * what a wrapper passes on when Ctrl-C has reached all of us. It is an impatient one if it comes
- * again after a second, or if Ctrl-C was pressed again. But a SIGHUP may come from the terminal
- * and, any time later, from the shell.
+ * A supervisor or timeout(1) signals a process and then its group: that is one request, and so is a
+ * signal that a wrapper passes on when Ctrl-C has reached the whole group. It is an impatient
+ * request if it comes again after a second, or if Ctrl-C is pressed again. But a SIGHUP may come
+ * from the terminal and, any time later, from the shell.
  */
 static void request_end(struct crew *crew, struct request *request, int number, bool typed)
 {
@@ -93,7 +97,7 @@ static bool has_ended(struct crew *crew, unsigned workers)
 	return ended;
 }
 
-/* Waits until all workers have ended, and does what signals ask for. */
+/* Waits until all workers have ended, and acts on signals meanwhile. */
 static void supervise(struct crew *crew, unsigned workers)
 {
 	const struct progress *progress = crew->work->progress;
@@ -124,7 +128,7 @@ static int worker_main(void *context)
 	crew_lock(crew);
 	crew->ended++;
 	crew_unlock(crew);
-	kill(getpid(), SIGCHLD); /* only the first thread takes signals: it looks */
+	kill(getpid(), SIGCHLD); /* wakes the first thread, which alone takes signals */
 	return rc;
 }
 
@@ -150,7 +154,7 @@ static bool crew_make(struct crew *crew, const struct work *work)
 			return false;
 		format_init(&worker->format, work->settings);
 		if (work->delimited && work->settings->netstrings)
-			format_begin(&worker->format, -1); /* of each batch its file */
+			format_begin(&worker->format, -1); /* each batch begins it with its file */
 	}
 	return crew->workers != NULL && crew->dead_letters != NULL;
 }
@@ -191,7 +195,7 @@ int crew_run(const struct work *work)
 	struct crew crew;
 	int status;
 
-	child_reap_strangers(); /* of whoever was this process before us */
+	child_reap_strangers(); /* of the program that was this process before */
 	if (crew_make(&crew, work)) {
 		crew.status = CLI_DONE;
 		crew_work(&crew);

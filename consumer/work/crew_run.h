@@ -6,7 +6,10 @@
 
 #include "consumer/work/options.h"
 
-/* Runs all workers to their end; the exit status. Signals are queued (cli_signals_queue()). */
+/*
+ * Runs all workers to their end. Returns the exit status. The signals must be queued
+ * (cli_signals_queue()).
+ */
 int crew_run(const struct work *work);
 
 #endif

@@ -16,24 +16,27 @@ struct dead_letters {
 	struct cli_settings settings; /* for the other channel */
 	struct thread thread;
 	struct channel *channel;
-	atomic_bool draining; /* there may never be room: a letter is not waited for */
+	atomic_bool draining; /* the ring may stay full for ever: do not wait for room */
 
-	pthread_mutex_t mutex; /* all below */
+	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t changed;
 	bool started, ending;
 	bool attached;
-	bool taken; /* a worker has a message here */
+	bool taken; /* a worker is using it for its message */
 	struct dead_letter letter;
 	bool due;	      /* it has to be sent */
-	enum cli_exit status; /* what came of it, when it is no longer due */
+	enum cli_exit status; /* the result, when it is no longer due */
 };
 
-/* In the thread: what waits, and for how many seconds. A process has one. */
+/*
+ * Of the thread: whose wait it is, and how many seconds it has lasted. A process has one such
+ * thread.
+ */
 static struct dead_letters *sender;
 static unsigned waits;
-static bool mutual; /* it has been said that it is for ourselves */
+static bool mutual; /* mutual waiting was reported */
 
-/* A second of a wait in that channel, for which a worker waits. */
+/* Called in each second of a wait in that channel; a worker waits for it to end. */
 static void on_waiting(const struct channel *channel)
 {
 	waits++;
@@ -80,8 +83,8 @@ void dead_letters_free(struct dead_letters *letters)
 /* ---- the thread ---- */
 
 /*
- * If this creates the channel, its ring is large enough for the first letter: a longer one would
- * have to wait for a consumer, which dead letters often have not.
+ * If this creates the channel, its ring is large enough for the first message: a longer one would
+ * have to wait for a consumer, and channels of dead letters often have none.
  */
 static int attach(struct dead_letters *letters)
 {
@@ -93,7 +96,7 @@ static int attach(struct dead_letters *letters)
 	return channel_attach(letters->channel, CHANNEL_PRODUCER, &options);
 }
 
-/* A status, or CLI_ANOTHER_THREAD. Prints an error. */
+/* Sends one message. Returns a status, or CLI_ANOTHER_THREAD. Prints an error. */
 static int send_one(struct dead_letters *letters)
 {
 	int rc;
@@ -119,7 +122,7 @@ static int send_one(struct dead_letters *letters)
 	return CLI_DONE;
 }
 
-/* Waits for a change, and calls this about once a second meanwhile, without the mutex. */
+/* Waits for a change, and calls this function about once a second meanwhile, without the mutex. */
 static void wait_for_change(struct dead_letters *letters, void (*meanwhile)(void *context),
 			    void *context)
 {
@@ -130,7 +133,7 @@ static void wait_for_change(struct dead_letters *letters, void (*meanwhile)(void
 	pthread_mutex_lock(&letters->mutex);
 }
 
-/* Others may need something of all who are attached. An error will be the next letter's. */
+/* The other channel needs looking after, too. An error is found again by the next message. */
 static void look_after(void *context)
 {
 	struct dead_letters *letters = context;
@@ -169,7 +172,7 @@ static int letters_main(void *context)
 
 /* ---- for the workers ---- */
 
-/* With the mutex held. */
+/* Starts the thread. Called with the mutex held. */
 static bool start(struct dead_letters *letters)
 {
 	int error = 0;
@@ -209,7 +212,7 @@ enum cli_exit dead_letters_send(struct dead_letters *letters, const struct dead_
 void dead_letters_interrupt(struct dead_letters *letters)
 {
 	pthread_mutex_lock(&letters->mutex);
-	if (!letters->ending) /* after that it may be leaving */
+	if (!letters->ending) /* afterwards it may be detaching */
 		channel_interrupt(letters->channel);
 	pthread_mutex_unlock(&letters->mutex);
 }

@@ -14,7 +14,7 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; some systems insist on it */
 #endif
 
-static const struct delimiter nothing; /* between messages that are one each */
+static const struct delimiter nothing; /* if each job is one message, nothing is between them */
 
 static int memory_file(void)
 {
@@ -24,7 +24,7 @@ static int memory_file(void)
 	return fd < 0 && errno == EINVAL ? memfd_create("message", flags) : fd;
 }
 
-/* The failure is not the channel's. */
+/* Notes an error that is not the channel's. */
 static int job_failed(struct job *job, int error)
 {
 	job->error = error;
@@ -46,7 +46,7 @@ static int ends_reserve(struct job *job, uint32_t messages)
 	return 0;
 }
 
-/* Notes where the messages of this part will end, each with our delimiter behind it. */
+/* Notes where the messages of this part will end, each with our delimiter after it. */
 static int ends_note(struct job *job, const struct channel_delivery *delivery)
 {
 	size_t end = job->messages == 0 ? 0 : job->ends[job->messages - 1];
@@ -84,7 +84,7 @@ static void key_note(struct job *job, const struct channel_delivery *delivery)
 	}
 }
 
-/* Adds what is in hand to the file. */
+/* Adds a delivery to the file. */
 static int job_add(struct job *job, struct channel *channel, struct frame_output *output,
 		   const struct channel_delivery *delivery)
 {
@@ -106,7 +106,7 @@ static int job_add(struct job *job, struct channel *channel, struct frame_output
 		return job_failed(job, -rc);
 	if (rc < 0)
 		return rc;
-	if (output->delimiter_due) { /* also behind a last line that came without one */
+	if (output->delimiter_due) { /* also after a last line that came without one */
 		output->delimiter_due = false;
 		if (write(output->fd, output->delimiter->bytes, output->delimiter->size) !=
 		    (ssize_t)output->delimiter->size)
@@ -117,7 +117,7 @@ static int job_add(struct job *job, struct channel *channel, struct frame_output
 	return 0;
 }
 
-/* The rest of a message longer than the ring. Its parts are acknowledged as they come. */
+/* Receives the rest of a message longer than the ring. Its parts are acknowledged as they come. */
 static int job_assemble(struct job *job, const struct job_source *source,
 			struct frame_output *output)
 {
@@ -134,7 +134,7 @@ static int job_assemble(struct job *job, const struct job_source *source,
 	return rc;
 }
 
-/* From here on nobody can change it, whatever the command does. */
+/* Seals the file: from now on nobody can change it, whatever the command does. */
 static int job_seal(struct job *job)
 {
 	off_t size = lseek(job->input, 0, SEEK_END);
@@ -146,7 +146,7 @@ static int job_seal(struct job *job)
 	return 0;
 }
 
-/* What is in the file must be what was noted of it. */
+/* Checks that the file has as many bytes as were noted. */
 static int ends_check(struct job *job, bool whole)
 {
 	if (job->messages == 0)
@@ -220,7 +220,7 @@ bool job_read(const struct job *job, size_t from, void *bytes, size_t size)
 
 const unsigned char *job_map(const struct job *job)
 {
-	/* Private: of a sealed file older kernels do not allow even a shared read-only mapping. */
+	/* Private: for a sealed file older kernels do not allow even a shared read-only mapping. */
 	void *bytes = mmap(NULL, job->size, PROT_READ, MAP_PRIVATE, job->input, 0);
 
 	return bytes == MAP_FAILED ? NULL : bytes;
@@ -236,7 +236,7 @@ void job_message(const struct job *job, uint32_t index, size_t *from, size_t *si
 		*from = job->ends[index - 1];
 	*size = job->ends[index] - *from;
 	if (job->netstrings != NULL) {
-		*from += *size - 1 - netstring_message(*size); /* behind the colon */
+		*from += *size - 1 - netstring_message(*size); /* after the colon */
 		*size = netstring_message(*size);
 	} else {
 		*size -= job->delimiter->size;

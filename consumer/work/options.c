@@ -44,7 +44,7 @@ static void check_command(struct work *work)
 	for (char *const *word = work->command; *word != NULL; word++)
 		work->placeholder |= strstr(*word, "{}") != NULL;
 	if (work->placeholder && work->delimited && !cli_given(settings, "batch")) {
-		work->batch = 1; /* a file's is for commands that read */
+		work->batch = 1; /* a file's batch is for commands that read */
 		work->gather_ns = 0;
 		work->delimited = false;
 	}
@@ -53,7 +53,7 @@ static void check_command(struct work *work)
 	if (work->on_failure == FAILURE_DEAD && work->dead_letter != NULL &&
 	    strcmp(work->dead_letter, settings->channel.name) == 0 &&
 	    !cli_given(settings, "dead-letter") && !cli_given(settings, "on-failure")) {
-		work->dead_letter = NULL; /* a file's is for all the other channels */
+		work->dead_letter = NULL; /* a file's dead-letter is for all other channels */
 		work->on_failure = FAILURE_STOP;
 	}
 	if (work->on_failure == FAILURE_DEAD && work->dead_letter == NULL)
@@ -67,7 +67,9 @@ static void check_command(struct work *work)
 				work->dead_letter);
 }
 
-/* A word that no option takes: what may have been meant. */
+/*
+ * Refuses a word that is neither an option nor its argument, and suggests what may have been meant.
+ */
 __attribute__((noreturn)) static void operand_refuse(const struct cli_settings *settings,
 						     const char *word)
 {

@@ -1,5 +1,5 @@
 /*
- * What a consumer that runs a command shall do: the options of `shm-consume -- COMMAND`.
+ * The options of a consumer that runs a command: `shm-consume -- COMMAND`.
  */
 #ifndef WORK_H
 #define WORK_H
@@ -19,18 +19,18 @@ enum on_failure { FAILURE_STOP, FAILURE_SKIP, FAILURE_DEAD };
 
 struct work {
 	const struct cli_settings *settings;
-	char *const *command; /* its words, up to NULL; NULL: there is none, messages are printed */
-	bool placeholder;     /* there is a "{}" in it */
+	char *const *command; /* its words, ended by NULL; NULL: messages are printed */
+	bool placeholder;     /* "{}" occurs in it */
 
 	uint32_t jobs;	    /* commands at once; 0: one per processor */
 	uint32_t batch;	    /* messages for one command, ... */
-	bool delimited;	    /* ... each with the delimiter behind it */
-	uint64_t gather_ns; /* how long to wait for that many; 0: not */
-	bool gather_given;  /* on the command line */
+	bool delimited;	    /* ... each followed by the delimiter */
+	uint64_t gather_ns; /* how long to wait for that many; 0: not at all */
+	bool gather_given;  /* on the command line, not in a file */
 
 	uint32_t retries;
-	uint64_t retry_delay_ns; /* before the first; doubles */
-	uint64_t max_time_ns;	 /* of one attempt; 0: no limit */
+	uint64_t retry_delay_ns; /* before the first retry; doubles each time */
+	uint64_t max_time_ns;	 /* of one try; 0: no limit */
 	enum on_failure on_failure;
 	const char *dead_letter; /* a channel's name */
 
@@ -77,10 +77,13 @@ void work_begin(struct work *work, const struct cli_settings *settings);
 
 cli_take work_take_batch; /* into a struct work */
 
-/* After all options: takes the command, if there is one, and refuses operands before it. */
+/*
+ * To be called after all options: takes the command, if there is one, and refuses operands before
+ * it.
+ */
 void work_take_command(struct work *work, int argc, char **argv);
 
-/* Then: refuses what does not go together, a usage error. */
+/* To be called then: refuses options that do not go together. */
 void work_check(struct work *work);
 
 #endif

@@ -14,10 +14,10 @@ static void *thread_main(void *argument)
 	if (thread->work(thread->context) == CLI_ANOTHER_THREAD) {
 		struct thread again = { .work = thread->work, .context = thread->context };
 
-		/* Others wait for what it does, so it is not given up for lack of resources. */
+		/* Others wait for this work, so a lack of resources must not end it. */
 		while (thread_start(&again) != 0)
 			nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
-		thread_join(&again); /* our id stays taken meanwhile: it gets another one */
+		thread_join(&again); /* our id is in use until then: it has another one */
 	}
 	return NULL;
 }
@@ -28,7 +28,7 @@ int thread_start(struct thread *thread)
 	int error;
 
 	sigfillset(&signals);
-	sigdelset(&signals, SIGBUS); /* faults come to the thread that makes them */
+	sigdelset(&signals, SIGBUS); /* a fault comes to the thread that causes it */
 	sigdelset(&signals, SIGSEGV);
 	sigdelset(&signals, SIGFPE);
 	sigdelset(&signals, SIGILL);

@@ -22,7 +22,7 @@ static const struct cli_settings *settings_of(const struct worker *worker)
 	return worker->crew->work->settings;
 }
 
-/* An error of the channel: this consumer cannot go on. */
+/* Reports an error of the channel: this consumer cannot go on. */
 static void channel_failed(struct worker *worker, const char *what, int rc)
 {
 	if (rc == -CHANNEL_EREMOVED)
@@ -46,7 +46,7 @@ static const char *name_job(const struct job *job, char buffer[80])
 	return buffer;
 }
 
-/* Of its messages, without what is between them. */
+/* Returns the size of its messages, without what separates them. */
 static uint64_t job_bytes(const struct job *job)
 {
 	uint64_t bytes = 0;
@@ -69,7 +69,9 @@ static void acknowledge(struct worker *worker, const struct job *job)
 		crew_done(worker->crew, job->messages, job_bytes(job));
 }
 
-/* What is said of a message that nobody can have again, as a part of it is freed. 0: of none. */
+/*
+ * Reports a message that cannot be given back, as a part of it is already freed; 0: there is none.
+ */
 static void tell_part_gone(const struct worker *worker, uint64_t sequence)
 {
 	if (sequence != 0)
@@ -93,7 +95,7 @@ static void give_back(struct worker *worker)
 	hand_back(worker);
 }
 
-/* The channel may be removed meanwhile, or somebody die. */
+/* Notes if the channel was removed or damaged meanwhile. */
 static void look_after(void *context)
 {
 	struct worker *worker = context;
@@ -102,7 +104,7 @@ static void look_after(void *context)
 		worker->trouble = channel_look_after(worker->channel);
 }
 
-/* Each message of a batch is a dead letter of its own. */
+/* Sends a job to the dead letters. Each message of a batch becomes one of its own. */
 static enum cli_exit send_dead(struct worker *worker, const struct job *job)
 {
 	const unsigned char *bytes = job->size > 0 ? job_map(job) : (const unsigned char *)"";
@@ -126,7 +128,7 @@ static enum cli_exit send_dead(struct worker *worker, const struct job *job)
 	return status;
 }
 
-/* Its last attempt has failed, as `cause` says. */
+/* The last attempt has failed, as `cause` says. */
 static void failed_for_good(struct worker *worker, const struct job *job, enum cli_exit status,
 			    const char *cause)
 {
@@ -142,7 +144,7 @@ static void failed_for_good(struct worker *worker, const struct job *job, enum c
 				  ? "lost, as it is longer than the ring"
 				  : "given back",
 			  cause);
-		/* First stop, or the next of us would take it at once. */
+		/* First stop, or another worker would take it at once. */
 		crew_finish(worker->crew, status, true);
 		hand_back(worker);
 		break;
@@ -154,7 +156,7 @@ static void failed_for_good(struct worker *worker, const struct job *job, enum c
 	case FAILURE_DEAD:
 		cli_error(work->settings, "%s failed for good (to channel \"%s\"): %s", name,
 			  work->dead_letter, cause);
-		/* First there, then gone from here: a death in between doubles it. */
+		/* First send it there, then acknowledge it here: a death in between doubles it. */
 		moved = send_dead(worker, job);
 		if (moved == CLI_DONE) {
 			crew_status(worker->crew, status);
@@ -208,7 +210,7 @@ static struct command_result run_once(struct worker *worker, const struct job *j
 	return result;
 }
 
-/* What the process exits with if the message never gets any further than this. */
+/* Returns the exit status if this is the last that happens to the message. */
 static enum cli_exit status_of(const struct command_result *result)
 {
 	switch (result->end) {
@@ -224,7 +226,10 @@ static enum cli_exit status_of(const struct command_result *result)
 	}
 }
 
-/* Waits before the next attempt and counts it. False: it is given back instead. */
+/*
+ * Waits before the next attempt and counts it. Returns false if the message is to be given back
+ * instead.
+ */
 static bool try_again(struct worker *worker, struct job *job, uint64_t delay_ns)
 {
 	uint64_t until = clock_now_ns() + delay_ns;
@@ -245,7 +250,7 @@ static bool try_again(struct worker *worker, struct job *job, uint64_t delay_ns)
 	return rc == 0;
 }
 
-/* Runs the command until it succeeds or its tries are used up. */
+/* Runs the command until it succeeds or may not be tried again. */
 static void run(struct worker *worker, struct job *job)
 {
 	const struct work *work = worker->crew->work;
@@ -277,7 +282,9 @@ static void run(struct worker *worker, struct job *job)
 			give_back(worker);
 			return;
 		}
-		/* Only now: what was interrupted, or could not be started, has not failed. */
+		/*
+		 * Only now: a command that was interrupted or could not be started has not failed.
+		 */
 		channel_tried(worker->channel, true);
 		if (++job->failures > work->retries || result.end == COMMAND_BAD_TEXT)
 			break;
@@ -292,13 +299,15 @@ static void run(struct worker *worker, struct job *job)
 	failed_for_good(worker, job, status_of(&result), words);
 }
 
-/* A job is in hand. */
+/* Processes a job. */
 static void handle(struct worker *worker, struct job *job)
 {
 	const struct work *work = worker->crew->work;
 	char cause[80];
 
-	/* With "stop" somebody has started us again after the last time: it is tried once more. */
+	/*
+	 * With "stop" the user has started the consumer again after the last failure: one more try.
+	 */
 	if (job->failures > work->retries && work->on_failure != FAILURE_STOP) {
 		snprintf(cause, sizeof(cause), "%u %s failed before", job->failures,
 			 job->failures == 1 ? "try has" : "tries have");
@@ -333,7 +342,7 @@ static void tell_received(const struct worker *worker, const struct job *job)
 	}
 }
 
-/* Says at once that a message is lost: a follower may not end for days. */
+/* Reports lost messages at once: a consumer with --follow may run for days. */
 static void tell_lost(struct worker *worker)
 {
 	uint64_t lost = channel_lost(worker->channel) - worker->lost;
@@ -346,7 +355,7 @@ static void tell_lost(struct worker *worker)
 	crew_status(worker->crew, CLI_INCOMPLETE);
 }
 
-/* What was dropped before the message of this number, or, 0, before the end. */
+/* Tells what was dropped before the message of this number, or, with 0, before the end. */
 static void tell_missed(struct worker *worker, uint64_t sequence)
 {
 	uint64_t missed = channel_missed(worker->channel) - worker->missed;
@@ -356,7 +365,7 @@ static void tell_missed(struct worker *worker, uint64_t sequence)
 	crew_missed(worker->crew, missed);
 }
 
-/* The look for a message ended without one. False: this worker has nothing more to do. */
+/* Receiving has ended without a message. Returns false if this worker has nothing more to do. */
 static bool go_on_without(struct worker *worker, const struct job *job, int rc, bool idle)
 {
 	const struct work *work = worker->crew->work;
@@ -368,7 +377,7 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 		crew_finish(worker->crew,
 			    channel_incomplete(worker->channel) ? CLI_INCOMPLETE : CLI_DONE, false);
 		return false;
-	case -EINTR: /* somebody else knows why */
+	case -EINTR: /* the cause is reported elsewhere */
 		return false;
 	case -EAGAIN:
 		if (locked)
@@ -376,7 +385,7 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 		crew_status(worker->crew, work->stop->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK);
 		return false;
 	case -ETIMEDOUT:
-		if (!locked && crew_busy(worker->crew)) /* that is no waiting in vain */
+		if (!locked && crew_busy(worker->crew)) /* its command may send messages */
 			return true;
 		if (locked || !idle)
 			break;
@@ -387,7 +396,7 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 				    : CLI_DONE,
 			    false);
 		return false;
-	case -CHANNEL_EABORTED: /* nothing of it has been seen; what is behind it is whole */
+	case -CHANNEL_EABORTED: /* nothing of it was seen; what follows is complete */
 		cli_note(work->settings, "a message was cut short and is not run");
 		crew_status(worker->crew, CLI_INCOMPLETE);
 		return true;
@@ -456,7 +465,7 @@ static int attach(struct worker *worker)
 {
 	struct channel_options options = worker->crew->work->settings->channel;
 
-	if (!worker->first) { /* the first one has made it, and is there */
+	if (!worker->first) { /* the first worker has made the channel, and is attached */
 		options.fresh = false;
 		options.never_create = true;
 	}
@@ -471,7 +480,7 @@ static void attach_failed(struct worker *worker, int rc)
 
 	if (rc == -EINTR)
 		return;
-	if (rc == -ENOENT && !worker->first) /* the others are through already */
+	if (rc == -ENOENT && !worker->first) /* the others have finished already */
 		return;
 	if (stop_missing_is_empty(work->settings, rc))
 		crew_finish(worker->crew, work->stop->exit_empty ? CLI_DONE : CLI_WOULD_BLOCK,

@@ -1,10 +1,10 @@
-/* A worker: takes messages out of the channel, runs the command, and decides what they become. */
+/* A worker: receives messages, runs the command, and decides what becomes of them. */
 #ifndef WORKER_H
 #define WORKER_H
 
 #include "consumer/work/crew.h"
 
-/* Works until there is nothing more to do. 0, or CLI_ANOTHER_THREAD. */
+/* Works until there is nothing more to do. Returns 0, or CLI_ANOTHER_THREAD. */
 int worker_work(struct worker *worker);
 
 #endif
