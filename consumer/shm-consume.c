@@ -85,7 +85,7 @@ static const struct cli_option options[] = {
 	{ 0, "tap", NULL,
 	  "print a copy of what is sent from now on, or with\n"
 	  "--from oldest of what is there, too, and take\n"
-	  "nothing; says what it missed as it was too slow",
+	  "nothing; reports what it missed by being slow",
 	  .chooses = MODE_TAP, .modes = MODE_TAP, .once = true },
 	WORK_OPTIONS(offsetof(struct consume, work)),
 	LOOK_OPTIONS(offsetof(struct consume, look)),

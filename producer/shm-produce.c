@@ -71,8 +71,8 @@ static const struct cli_option options[] = {
 	  "consumers that follow",
 	  .take = cli_take_flag, INTO(sending.end), .once = true },
 	{ 0, "groups", "GROUP,...",
-	  "durable groups of consumers that shall miss\n"
-	  "nothing, even if they come later",
+	  "durable groups of consumers that miss nothing,\n"
+	  "even if they come later",
 	  .take = take_groups },
 	PROGRESS_OPTIONS(offsetof(struct produce, progress)),
 	CLI_GENERAL_OPTIONS,

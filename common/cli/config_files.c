@@ -89,7 +89,7 @@ __attribute__((noreturn)) static void key_unknown(const struct cli_settings *set
 
 	if (strcmp(entry->key, "command") == 0)
 		cli_config_error(settings, entry->file, entry->line,
-				 "a command is never taken from a file: give it behind \"--\"");
+				 "a command is never taken from a file: give it after \"--\"");
 	nearest_begin(&nearest, entry->key);
 	for (const struct cli_option *row = settings->tool->options; row->name != NULL; row++)
 		if (!row->once)

@@ -76,7 +76,7 @@ static bool line_check(struct reader *reader, const char *text, size_t size, siz
 			fault_set(reader, "the section's name is longer than %d bytes",
 				  SECTION_MAX);
 		else if (close + 1 < text + size)
-			fault_set(reader, "something stands behind the \"]\"");
+			fault_set(reader, "there is something after the \"]\"");
 	}
 	return reader->fault->line == 0;
 }
@@ -161,7 +161,7 @@ static bool entry_add(struct reader *reader, struct config_entry *entry)
 	}
 	for (size_t i = reader->first; i < config->count; i++) {
 		if (same(&entries[i], entry)) {
-			fault_set(reader, "\"%.64s\" stands in line %u, too", entry->key,
+			fault_set(reader, "\"%.64s\" is already in line %u", entry->key,
 				  entries[i].line);
 			entry_free(entry);
 			return false;

@@ -195,8 +195,9 @@ void cli_check_owner(const struct cli_settings *settings)
 	 */
 	if (geteuid() == 0 && owner != 0 && !settings->trust_owner && !owner_is_elsewhere(owner))
 		cli_usage_error(settings,
-				"for root to use a channel of user %lu is to trust that user with "
-				"root's process: --trust-owner, or look with --peek or --status",
+				"user %lu, whose channel this is, could take over this process of "
+				"root's; to trust that user: --trust-owner; to look only: --peek "
+				"or --status",
 				(unsigned long)owner);
 }
 
@@ -207,8 +208,8 @@ void cli_check_mode(const struct cli_settings *settings, const struct channel *c
 	if (!settings->channel.mode_given && settings->channel.owner == geteuid() &&
 	    (mode & 077) != 0)
 		cli_note(settings,
-			 "channel \"%s\" exists with mode %04o: others have access (-m %04o says "
-			 "that they shall)",
+			 "channel \"%s\" exists with mode %04o: others have access (to allow "
+			 "that: -m %04o)",
 			 settings->channel.name, mode, mode);
 }
 

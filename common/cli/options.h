@@ -36,7 +36,7 @@
 	  "USER with this process",                                         \
 	  .take = cli_take_owner, CLI_INTO(channel.owner) },                \
 	{ 0, "trust-owner", NULL,                                           \
-	  "root's word for it that this is meant: without it\n"             \
+	  "let root use a channel of another user: without it\n"            \
 	  "root uses only channels of its own",                             \
 	  .take = cli_take_flag, CLI_INTO(trust_owner), .once = true },     \
 	{ 0, "new", NULL,                                                   \

@@ -174,8 +174,7 @@ void cli_take_trace(const struct cli_settings *settings, const struct cli_option
 
 	(void)row;
 	if (strcmp(argument, "-") == 0 || *argument == '\0')
-		cli_usage_error(settings, "bad trace \"%s\": it goes to a file of its own",
-				argument);
+		cli_usage_error(settings, "bad trace \"%s\": it needs a file of its own", argument);
 	to->trace = argument;
 }
 

@@ -18,7 +18,7 @@ uint64_t cli_parse_size(const struct cli_settings *settings, const char *text)
 	errno = 0;
 	size = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || errno != 0)
-		cli_usage_error(settings, "bad size \"%s\": a number, with K, M or G if you like",
+		cli_usage_error(settings, "bad size \"%s\": a number, optionally with K, M or G",
 				text);
 	if (*end != '\0' && (unit = strchr(units, toupper((unsigned char)*end))) != NULL) {
 		int shift = 10 * (int)(unit - units + 1);
@@ -27,7 +27,7 @@ uint64_t cli_parse_size(const struct cli_settings *settings, const char *text)
 		end++;
 	}
 	if (*end != '\0' || size == 0)
-		cli_usage_error(settings, "bad size \"%s\": a number, with K, M or G if you like",
+		cli_usage_error(settings, "bad size \"%s\": a number, optionally with K, M or G",
 				text);
 	if (size > CHANNEL_SIZE_MAX)
 		cli_usage_error(settings, "bad size \"%s\": at most 4G", text);
@@ -96,8 +96,8 @@ mode_t cli_parse_mode(const struct cli_settings *settings, const char *text)
 		cli_usage_error(settings, "bad mode \"%s\": octal, 0600 and more of 0666", text);
 	if ((mode >> 1 & ~mode & 0022) != 0 && !is_wanted)
 		cli_usage_error(settings,
-				"mode %s lets some only read, who can then hold up all others by "
-				"the channel's lock: %s%s if they shall",
+				"mode %s lets some users only read; these can block all others by "
+				"holding the channel's lock; to allow that: %s%s",
 				text, text, readers);
 	return (mode_t)mode;
 }

@@ -240,7 +240,8 @@ static void explain(const struct channel *channel, char text[LINE])
 		explain_process(report->holder, "has the lock", text);
 		break;
 	case CHANNEL_WAITS_FENCES:
-		explain_process(report->holder, "has not taken note that it is refused here", text);
+		explain_process(report->holder,
+				"has not yet learned that membarrier is refused here", text);
 		break;
 	case CHANNEL_WAITS_TURN:
 		explain_process(report->holder, "sends first", text);

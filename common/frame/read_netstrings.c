@@ -116,7 +116,7 @@ static int end_read(struct reader *reader, size_t size)
 	if (have(reader) <= size)
 		return malformed(reader, have(reader), "the input ends inside a message");
 	if (reader->bytes[reader->at + size] != ',')
-		return malformed(reader, size, "\",\" must be here, behind a message");
+		return malformed(reader, size, "\",\" must be here, after a message");
 	return 0;
 }
 

@@ -141,7 +141,7 @@ static void check_space(struct doctor *doctor)
 		doctor_fine(doctor, "it has %s, of which %s are free", size, left);
 	}
 	if (all == DOCKER_BYTES) {
-		doctor_trouble(doctor, "that is the 64 MiB that containers get if nobody asks%s",
+		doctor_trouble(doctor, "that is the 64 MiB that containers get by default%s",
 			       in_container() ? ", and this is one" : "");
 		doctor_advice(doctor,
 			      "# where it is started: docker run --shm-size=1g ... (Compose: "

@@ -30,7 +30,8 @@
 	  "somebody is attached",                                           \
 	  .chooses = MODE_REMOVE, .modes = MODE_REMOVE, .once = true },     \
 	{ 0, "force", NULL,                                                 \
-	  "with --remove: even then, and whatever has its name",            \
+	  "with --remove: even then, and also an object of that\n"          \
+	  "name that is not a channel",                                     \
 	  .modes = MODE_REMOVE, .take = cli_take_flag,                      \
 	  .into = (at) + offsetof(struct look, force), .once = true },      \
 	{ 0, "doctor", NULL,                                                \

@@ -167,7 +167,7 @@ Test(command_line, refuses_a_mode_for_readers_that_does_not_say_so, .timeout = 6
 
 	own_default(name);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		REFUSE_BOTH(",readers if they shall", "-m", bad[i]);
+		REFUSE_BOTH("to allow that: ", "-m", bad[i]);
 	REFUSE_BOTH("bad mode", "-m", "0644,reader");
 	REFUSE_BOTH("bad mode", "-m", ",readers");
 	cr_assert(!object_exists(name));

@@ -627,8 +627,8 @@ Test(trace, refuses_what_is_not_a_trace_and_what_could_hold_up_messages, .timeou
 	trace_needed();
 	folder_make();
 	file = folder_file("other");
-	expect_refused("-", 2, "it goes to a file of its own");
-	expect_refused("", 2, "it goes to a file of its own");
+	expect_refused("-", 2, "it needs a file of its own");
+	expect_refused("", 2, "it needs a file of its own");
 	expect_refused(folder_file("missing/trace"), 1, "No such file or directory");
 	expect_refused("/dev/null/trace", 1, "Not a directory");
 	expect_refused("/dev", 1, "Is a directory");

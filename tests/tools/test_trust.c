@@ -71,7 +71,7 @@ static void expect_look(const char *name, const char *option)
 
 Test(trust, root_says_in_so_many_words_that_it_uses_another_users_channel, .timeout = 60)
 {
-	static const char word[] = "--trust-owner, or look with --peek or --status";
+	static const char word[] = "--trust-owner; to look only: --peek or --status";
 	char name[NAME_SIZE], dead[NAME_SIZE + 5], path[200];
 
 	need_alice();
@@ -118,8 +118,8 @@ Test(trust, others_need_no_more_than_the_owners_name, .timeout = 60)
 
 Test(trust, a_channel_wider_than_was_said_is_told_of, .timeout = 60)
 {
-	static const char note[] = "exists with mode 0606: others have access (-m 0606 says that "
-				   "they shall)\n";
+	static const char note[] =
+		"exists with mode 0606: others have access (to allow that: -m 0606)\n";
 	char name[NAME_SIZE];
 
 	channel_name(name);
