@@ -51,13 +51,16 @@ int channel_look_after(struct channel *channel)
 		return 0;
 	channel->looked_ns = now;
 	fences_look(channel);
-	trace_sleep(channel->trace); /* who waits elsewhere, for input say, is here each second */
+	trace_sleep(channel->trace); /* a caller that waits for input, say, is here each second */
 	rc = segment_check(&channel->segment);
 	if (rc == -CHANNEL_EREMOVED)
 		channel_count_left(channel);
 	if (rc < 0)
 		return rc;
-	/* Who finds a mutex taken knows that somebody alive, or stopped, works there. */
+	/*
+	 * If a mutex is taken, some endpoint is alive, or stopped, in there: nothing to do on that
+	 * side.
+	 */
 	for (int role = CHANNEL_PRODUCER; rc >= 0 && role <= CHANNEL_CONSUMER; role++) {
 		rc = side_try_lock(channel, (enum channel_role)role);
 		if (rc == 0) {
