@@ -31,7 +31,7 @@
 #define LIBC_NAME "musl"
 #endif
 
-/* What must be alike in two processes that share mutexes. */
+/* Describes what must be the same in two processes that share mutexes. */
 static void abi_describe(char abi[CHANNEL_ABI_MAX])
 {
 	snprintf(abi, CHANNEL_ABI_MAX, "%s, %u-bit, mutex of %u bytes", LIBC_NAME,
@@ -39,8 +39,9 @@ static void abi_describe(char abi[CHANNEL_ABI_MAX])
 }
 
 /*
- * A channel that says so is for processes that can use membarrier, as all do that are in it; one
- * that cannot asks for another way before it takes a slot (fences_agree()).
+ * Chooses the fences of this process by the `fences` of the channel's header. Unless that says
+ * FENCES_PLAIN, the channel's endpoints can use membarrier; a process that cannot must ask for
+ * another way before it takes a slot (fences_agree()).
  */
 static void fences_begin(struct segment *segment, uint32_t fences)
 {
@@ -69,7 +70,7 @@ uint64_t channel_size_rounded(uint64_t size)
 
 /* ---- opening ---- */
 
-/* A lower descriptor would be somebody's standard stream. */
+/* Moves a descriptor above 2, as a lower one could be taken for a standard stream. */
 static int fd_above_standard(int fd)
 {
 	int moved;
@@ -93,7 +94,10 @@ static bool marked_removed(const struct stat *status)
 	return S_ISREG(status->st_mode) && (status->st_mode & S_ISVTX) != 0;
 }
 
-/* It cannot be opened, for this reason. That does not say whose it is; lstat() does. */
+/*
+ * The object cannot be opened, for this reason. That does not tell whose it is, so lstat() is asked
+ * first: another user's object is -CHANNEL_EOWNER.
+ */
 static int refuse_open(const struct segment *segment, const struct channel_options *options,
 		       struct channel_report *report, int reason)
 {
@@ -113,7 +117,10 @@ int segment_missing(void)
 	return access(CREATION_FOLDER, F_OK) != 0 && errno == ENOENT ? -ENODEV : -ENOENT;
 }
 
-/* Opens an object that is removed, whose owner may still read it. False: it is none. */
+/*
+ * Opens an object that is marked as removed, which its owner may still read. False: it is not
+ * marked.
+ */
 static bool object_open_removed(struct segment *segment, const char *path)
 {
 	struct stat status;
@@ -127,7 +134,7 @@ static bool object_open_removed(struct segment *segment, const char *path)
 	return false;
 }
 
-/* Opens what has the name, and creates nothing. */
+/* Opens the object of that name, and creates nothing. */
 static int object_open(struct segment *segment, const struct channel_options *options,
 		       struct channel_report *report)
 {
@@ -197,7 +204,7 @@ static bool capacity_valid(uint64_t capacity)
 }
 
 /*
- * Is it a channel that this build can use? Reads the header without mapping it, as the object may
+ * Is it a channel that this build can use? Reads the header without mapping the object, which may
  * be anything.
  */
 static int object_state(struct segment *segment, off_t bytes, struct channel_report *report)
@@ -243,14 +250,15 @@ static int object_state(struct segment *segment, off_t bytes, struct channel_rep
 	    (uint64_t)bytes != segment->ring_offset + header.capacity)
 		return -CHANNEL_EDAMAGED;
 	segment->ring.capacity = header.capacity;
-	if (!segment->read_only) /* who only looks sleeps on nothing */
+	if (!segment->read_only) /* a reader does not sleep, and publishes nothing */
 		fences_begin(segment, header.fences);
 	return 0;
 }
 
 /*
- * The same, and is it one channel? A second name is somebody's attempt to have what is sent to that
- * one: whoever may write one channel can link it to the name of another that is not there yet.
+ * Like object_state(), but also refuses an object with a second name: a user that may write one
+ * channel could link it to the name of another that does not exist yet, and so get what is sent to
+ * that one.
  */
 static int object_accept(struct segment *segment, const struct stat *status,
 			 struct channel_report *report)
@@ -295,7 +303,7 @@ static int segment_map(struct segment *segment)
 			goto fail_ring;
 		}
 	}
-	/* A forked child must not unlock, or die holding, what is ours. */
+	/* A forked child must not unlock our mutexes, or die holding them. */
 	madvise(shared, segment->ring_offset, MADV_DONTFORK);
 	madvise(ring, 2 * capacity, MADV_DONTFORK);
 	segment->shared = shared;
@@ -330,7 +338,7 @@ static int locks_init(struct locks *locks, const pthread_mutexattr_t *attr)
 	return rc;
 }
 
-/* The object is new and all zero: only what is not 0 is written. */
+/* Fills in a new object, which is all zero: writes only what is not 0. */
 static int shared_init(struct segment *segment, uint64_t first_position)
 {
 	struct shared_buffer *shared = segment->shared;
@@ -357,7 +365,7 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	atomic_store(&shared->producers.tail, first_position);
 	atomic_store(&shared->producers.frontier, first_position);
 	atomic_store(&shared->consumers.head, first_position);
-	/* A group that waits for nobody: the first that comes takes its place. */
+	/* A group that waits for no consumers: the first group that comes takes its place. */
 	shared->consumers.groups[0].next[0] = cursor_at(first_position);
 	shared->consumers.groups[0].expected = 1;
 	atomic_store(&shared->consumers.groups[0].state, GROUP_LEFT);
@@ -371,7 +379,10 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	abi_describe(shared->header.abi);
 	shared->header.capacity = segment->ring.capacity;
 	shared->header.epoch = (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-	/* Everything else is there before the magic says so. Pairs with flock. */
+	/*
+	 * Everything else is visible before the magic is. Pairs with the flock, and with the fence
+	 * in segment_open_to_read().
+	 */
 	atomic_store_explicit(&shared->header.magic, MAGIC_READY, memory_order_release);
 	return 0;
 }
@@ -390,7 +401,7 @@ static int segment_create(struct segment *segment, const struct channel_options 
 	if (rc < 0)
 		return rc;
 	segment->fd = creation.fd = fd_above_standard(creation.fd);
-	/* Whoever opens it by its name waits until we have attached. */
+	/* A process that opens it by its name waits for the flock until we have attached. */
 	rc = segment->fd < 0 ? segment->fd : segment_lock(segment, deadline);
 	if (rc == 0)
 		rc = creation_reserve(&creation, segment->ring_offset + segment->ring.capacity,
@@ -408,7 +419,7 @@ static int segment_create(struct segment *segment, const struct channel_options 
 	return rc;
 }
 
-/* Makes a new channel, and gives it the name if that is still free: else -EEXIST. */
+/* Creates a new channel and gives it its name. -EEXIST: something has that name by now. */
 static int segment_make(struct segment *segment, const struct channel_options *options,
 			const struct deadline *deadline, struct channel_report *report)
 {
@@ -426,7 +437,7 @@ static void segment_begin(struct segment *segment, const struct channel_options 
 	segment->ring_offset = round_up(sizeof(struct shared_buffer), page_size());
 }
 
-/* Is it a file, and of the right owner? */
+/* Is the object a file, and does it belong to the right owner? */
 static int object_check(const struct segment *segment, const struct channel_options *options,
 			struct stat *status, struct channel_report *report)
 {
@@ -489,14 +500,17 @@ int segment_open_to_read(struct segment *segment, const struct channel_options *
 		close(segment->fd);
 		return rc;
 	}
-	/* Everything else was there before the magic said so: we have no flock that tells. */
+	/*
+	 * Everything else was visible before the magic was. There is no flock here that orders it.
+	 * Pairs with the release store in shared_init().
+	 */
 	atomic_thread_fence(memory_order_acquire);
 	return 0;
 }
 
 /*
- * Under flock. -ESTALE: the object has no name any more; if somebody died between marking it and
- * that, it has none now.
+ * Checks an object whose flock we now have. -ESTALE: it has no name any more. If a process died
+ * between marking it and removing its name, we have now removed the name.
  */
 static int object_settle(struct segment *segment, struct stat *status,
 			 struct channel_report *report)
@@ -514,7 +528,10 @@ static int object_settle(struct segment *segment, struct stat *status,
 	return rc == 0 || rc == -ENOENT ? -ESTALE : rc;
 }
 
-/* Opens what has the name. -ENOENT, or -ESTALE: what had it when we looked is removed. */
+/*
+ * Opens and maps the object of that name, and takes its flock. -ENOENT: there is none. -ESTALE: the
+ * object that had the name when we looked is removed.
+ */
 static int segment_open_named(struct segment *segment, const struct channel_options *options,
 			      const struct deadline *deadline, struct channel_report *report)
 {
@@ -552,7 +569,7 @@ int segment_open(struct segment *segment, const struct channel_options *options,
 		rc = deadline_passed(deadline);
 		if (rc == 0)
 			rc = segment_open_named(segment, options, deadline, report);
-		/* Without O_CREAT before: it could be refused on another user's file. */
+		/* Opened without O_CREAT first, which could be refused for another user's file. */
 		if (rc == -ENOENT && may_make)
 			rc = segment_make(segment, options, deadline, report);
 	} while (rc == -ESTALE || rc == -EEXIST ||
@@ -567,7 +584,7 @@ pid_t segment_holder(const struct segment *segment)
 	pid_t holder = holder_of(segment->fd);
 	uint32_t keeper = 0;
 
-	/* In another pid namespace: what is in the header, if it is one. */
+	/* It may be in another pid namespace: then what the header says, if it is one. */
 	if (holder == 0 && pread(segment->fd, &keeper, sizeof(keeper),
 				 offsetof(struct header, keeper)) == sizeof(keeper))
 		holder = (pid_t)keeper;
@@ -619,8 +636,10 @@ int segment_remove(struct segment *segment)
 	if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
 		return -ESTALE;
 	/*
-	 * Under another name it shall not be taken for that channel. Whoever finds the mark removes
-	 * the name, so we may die here. Not the owner: then only what nobody else has linked.
+	 * The mark comes first: under another name the object must not be taken for that name's
+	 * channel. A process that finds the mark removes the name, so we may die in between. If we
+	 * are not the owner we cannot mark it: then only an object without a second name is
+	 * removed.
 	 */
 	if (fchmod(segment->fd, CREATION_REMOVED_MODE) != 0 && ours.st_nlink != 1)
 		return -errno;

@@ -32,7 +32,7 @@ int side_probe(struct channel *channel, enum channel_role role)
 		int rc;
 
 		if (error == EBUSY)
-			continue; /* it lives */
+			continue; /* its owner is alive */
 		if (error != 0 && error != EOWNERDEAD)
 			return -CHANNEL_EDAMAGED;
 		rc = slot_bury(channel, role, slot);
@@ -61,7 +61,7 @@ int side_enter(struct channel *channel)
 			continue;
 		error = pthread_mutex_trylock(&locks->alive[slot].mutex);
 		if (error == EBUSY)
-			continue; /* its last owner is still on the way out */
+			continue; /* its last owner has not left completely */
 		if (error == EOWNERDEAD)
 			pthread_mutex_consistent(&locks->alive[slot].mutex);
 		else if (error != 0)
@@ -86,9 +86,9 @@ int side_enter(struct channel *channel)
 		else if (channel->role == CHANNEL_CONSUMER)
 			group_join(channel);
 		/*
-		 * In use first, counted second: a consumer that sees the count and nobody here
-		 * knows that we have been and gone (see receive_locked()), and if we die in between
-		 * we are buried like anybody else.
+		 * The slot is in use first, and counted second: a consumer that sees the count and
+		 * nobody attached knows that we have come and gone (see receive_locked()). If we
+		 * die in between we are buried like any other.
 		 */
 		atomic_fetch_or(&side->attached, bit);
 		if (channel->role == CHANNEL_PRODUCER)

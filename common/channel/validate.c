@@ -15,7 +15,8 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 {
 	const struct producers *producers = &shared->producers;
 	/*
-	 * A lone producer may be at work, and consumers are: head lies between two looks at tail.
+	 * A lone producer may be at work without the mutex, and consumers are: so head is compared
+	 * with tail as read before it and after it.
 	 */
 	uint64_t before = atomic_load(&producers->tail);
 	uint64_t head = atomic_load(&shared->consumers.head);
@@ -68,7 +69,7 @@ bool ring_valid_consumers(const struct ring *ring, const struct shared_buffer *s
 			return false;
 		groups++;
 	}
-	return groups > 0; /* one says where the messages begin, even if nobody is in it */
+	return groups > 0; /* one group says where the messages begin, even without consumers */
 }
 
 bool ring_valid(const struct ring *ring, const struct shared_buffer *shared)
