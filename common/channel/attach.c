@@ -26,6 +26,7 @@
 #include "channel/trace.h"
 #include "channel/waits.h"
 #include "shared_buffer.h"
+
 /*
  * A newcomer without membarrier checks again whether the others have noticed it: after 64 ms, twice
  * that, and so on, up to 1 s.

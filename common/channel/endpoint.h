@@ -71,10 +71,9 @@ struct receiving {
 	uint32_t delivered_messages; /* how many messages the caller has in hand */
 	/* how many messages one delivery may have in several parts; 0: it has one part only */
 	uint32_t together;
-	uint64_t known_tail;  /* tail when we last looked */
-	uint64_t events_then; /* `events` when we attached, ... */
-	/* ... and our group's `told`: the last end reported to it */
-	uint64_t told_then;
+	uint64_t known_tail;	/* tail when we last looked */
+	uint64_t events_then;	/* `events` when we attached, ... */
+	uint64_t told_then;	/* ... and our group's `told`: the last end reported to it */
 	bool seen_then;		/* a part of a stream was there when we attached */
 	bool end_passed;	/* we follow, and have gone on after an end */
 	bool ended;		/* channel_receive() has returned CHANNEL_ENDED; ... */

@@ -24,20 +24,16 @@
 enum trace_kind {
 	TRACE_ATTACH,
 	TRACE_DETACH,
-	TRACE_LOCK, /* a side's mutex is held: `what` says which */
-	TRACE_WAIT, /* waits for `what` */
-	TRACE_WAKE, /* wakes an endpoint that waits for `what`; numbers[0] identifies the arrow */
-	/* was woken; numbers[0] is that of the arrow */
-	TRACE_WOKEN,
-	/*
-	 * From here to TRACE_GIVE_BACK, numbers[] are the first message and the position after the
-	 * last.
-	 */
+	TRACE_LOCK,  /* a side's mutex is held: `what` says which */
+	TRACE_WAIT,  /* waits for `what` */
+	TRACE_WAKE,  /* wakes an endpoint that waits for `what`; numbers[0] identifies the arrow */
+	TRACE_WOKEN, /* was woken; numbers[0] is that of the arrow */
+	/* Of the next five, numbers[] are the first message, and the position after the last. */
 	TRACE_COMMIT,
-	TRACE_CLAIM,	   /* the same */
-	TRACE_ADOPT,	   /* what another consumer had before */
-	TRACE_ACKNOWLEDGE, /* the same */
-	TRACE_GIVE_BACK,   /* the same */
+	TRACE_CLAIM,	   /* it has taken messages */
+	TRACE_ADOPT,	   /* it has taken what another consumer had before */
+	TRACE_ACKNOWLEDGE, /* it has finished them */
+	TRACE_GIVE_BACK,   /* it has returned them */
 	TRACE_REPAIR,	   /* repairs a side whose mutex's holder has died */
 	TRACE_BURY,	   /* cleans up after a dead endpoint */
 	TRACE_LEFT_OUT,	   /* events that were left out for lack of space */
