@@ -46,9 +46,9 @@ bool owner_is_elsewhere(uid_t owner);
 /*
  * True if the open object belongs to this user. All users that our namespace does not know are
  * shown as one uid, mostly 65534, which may also be that of a known user: then the object counts as
- * that user's only if that user is the caller, and the kernel confirms it. An object of the caller's own also
- * belongs to an `owner` that our namespace does not have: outside, the caller may be that user.
- * `status` is the object's fstat().
+ * that user's only if that user is the caller and the kernel confirms it. An object of the caller's
+ * own also belongs to an `owner` that our namespace does not have: outside, the caller may be that
+ * user. `status` is the object's fstat().
  */
 bool owner_is(int fd, const struct stat *status, uid_t owner);
 
