@@ -5,8 +5,8 @@
  * mutex, or it is the only producer attached (send/alone.c). Some functions may be called with the
  * turn alone; they say so. Inline, because they run for every message. Private to common/.
  */
-#ifndef COMMIT_H
-#define COMMIT_H
+#ifndef APPEND_H
+#define APPEND_H
 
 #include "base/processor.h"
 #include "channel/channel.h"

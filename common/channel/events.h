@@ -6,8 +6,8 @@
  *
  * Pure functions on a value that was read. The word is changed under the producers' mutex.
  */
-#ifndef STREAM_H
-#define STREAM_H
+#ifndef EVENTS_H
+#define EVENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -30,14 +30,14 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 
 static bool group_valid(const struct group *group, uint64_t head, uint64_t tail)
 {
-	struct cursor next = group->next[atomic_load(&group->next_selector) & 1];
+	struct cursor next = next_read(group);
 
 	if (!cursor_within(next, head, tail))
 		return false;
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		const struct claim *claim = &group->claims[i];
 		struct claim_state state = claim_read(claim);
-		uint64_t owner = atomic_load(&claim->owner) & 0xff;
+		unsigned owner = claim_owner(claim);
 
 		if (owner == OWNER_FREE)
 			continue;
