@@ -134,6 +134,28 @@ static bool object_open_removed(struct segment *segment, const char *path)
 	return false;
 }
 
+/* What open() has failed with: the error to return, or 0 if a removed object is open now. */
+static int open_failed(struct segment *segment, const struct channel_options *options,
+		       const char *path, struct channel_report *report, int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		if (object_open_removed(segment, path))
+			return 0;
+		return refuse_open(segment, options, report, -EACCES);
+	case ELOOP:  /* a symbolic link */
+	case EISDIR: /* a directory */
+	case ENXIO:  /* a socket */
+	case EINVAL:
+		return refuse_open(segment, options, report, -CHANNEL_EFOREIGN);
+	case ENOENT:
+		return segment_missing();
+	default:
+		return -error;
+	}
+}
+
 /* Opens the object of that name, and creates nothing. */
 static int object_open(struct segment *segment, const struct channel_options *options,
 		       struct channel_report *report)
@@ -144,22 +166,10 @@ static int object_open(struct segment *segment, const struct channel_options *op
 	segment_path(segment, path);
 	segment->fd = open(path, access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (segment->fd < 0) {
-		switch (errno) {
-		case EACCES:
-		case EPERM:
-			if (!object_open_removed(segment, path))
-				return refuse_open(segment, options, report, -EACCES);
-			break;
-		case ELOOP:  /* a symbolic link */
-		case EISDIR: /* a directory */
-		case ENXIO:  /* a socket */
-		case EINVAL:
-			return refuse_open(segment, options, report, -CHANNEL_EFOREIGN);
-		case ENOENT:
-			return segment_missing();
-		default:
-			return -errno;
-		}
+		int rc = open_failed(segment, options, path, report, errno);
+
+		if (rc < 0)
+			return rc;
 	}
 	segment->fd = fd_above_standard(segment->fd);
 	return segment->fd < 0 ? segment->fd : 0;
@@ -203,48 +213,71 @@ static bool capacity_valid(uint64_t capacity)
 	       (capacity & (capacity - 1)) == 0 && capacity % page_size() == 0;
 }
 
-/*
- * Is it a channel that this build can use? Reads the header without mapping the object, which may
- * be anything.
- */
-static int object_state(struct segment *segment, off_t bytes, struct channel_report *report)
-{
-	struct {
-		uint64_t magic;
-		uint32_t layout_version;
-		uint32_t fences;
-		char abi[CHANNEL_ABI_MAX];
-		uint64_t capacity;
-	} header = { 0 };
-	ssize_t got;
+/* The beginning of struct header, in plain types: the object may be anything. */
+struct header_copy {
+	uint64_t magic;
+	uint32_t layout_version;
+	uint32_t fences;
+	char abi[CHANNEL_ABI_MAX];
+	uint64_t capacity;
+};
 
-	got = pread(segment->fd, &header, sizeof(header), 0);
+_Static_assert(offsetof(struct header, fences) == offsetof(struct header_copy, fences) &&
+		       offsetof(struct header, capacity) ==
+			       offsetof(struct header_copy, capacity) &&
+		       CHANNEL_ABI_MAX == 48,
+	       "the copy has the layout of struct header");
+
+/* Reads the header without mapping the object. -CHANNEL_EFOREIGN: it is not a channel's. */
+static int header_read(int fd, struct header_copy *header)
+{
+	ssize_t got = pread(fd, header, sizeof(*header), 0);
+
 	if (got < 0)
 		return -errno;
-	if ((size_t)got < sizeof(header.magic))
+	if ((size_t)got < sizeof(header->magic) || header->magic != MAGIC_READY)
 		return -CHANNEL_EFOREIGN;
-	if (header.magic != MAGIC_READY)
-		return -CHANNEL_EFOREIGN;
-	if ((size_t)got < sizeof(header))
-		return -CHANNEL_EDAMAGED;
-	if (header.layout_version != LAYOUT_VERSION) {
-		snprintf(report->theirs, sizeof(report->theirs), "layout %u",
-			 header.layout_version);
-		snprintf(report->ours, sizeof(report->ours), "layout %u", LAYOUT_VERSION);
-		return -CHANNEL_EVERSION;
-	}
-	_Static_assert(offsetof(struct header, fences) == 12 &&
-			       offsetof(struct header, capacity) == 64 && CHANNEL_ABI_MAX == 48,
-		       "the copy above has the layout of struct header");
-	header.abi[CHANNEL_ABI_MAX - 1] = '\0';
+	return (size_t)got < sizeof(*header) ? -CHANNEL_EDAMAGED : 0;
+}
+
+static int version_check(const struct header_copy *header, struct channel_report *report)
+{
+	if (header->layout_version == LAYOUT_VERSION)
+		return 0;
+	snprintf(report->theirs, sizeof(report->theirs), "layout %u", header->layout_version);
+	snprintf(report->ours, sizeof(report->ours), "layout %u", LAYOUT_VERSION);
+	return -CHANNEL_EVERSION;
+}
+
+/* A text that differs may hold anything: the report gets what can be printed of it. */
+static int abi_check(const struct header_copy *header, struct channel_report *report)
+{
+	size_t length = strnlen(header->abi, CHANNEL_ABI_MAX - 1);
+
 	abi_describe(report->ours);
-	if (strcmp(header.abi, report->ours) != 0) {
-		memcpy(report->theirs, header.abi, sizeof(report->theirs));
-		for (char *c = report->theirs; *c != '\0'; c++)
-			if (!isascii((unsigned char)*c) || !isprint((unsigned char)*c))
-				*c = '?';
-		return -CHANNEL_EABI;
+	if (strlen(report->ours) == length && memcmp(header->abi, report->ours, length) == 0)
+		return 0;
+	memset(report->theirs, 0, sizeof(report->theirs));
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)header->abi[i];
+
+		report->theirs[i] = isascii(c) && isprint(c) ? (char)c : '?';
 	}
+	return -CHANNEL_EABI;
+}
+
+/* Is it a channel that this build can use? `bytes`: the object's length. */
+static int object_state(struct segment *segment, off_t bytes, struct channel_report *report)
+{
+	struct header_copy header = { 0 };
+	int rc = header_read(segment->fd, &header);
+
+	if (rc == 0)
+		rc = version_check(&header, report);
+	if (rc == 0)
+		rc = abi_check(&header, report);
+	if (rc < 0)
+		return rc;
 	if (!capacity_valid(header.capacity) || header.fences < FENCES_ASYMMETRIC ||
 	    header.fences > FENCES_PLAIN ||
 	    (uint64_t)bytes != segment->ring_offset + header.capacity)
@@ -557,21 +590,33 @@ static int segment_open_named(struct segment *segment, const struct channel_opti
 	return rc;
 }
 
+/*
+ * Opens the object of that name, or makes it. -ESTALE, -EEXIST: another process was faster, in
+ * removing the object that we found, or in making one; try again.
+ */
+static int segment_open_once(struct segment *segment, const struct channel_options *options,
+			     const struct deadline *deadline, struct channel_report *report)
+{
+	bool may_make = !options->never_create && options->owner == geteuid();
+	int rc = deadline_passed(deadline);
+
+	if (rc == 0)
+		rc = segment_open_named(segment, options, deadline, report);
+	/* Opened without O_CREAT first, which could be refused for another user's file. */
+	if (rc == -ENOENT && may_make)
+		rc = segment_make(segment, options, deadline, report);
+	return rc;
+}
+
 int segment_open(struct segment *segment, const struct channel_options *options,
 		 const struct deadline *deadline, struct channel_report *report)
 {
-	bool may_make = !options->never_create && options->owner == geteuid();
 	struct creation_shortage shortage = { 0 };
 	int rc;
 
 	segment_begin(segment, options);
 	do {
-		rc = deadline_passed(deadline);
-		if (rc == 0)
-			rc = segment_open_named(segment, options, deadline, report);
-		/* Opened without O_CREAT first, which could be refused for another user's file. */
-		if (rc == -ENOENT && may_make)
-			rc = segment_make(segment, options, deadline, report);
+		rc = segment_open_once(segment, options, deadline, report);
 	} while (rc == -ESTALE || rc == -EEXIST ||
 		 (rc == -ENOSPC && creation_again(&shortage, report, deadline)));
 	if (rc == 0)
