@@ -103,11 +103,10 @@ size_t escape_printable(const char *text, size_t size, unsigned flags)
 	uint32_t character;
 	size_t length;
 
+	if (first < 0x20 || first == 0x7f)
+		return 0;
 	if (first < 0x80)
-		return first >= 0x20 && first != 0x7f &&
-				       !((flags & ESCAPE_BACKSLASH) != 0 && first == '\\')
-			       ? 1
-			       : 0;
+		return (flags & ESCAPE_BACKSLASH) != 0 && first == '\\' ? 0 : 1;
 	if ((flags & ESCAPE_ASCII) != 0)
 		return 0;
 	length = character_read(text, size, &character);
@@ -190,9 +189,12 @@ static size_t byte_quote(char quoted[8], unsigned char byte, bool printable)
 const char *escape_word(char to[ESCAPE_WORD], const char *word)
 {
 	bool plain = word_plain(word), printable = plain || word_printable(word);
-	const char *open = plain ? "" : printable ? "'" : "$'";
-	size_t used = strlen(open);
+	const char *open = printable ? "'" : "$'", *close = "'";
+	size_t used;
 
+	if (plain)
+		open = close = "";
+	used = strlen(open);
 	strcpy(to, open);
 	for (; *word != '\0'; word++) {
 		char quoted[8];
@@ -203,6 +205,6 @@ const char *escape_word(char to[ESCAPE_WORD], const char *word)
 		memcpy(to + used, quoted, length);
 		used += length;
 	}
-	strcpy(to + used, plain ? "" : "'");
+	strcpy(to + used, close);
 	return to;
 }

@@ -25,9 +25,12 @@
  */
 static inline uint64_t events_add(uint64_t events, uint64_t event)
 {
-	uint64_t field = event == EVENT_ATTACHED ? EVENTS_ATTACHED
-			 : event == EVENT_DEATH	 ? EVENTS_DEATHS
-						 : EVENTS_ENDS;
+	uint64_t field = EVENTS_ENDS;
+
+	if (event == EVENT_ATTACHED)
+		field = EVENTS_ATTACHED;
+	else if (event == EVENT_DEATH)
+		field = EVENTS_DEATHS;
 
 	return (events & ~field) | ((events + event) & field);
 }
