@@ -30,7 +30,7 @@ static bool locale_is_utf8(void)
  * Returns how many bytes follow this first byte of a character; negative: no character begins with
  * it.
  */
-static int bytes_behind(unsigned char first)
+static int continuation_bytes(unsigned char first)
 {
 	if (first >= 0xc2 && first < 0xe0)
 		return 1;
@@ -45,23 +45,23 @@ static int bytes_behind(unsigned char first)
 static size_t character_read(const char *text, size_t size, uint32_t *character)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-	int behind = bytes_behind((unsigned char)*text);
+	int following = continuation_bytes((unsigned char)*text);
 	uint32_t read;
 
-	if (behind < 0 || (size_t)behind >= size)
+	if (following < 0 || (size_t)following >= size)
 		return 0;
-	read = (unsigned char)*text & (0x3fU >> behind);
-	for (int i = 1; i <= behind; i++) {
+	read = (unsigned char)*text & (0x3fU >> following);
+	for (int i = 1; i <= following; i++) {
 		unsigned char byte = (unsigned char)text[i];
 
 		if ((byte & 0xc0) != 0x80)
 			return 0;
 		read = read << 6 | (byte & 0x3f);
 	}
-	if (read < least[behind] || read > 0x10ffff || (read >= 0xd800 && read <= 0xdfff))
+	if (read < least[following] || read > 0x10ffff || (read >= 0xd800 && read <= 0xdfff))
 		return 0;
 	*character = read;
-	return (size_t)behind + 1;
+	return (size_t)following + 1;
 }
 
 /* Characters that a terminal obeys instead of showing them, or that a reader would not see. */

@@ -41,7 +41,7 @@
 /* ---- attaching: all of it under flock ---- */
 
 /* Returns how many endpoints of our role are attached; observers do not count. */
-static unsigned endpoints_alike(struct channel *channel)
+static unsigned endpoints_of_role(struct channel *channel)
 {
 	if (channel->role == CHANNEL_CONSUMER)
 		return groups_consumers(consumers_of(channel));
@@ -62,7 +62,7 @@ static int options_check(struct channel *channel)
 		return -CHANNEL_EMODE;
 	}
 	if (options->fresh) {
-		report->endpoints = endpoints_alike(channel);
+		report->endpoints = endpoints_of_role(channel);
 		report->holds_messages = channel_holds_messages(channel);
 		if (report->holds_messages || report->endpoints > 0)
 			return -CHANNEL_EINUSE;
@@ -81,7 +81,7 @@ static void stream_remember(struct channel *channel)
 	channel->receiving.events_then = atomic_load(&producers_of(channel)->events);
 	channel->receiving.told_then = atomic_load(&group->told);
 	channel->receiving.seen_then = group_holds_messages(channel, group) ||
-				       group_untold(channel, group) ||
+				       group_end_unreported(channel, group) ||
 				       atomic_load(&producers_of(channel)->side.attached) != 0;
 }
 
@@ -181,7 +181,7 @@ static int endpoint_enter(struct channel *channel)
  * Opens the segment. If the caller wants to be told about waits, waits for the flock in slices of a
  * second.
  */
-static int segment_open_telling(struct channel *channel, const struct deadline *deadline)
+static int segment_open_reporting(struct channel *channel, const struct deadline *deadline)
 {
 	for (;;) {
 		struct deadline slice = *deadline;
@@ -207,7 +207,7 @@ static int segment_open_telling(struct channel *channel, const struct deadline *
 /* Opens the channel and takes a slot. -EBUSY: see endpoint_enter(). */
 static int attach_once(struct channel *channel, const struct deadline *deadline)
 {
-	int rc = segment_open_telling(channel, deadline);
+	int rc = segment_open_reporting(channel, deadline);
 
 	if (rc < 0)
 		return rc;

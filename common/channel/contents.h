@@ -27,11 +27,11 @@ bool group_holds_messages(struct channel *channel, const struct group *group);
  * True if an end of stream, or a producer's death, has not been reported to any consumer of this
  * group.
  */
-bool group_untold(struct channel *channel, const struct group *group);
+bool group_end_unreported(struct channel *channel, const struct group *group);
 
 /*
  * True if a group still waits for consumers: one that is durable, until it is removed, or one with
- * something to report (group_untold()).
+ * something to report (group_end_unreported()).
  */
 bool groups_wait(struct channel *channel);
 

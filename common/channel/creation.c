@@ -26,8 +26,8 @@
 enum {
 	RENAME_NO_REPLACE = 1, /* from linux/fs.h, which a plain musl tool chain does not have */
 	PRIVATE_TRIES = 100,
-	SHORTAGE_SAME = 40,
-	SHORTAGE_LOOKS = 500,
+	SHORTAGE_UNCHANGED = 40,
+	SHORTAGE_ATTEMPTS = 500,
 	SHORTAGE_MS = 8
 };
 
@@ -211,12 +211,14 @@ bool creation_again(struct creation_shortage *shortage, const struct channel_rep
 	/* A random part, so that not all try again at the same time. */
 	uint64_t pause_ns = (SHORTAGE_MS + clock_now_ns() % SHORTAGE_MS) * NS_PER_MS;
 
-	if (shortage->looks == 0)
+	if (shortage->attempts == 0)
 		leftovers_remove();
-	shortage->same = shortage->free_bytes == report->free_bytes ? shortage->same + 1 : 0;
+	shortage->unchanged =
+		shortage->free_bytes == report->free_bytes ? shortage->unchanged + 1 : 0;
 	shortage->free_bytes = report->free_bytes;
-	if ((shortage->same >= SHORTAGE_SAME && !somebody_creates()) ||
-	    ++shortage->looks >= SHORTAGE_LOOKS || deadline_slice_ns(deadline, pause_ns) < pause_ns)
+	if ((shortage->unchanged >= SHORTAGE_UNCHANGED && !somebody_creates()) ||
+	    ++shortage->attempts >= SHORTAGE_ATTEMPTS ||
+	    deadline_slice_ns(deadline, pause_ns) < pause_ns)
 		return false;
 	deadline_sleep(deadline, pause_ns);
 	return true;

@@ -74,7 +74,7 @@ void creation_abandon(struct creation *creation);
 struct creation_shortage {
 	uint64_t free_bytes; /* free memory at the last attempt */
 	/* attempts in a row with the same free memory, and attempts in all */
-	unsigned same, looks;
+	unsigned unchanged, attempts;
 };
 
 /* After -ENOSPC: true if the caller should try again; it has slept for some milliseconds then. */

@@ -49,9 +49,9 @@ void endpoint_waits(struct channel *channel, enum channel_wait what, pid_t holde
 	if (channel->options.waiting == NULL)
 		return;
 	now = clock_coarse_ns();
-	if (now - channel->told_ns < LOOK_AFTER_MS * NS_PER_MS)
+	if (now - channel->waiting_called_ns < LOOK_AFTER_MS * NS_PER_MS)
 		return;
-	channel->told_ns = now;
+	channel->waiting_called_ns = now;
 	endpoint_waits_on(channel, what, holder);
 }
 

@@ -116,7 +116,7 @@ struct channel {
 	_Atomic(_Atomic uint32_t *) wakeup; /* our semaphore while attached, for signal handlers */
 	uint64_t looked_ns;		    /* when we last looked for the dead */
 	uint64_t looked_at_ns;		    /* when we last read the clock for that */
-	uint64_t told_ns;		    /* when options.waiting was called, or the wait began */
+	uint64_t waiting_called_ns;	    /* when options.waiting was called, or the wait began */
 	unsigned look_pause;		    /* how many calls need not read the clock, ... */
 	unsigned look_pause_next;	    /* ... and how many after those */
 	struct spin spin;		    /* how long to spin before sleeping, ... */
@@ -199,7 +199,7 @@ struct deadline endpoint_leave_deadline(struct channel *channel);
 static inline void endpoint_wait_begins(struct channel *channel)
 {
 	if (channel->options.waiting != NULL)
-		channel->told_ns = clock_coarse_ns();
+		channel->waiting_called_ns = clock_coarse_ns();
 }
 
 /*

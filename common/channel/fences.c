@@ -16,7 +16,7 @@
  * Returns the pid of an endpoint of this side that still publishes without fences. 0: there is
  * none.
  */
-static pid_t fences_without(const struct side *side)
+static pid_t endpoint_without_fences(const struct side *side)
 {
 	uint64_t attached = atomic_load(&side->attached);
 
@@ -42,9 +42,9 @@ int fences_agree(struct channel *channel)
 	if (channel->segment.membarrier || atomic_load(fences) == FENCES_PLAIN)
 		return 0;
 	atomic_store(fences, FENCES_CHANGING);
-	report->holder = fences_without(&producers_of(channel)->side);
+	report->holder = endpoint_without_fences(&producers_of(channel)->side);
 	if (report->holder == 0)
-		report->holder = fences_without(&consumers_of(channel)->side);
+		report->holder = endpoint_without_fences(&consumers_of(channel)->side);
 	if (report->holder != 0) {
 		report->fences_awaited = true;
 		return -EBUSY;

@@ -16,7 +16,7 @@ int mark_find(const struct producers *producers)
 	uint64_t tail = atomic_load_explicit(&producers->tail, memory_order_acquire);
 
 	for (int tries = 0; tries < MARK_TRIES; tries++) {
-		uint64_t then = tail;
+		uint64_t before = tail;
 
 		for (int i = 0; i < 2; i++)
 			if (mark_position(&producers->marks[i]) == tail)
@@ -27,7 +27,7 @@ int mark_find(const struct producers *producers)
 		 */
 		atomic_thread_fence(memory_order_acquire);
 		tail = atomic_load_explicit(&producers->tail, memory_order_acquire);
-		if (tail == then)
+		if (tail == before)
 			break;
 	}
 	return -1;

@@ -51,7 +51,7 @@ static int mutex_lock_for(pthread_mutex_t *mutex, uint64_t ns)
 /*
  * Notes who holds the mutex. An endpoint that is alone on its side finds its own pid there already.
  */
-static void holder_name(struct side *side, uint32_t pid)
+static void holder_note(struct side *side, uint32_t pid)
 {
 	if (atomic_load_explicit(&side->holder, memory_order_relaxed) != pid)
 		atomic_store_explicit(&side->holder, pid, memory_order_relaxed);
@@ -72,7 +72,7 @@ static int side_locked(struct channel *channel, enum channel_role role, int erro
 	if (error != 0 && error != EOWNERDEAD)
 		return -error;
 	trace_begin(channel->trace, TRACE_LOCK, lock_of(role));
-	holder_name(side_of(channel, role), (uint32_t)channel->pid);
+	holder_note(side_of(channel, role), (uint32_t)channel->pid);
 	if (error == 0)
 		return 0;
 

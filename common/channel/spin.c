@@ -59,7 +59,7 @@ static bool several_processors(void)
  * time from a neighbour that has work to do, such as the program before us in a pipeline. A thread
  * that is never preempted pays one system call for each two milliseconds of spinning.
  */
-static void neighbours_look(struct spin *spin)
+static void preemption_check(struct spin *spin)
 {
 	struct rusage usage;
 	long before = spin->preempted;
@@ -96,7 +96,7 @@ static uint64_t spin_limit(struct spin *spin)
 	if (spin->fixed || spin->limit_ns == 0)
 		return spin->limit_ns;
 	if (spin->rounds >= ROUNDS)
-		neighbours_look(spin);
+		preemption_check(spin);
 	if (spin->resting > 0) {
 		spin->resting--;
 		spin->least = true;

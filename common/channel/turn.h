@@ -24,9 +24,9 @@
  */
 static inline uint64_t room_missing(const struct shared_buffer *shared)
 {
-	uint64_t wish = atomic_load(&shared->producers.room_wanted) & ~UINT64_C(1);
+	uint64_t request = atomic_load(&shared->producers.room_wanted) & ~UINT64_C(1);
 
-	return position_before(atomic_load(&shared->consumers.head), wish) ? wish : 0;
+	return position_before(atomic_load(&shared->consumers.head), request) ? request : 0;
 }
 
 /* True if this producer has the turn. */
@@ -41,10 +41,10 @@ static inline bool turn_is_mine(struct channel *channel)
  */
 static inline void room_request(struct channel *channel, uint64_t wanted)
 {
-	_Atomic uint64_t *wish = &producers_of(channel)->room_wanted;
+	_Atomic uint64_t *request = &producers_of(channel)->room_wanted;
 
-	if (atomic_load(wish) != wanted)
-		atomic_store(wish, wanted);
+	if (atomic_load(request) != wanted)
+		atomic_store(request, wanted);
 }
 
 /*
