@@ -1,9 +1,12 @@
 /*
- * Appending a record to the ring, up to the one store of tail that commits it.
+ * Appending a record to the ring. A record holds one message, a block of messages, or a piece of a
+ * message. tail is the position up to which the ring is written: the one store of tail commits the
+ * record and all that belongs to it.
  *
- * Called for each message by a producer's thread that may write at tail: it holds the producers'
- * mutex, or it is the only producer attached (send/alone.c). Some functions may be called with the
- * turn alone; they say so. Inline, because they run for every message. Private to common/.
+ * Called for each message, by the thread of a producer that may write at tail: it holds the
+ * producers' mutex, or the turn (turn.h), or it is the only producer attached (send/alone.c). If a
+ * function needs one of these in particular, its comment says so. Inline, because they run for
+ * every message. Private to common/.
  */
 #ifndef APPEND_H
 #define APPEND_H

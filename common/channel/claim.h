@@ -1,11 +1,12 @@
 /*
- * The claim table of a group, and `next`, the place where its next claim begins. A claim is a range
- * of messages that one consumer has taken; an orphan is a claim that has lost its owner.
+ * The claim table of a group, and `next`, the place in the ring where its next claim will begin. A
+ * claim is a range of messages that one consumer has taken; an orphan is a claim that has lost its
+ * owner.
  *
- * Called by consumers' threads, and by producers for the dead. Every function needs the consumers'
- * mutex, except claim_acknowledge(), claim_try() and claim_tried(), with which an owner changes its
- * own claim. A reader without the mutex may see values that do not fit together. Private to
- * common/.
+ * Called by consumers' threads, and by any endpoint that cleans up after dead consumers. Every
+ * function needs the consumers' mutex, except claim_acknowledge(), claim_try() and claim_tried(),
+ * with which an owner changes its own claim. A reader without the mutex may see values that do not
+ * fit together. Private to common/.
  */
 #ifndef CLAIM_H
 #define CLAIM_H
@@ -18,7 +19,7 @@
 
 enum { CLAIM_NONE = -1 };
 
-/* Returns `next`, and changes it, with one store of its selector. */
+/* next_read() returns `next`; next_write() changes it, with one store of its selector. */
 struct cursor next_read(const struct group *group);
 void next_write(struct group *group, struct cursor next);
 
@@ -38,8 +39,9 @@ unsigned claim_owner(const struct claim *claim);
 /* Returns how often its messages have been handed out, to its owner and to the owners before. */
 uint32_t claim_attempts(const struct claim *claim);
 
-/* Returns how many tries with its messages have failed, and whether its owner is trying now. */
+/* Returns how many tries with its messages have failed. A try: see channel_try(). */
 uint32_t claim_failures(const struct claim *claim);
+/* True if its owner has begun a try with its messages and not ended it. */
 bool claim_trying(const struct claim *claim);
 
 /*

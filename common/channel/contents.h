@@ -1,10 +1,10 @@
 /*
- * What a channel or a group still contains, or has still to report to a consumer. Decides whether
- * an object may be removed when the last endpoint leaves.
+ * What a channel or a group still contains, and what it has still to report to a consumer. By this
+ * an endpoint that leaves decides whether the object may be removed.
  *
- * Called by the thread of an endpoint of either side. For an exact answer all endpoints must be
- * kept out: the flock is held and nobody is attached, or the consumers' mutex is held as far as
- * groups are concerned.
+ * Called by endpoints that attach or leave and hold the flock, so that no endpoint attaches
+ * meanwhile. What is asked about a group also needs the consumers' mutex, unless nobody is
+ * attached. Producers may go on sending: then the answer may be out of date.
  */
 #ifndef CONTENTS_H
 #define CONTENTS_H

@@ -4,13 +4,14 @@
  * object, and none can have opened it before it had its permission bits. The umask is not changed:
  * it belongs to the whole process.
  *
- * An object in creation has no name at all (O_TMPFILE) and disappears with its creator if that
- * dies. Where the file system has no such files, or nothing can give them a name (that takes
- * /proc), the object has a private name instead; the next creator that needs a private name removes
- * those that dead creators have left.
+ * While it is being created, an object has no name at all (O_TMPFILE), and disappears with its
+ * creator if that dies. Where the file system has no such files, or nothing can give them a name
+ * (that takes /proc), it has a private name instead; the next creator that needs a private name
+ * removes the objects that dead creators have left.
  *
- * Called by the thread that attaches; no mutex exists yet. segment.c takes the flock of the new
- * object, so that a process that finds it by its name waits until its creator has attached.
+ * Called by the thread that attaches; the object's mutexes do not exist yet. segment.c takes the
+ * flock of the new object, so that a process that finds it by its name waits until its creator has
+ * attached.
  */
 #ifndef CREATION_H
 #define CREATION_H

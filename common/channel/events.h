@@ -1,8 +1,8 @@
 /*
- * The word `events` of the producers' side. It counts what distinguishes one stream from the next:
- * producers that attached, producers that died or failed, and explicit ends. It is one word, so
- * that a consumer reads all three counters at once. The counters wrap around; readers only ask
- * whether they differ.
+ * The word `events` of the producers' side. It counts what tells a consumer that one stream of
+ * messages has ended and another one has begun: producers that attached, producers that died or
+ * failed, and explicit ends. It is one word, so that a consumer reads all three counters at once.
+ * The counters wrap around; readers mostly ask only whether they differ.
  *
  * Pure functions on a value that was read. The word is changed under the producers' mutex.
  */
@@ -31,7 +31,6 @@ static inline uint64_t events_add(uint64_t events, uint64_t event)
 		field = EVENTS_ATTACHED;
 	else if (event == EVENT_DEATH)
 		field = EVENTS_DEATHS;
-
 	return (events & ~field) | ((events + event) & field);
 }
 

@@ -10,9 +10,9 @@
 struct channel;
 
 /*
- * For a newcomer, before it takes a slot. The flock is held. Returns 0 if it may. -EBUSY: it has no
- * membarrier, and an endpoint that relies on membarrier (report.holder) has not changed to plain
- * fences yet; try again.
+ * For a newcomer, before it takes a slot. The flock is held. Returns 0 if the newcomer may take
+ * one. -EBUSY: it has no membarrier, and an endpoint that relies on membarrier (report.holder) has
+ * not changed to plain fences yet; try again.
  */
 int fences_agree(struct channel *channel);
 

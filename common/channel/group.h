@@ -1,7 +1,8 @@
 /*
  * Groups of consumers: each group sees every message, and the consumers of one group share them. A
  * group begins with its first consumer, or when a producer declares it. It ends when its last
- * consumer leaves in good order, unless it is durable or the only group.
+ * consumer detaches, unless it is durable or the only group; if its last consumer dies instead, it
+ * stays.
  *
  * Every function here needs the consumers' mutex, unless it says otherwise. Most are called by a
  * consumer's thread, some by a producer's: when it declares groups, looks after the dead, or looks

@@ -1,6 +1,7 @@
 /*
- * What is done when head has moved, or could: producers wait for head, for room in the ring or for
- * acknowledgements.
+ * head is the position up to which the ring is free again: all groups have acknowledged what lies
+ * before it. Here is what is done when it has moved, or when a producer needs it to move: producers
+ * wait for it, to have room in the ring or acknowledgements.
  *
  * Called by consumers' and producers' threads that hold no mutex.
  */
@@ -12,10 +13,10 @@
 struct channel;
 
 /*
- * For a producer that is about to sleep until head moves. A consumer moves head only when its claim
- * ends, unless it sees that a producer waits; this moves head over what consumers acknowledged
- * before they could see that. Returns 0 or the errors of side_lock(), which it calls for the
- * consumers' side.
+ * For a producer that is about to sleep until head moves. A consumer moves head when its claim
+ * ends, and before that only if it sees that a producer waits. So this function moves head over
+ * what consumers have acknowledged before they could see that. It locks the consumers' side.
+ * Returns 0 or the errors of side_lock().
  */
 int head_catch_up(struct channel *channel, const struct deadline *deadline);
 

@@ -11,8 +11,8 @@
 #include "channel/endpoint.h"
 
 /*
- * How many calls in a row may skip reading the clock. If calls suddenly take long, at most so many
- * are late.
+ * How many calls in a row may skip reading the clock. If calls suddenly become slow, at most this
+ * many of them do not notice that time has passed.
  */
 enum { LOOK_PAUSE_MAX = 15 };
 

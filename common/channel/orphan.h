@@ -1,6 +1,7 @@
 /*
- * Orphans: claims whose owner has died or given them back; and messages longer than the ring, which
- * lose their acknowledged part with such a claim and cannot be delivered again.
+ * Orphans: claims whose owner has died or given them back. Their messages are delivered again,
+ * except a message longer than the ring of which a part was acknowledged: that part is gone, so the
+ * rest is skipped and the message is lost.
  *
  * Called by consumers' threads, and by any endpoint that buries a consumer. Every function here
  * needs the consumers' mutex. Private to common/.
@@ -17,17 +18,18 @@
 struct channel;
 
 /*
- * Makes an orphan of a claim. What was delivered of it (up to `delivered`) and not acknowledged
- * will be delivered again. The rest is as if this owner had never had it, see claim_split(); so is
- * all of it if nothing was delivered. `loss`: how the owner has lost it.
+ * Makes an orphan of a claim. What its owner was handed of it (up to `delivered`) and has not
+ * acknowledged will be delivered again. The rest is as if this owner had never had it, see
+ * claim_split(); so is the whole claim if its owner was handed nothing. `loss`: how the owner has
+ * lost it.
  */
 void claim_abandon(struct channel *channel, struct group *group, int index, struct cursor delivered,
 		   enum claim_loss loss);
 
 /*
- * Goes through the claims of our own group: moves past the rest of messages that have lost a part,
- * and makes orphans of claims whose owner is not attached. Returns 0 or -CHANNEL_EDAMAGED. Like
- * claims_recover(), the functions below work on our own group.
+ * Goes through the claims of our own group: skips the rest of messages that are lost, as far as it
+ * is in the ring, and makes orphans of claims whose owner is not attached. Returns 0 or
+ * -CHANNEL_EDAMAGED. Like claims_recover(), the functions below work on our own group.
  */
 int claims_recover(struct channel *channel);
 

@@ -1,8 +1,8 @@
 /*
- * Recovery before an endpoint attaches, leaves as the last one, or removes something: what the dead
- * have left is cleaned up, and the rest is checked.
+ * Recovery before an endpoint attaches, leaves or removes something: what dead endpoints have left
+ * is cleaned up, and the rest is checked.
  *
- * The caller holds the flock and no mutex.
+ * Called by that endpoint's thread, which holds the flock and no mutex.
  */
 #ifndef RECOVER_H
 #define RECOVER_H

@@ -1,11 +1,11 @@
 /*
- * Arithmetic on positions, records and cursors of the ring. A position counts bytes since the
- * channel was made; positions are compared modulo 2^64. A cursor is a place between two messages: a
- * record's position, and how far into the record.
+ * Arithmetic on positions, records and cursors of the ring. A position is a count of bytes since
+ * the channel was made; positions are compared modulo 2^64. A cursor is a place between two
+ * messages: a record's position, and how far into the record.
  *
- * No lock, no system call, no errno: a bool says whether the bytes in the ring made sense. Any
- * thread that may look at the bytes calls these functions. What is needed for every message is
- * inline, as calls took a third of the time of a short message.
+ * Any thread that may read the bytes calls these functions. They take no lock, make no system call
+ * and set no errno: a bool says whether the bytes in the ring made sense. What is needed for every
+ * message is inline, as function calls took a third of the time of a short message.
  */
 #ifndef RING_H
 #define RING_H

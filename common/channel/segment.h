@@ -1,10 +1,10 @@
 /*
  * The shared-memory object of a channel: its name, opening, checking, mapping and removing it;
- * creation.c makes new ones. Creating, attaching and removing are serialised by an flock on the
- * object's descriptor, which the kernel releases if its holder dies.
+ * creation.c makes new ones. Creating, attaching and removing are serialised by an flock (an
+ * advisory lock on the file), which the kernel releases if its holder dies.
  *
- * Called by the thread that attaches, detaches or looks. Nothing here touches a mutex that others
- * use.
+ * Called by the thread that attaches, detaches or inspects. Nothing here touches a mutex that
+ * others use.
  */
 #ifndef SEGMENT_H
 #define SEGMENT_H

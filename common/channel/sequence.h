@@ -1,8 +1,10 @@
 /*
- * The number of the message at a place in the ring.
+ * Messages are numbered by their producers, in the order of the ring: the number of the message at
+ * a place in the ring.
  *
- * Called by the threads of consumers and observers, and of a producer that begins a group; the
- * consumers' mutex, if it is needed for the cursor, is held. The producers' mutex is not.
+ * Called by the threads of consumers and observers, and by a producer that begins a group. The
+ * consumers' mutex is held if the place is one that consumers move; the producers' mutex is not
+ * needed.
  */
 #ifndef SEQUENCE_H
 #define SEQUENCE_H

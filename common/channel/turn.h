@@ -18,9 +18,8 @@
 #include "shared_buffer.h"
 
 /*
- * Returns the position that head has to reach for the producer that waits for room, or is about to.
- * 0: no producer waits, or head has reached it and the request is only not withdrawn yet. Needs no
- * mutex.
+ * Returns the position that head has to reach for the producer that waits for room, or is about to
+ * wait. 0: no producer waits, or head has reached that position already. Needs no mutex.
  */
 static inline uint64_t room_missing(const struct shared_buffer *shared)
 {

@@ -1,8 +1,9 @@
 /*
  * The invariants: what must be true of each side of a channel whenever nobody holds that side's
- * mutex. "Damaged" means that one of them is not.
+ * mutex. If one of them is not true, the channel is damaged.
  *
- * Called by endpoints that attach or repair, by the tools that look, and by tests. They only read.
+ * Called by endpoints that attach or repair, by the tools that inspect a channel, and by tests. The
+ * functions only read.
  */
 #ifndef VALIDATE_H
 #define VALIDATE_H
@@ -15,9 +16,9 @@
 
 /*
  * True if a side's invariants hold. The mutex of that side is held. For producers: tail has its
- * mark, and is at most the capacity after head. For consumers: head, each group's `next` and tail
- * are in order and aligned, and every claim lies between head and `next`. Takes time in proportion
- * to the number of claims.
+ * mark (mark.h), and is at most the ring's capacity after head. For consumers: head, each group's
+ * `next` and tail are in this order and aligned, and every claim lies between head and `next`.
+ * Takes time in proportion to the number of claims.
  */
 bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *shared);
 
