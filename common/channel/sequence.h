@@ -1,6 +1,6 @@
 /*
- * Messages are numbered by their producers, in the order of the ring: the number of the message at
- * a place in the ring.
+ * Messages have numbers, in the order in which they stand in the ring. This module finds the number
+ * of the message at a place in the ring.
  *
  * Called by the threads of consumers and observers, and by a producer that begins a group. The
  * consumers' mutex is held if the place is one that consumers move; the producers' mutex is not
