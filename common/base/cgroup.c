@@ -39,6 +39,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* UINT64_MAX stands for "no limit" in these two functions. */
 static uint64_t sum(uint64_t a, uint64_t b)
 {
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -99,6 +100,7 @@ static uint64_t rows_read(const char *folder, const char *name, const char *cons
 	return bytes;
 }
 
+/* Returns how many bytes of swap space the machine has free. */
 static uint64_t swap_free(void)
 {
 	static const char *const rows[3] = { "SwapFree:", NULL };

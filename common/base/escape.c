@@ -160,6 +160,7 @@ static bool word_plain(const char *word)
 	return *word != '\0' && *word != '=' && strspn(word, plain) == strlen(word);
 }
 
+/* Can every character of the word be printed as it is? */
 static bool word_printable(const char *word)
 {
 	size_t size = strlen(word), length;

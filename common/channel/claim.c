@@ -64,6 +64,7 @@ static struct ownership ownership_read(const struct claim *claim)
 				   .attempts = (uint32_t)(word >> OWNER_ATTEMPT_SHIFT) };
 }
 
+/* Changes all of it with one store. */
 static void ownership_write(struct claim *claim, struct ownership ownership)
 {
 	uint64_t word = ownership.owner | (ownership.trying ? OWNER_TRYING : 0) |

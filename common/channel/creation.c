@@ -33,6 +33,7 @@ enum {
 
 /* ---- beginning ---- */
 
+/* Creates an object without a name. */
 static int unnamed_begin(struct creation *creation)
 {
 	creation->fd = open(CREATION_FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -92,6 +93,7 @@ static bool private_is_ours(int fd)
 	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &status) == 0 && status.st_nlink == 1;
 }
 
+/* Creates an object with a private name, and takes its flock. */
 static int private_begin(struct creation *creation)
 {
 	char *path = creation->private_path;

@@ -116,6 +116,7 @@ static int endpoint_leave(struct channel *channel, unsigned flags)
 	return 0;
 }
 
+/* Leaves, removes the object if nothing is left, and closes it. */
 static void endpoint_detach(struct channel *channel, unsigned flags)
 {
 	struct deadline deadline = endpoint_leave_deadline(channel);

@@ -53,6 +53,7 @@ static void explain_group(const struct channel *channel, char *buffer, size_t si
 		 escape_word(word, report->group));
 }
 
+/* Explains -EAGAIN and -ETIMEDOUT: what was waited for in vain. */
 static void explain_wait(const struct channel *channel, char *buffer, size_t size)
 {
 	const struct channel_report *report = &channel->report;

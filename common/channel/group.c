@@ -68,6 +68,7 @@ static void group_rename(struct group *group, const char *name, uint32_t clear, 
 	state_set(group, GROUP_NAME | clear, other | set);
 }
 
+/* Ends a group with one store of its state. */
 static void group_end(struct consumers *consumers, int index)
 {
 	struct group *group = &consumers->groups[index];

@@ -18,19 +18,19 @@
  */
 enum { MARK_TRIES = 1000 };
 
-/*
- * Read the fields of a mark, which a lone producer may be filling anew meanwhile: see mark_find().
- */
+/* Returns the position of a mark, which a lone producer may be filling anew: see mark_find(). */
 static inline uint64_t mark_position(const struct mark *mark)
 {
 	return atomic_load_explicit(&mark->position, memory_order_relaxed);
 }
 
+/* Like mark_position(): the slot + 1 of the producer inside a message in pieces, or 0. */
 static inline uint32_t mark_open(const struct mark *mark)
 {
 	return atomic_load_explicit(&mark->open, memory_order_relaxed);
 }
 
+/* Like mark_position(): the number of the next message. */
 static inline uint64_t mark_sequence(const struct mark *mark)
 {
 	return atomic_load_explicit(&mark->sequence, memory_order_relaxed);

@@ -75,6 +75,7 @@ static bool map_is_identity(const struct uid_map *map)
 	       map->ranges[0].length == ALL_UIDS;
 }
 
+/* Returns what a uid of our namespace is in the parent, or NOBODY. */
 static uid_t to_outside(const struct uid_map *map, uid_t uid)
 {
 	for (unsigned i = 0; i < map->count; i++)
@@ -83,6 +84,7 @@ static uid_t to_outside(const struct uid_map *map, uid_t uid)
 	return NOBODY;
 }
 
+/* Returns what a uid of the parent is in our namespace, or NOBODY. */
 static uid_t to_inside(const struct uid_map *map, uid_t uid)
 {
 	for (unsigned i = 0; i < map->count; i++)
@@ -140,6 +142,7 @@ void owner_object_name(char object[SEGMENT_NAME_MAX], uid_t owner, const char *c
 
 /* ---- whose it is ---- */
 
+/* Returns the uid that is shown for users that our namespace does not know. */
 static uid_t overflow_uid(void)
 {
 	FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
@@ -190,6 +193,7 @@ bool owner_is_elsewhere(uid_t owner)
 	return in_namespace(&map) && to_outside(&map, owner) == NOBODY;
 }
 
+/* True if the object can be this user's, judged by its uid alone. */
 static bool owner_may_be(const struct stat *status, uid_t owner)
 {
 	return status->st_uid == owner ||

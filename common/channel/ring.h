@@ -153,6 +153,7 @@ static inline struct cursor cursor_after(uint64_t position, const struct record 
 	return cursor_at(position + ring_record_bytes(header->size));
 }
 
+/* True if both cursors are the same place. */
 static inline bool cursor_equal(struct cursor a, struct cursor b)
 {
 	return a.record == b.record && a.offset == b.offset && a.index == b.index;

@@ -89,6 +89,7 @@ static void segment_path(const struct segment *segment, char path[SEGMENT_PATH_S
 	snprintf(path, SEGMENT_PATH_SIZE, CREATION_FOLDER "%s", segment->name);
 }
 
+/* True if the object has the mark of a removed one, see CREATION_REMOVED_MODE. */
 static bool marked_removed(const struct stat *status)
 {
 	return S_ISREG(status->st_mode) && (status->st_mode & S_ISVTX) != 0;
@@ -307,6 +308,10 @@ static int object_accept(struct segment *segment, const struct stat *status,
 
 /* ---- mapping ---- */
 
+/*
+ * Maps the object: the part before the ring once, and the ring twice, one after the other, so that
+ * no record is cut in two by the ring's end.
+ */
 static int segment_map(struct segment *segment)
 {
 	int protection = segment->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
@@ -420,6 +425,10 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	return 0;
 }
 
+/*
+ * Creates a new channel as an unnamed object, or as one with a private name, and publishes it.
+ * -EOPNOTSUPP: this kind does not exist here.
+ */
 static int segment_create(struct segment *segment, const struct channel_options *options,
 			  bool unnamed, const struct deadline *deadline,
 			  struct channel_report *report)
@@ -463,6 +472,7 @@ static int segment_make(struct segment *segment, const struct channel_options *o
 	return rc;
 }
 
+/* Clears a segment, and makes the object's name. */
 static void segment_begin(struct segment *segment, const struct channel_options *options)
 {
 	memset(segment, 0, sizeof(*segment));

@@ -62,9 +62,11 @@ int segment_state(int fd, uint64_t *ring_offset, uint64_t *capacity, struct chan
 
 /*
  * Takes the flock: tries again and again without blocking, with at most 20 ms between two tries.
- * Returns 0, the deadline's error, or a negative errno. segment_unlock() releases it.
+ * Returns 0, the deadline's error, or a negative errno.
  */
 int segment_lock(struct segment *segment, const struct deadline *deadline);
+
+/* Releases the flock. */
 void segment_unlock(struct segment *segment);
 
 /*

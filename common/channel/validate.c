@@ -28,6 +28,7 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 	       mark_open(&producers->marks[1]) <= SLOT_COUNT && mark_find(producers) >= 0;
 }
 
+/* Are `next` and all claims of a group in order? */
 static bool group_valid(const struct group *group, uint64_t head, uint64_t tail)
 {
 	struct cursor next = next_read(group);
