@@ -181,9 +181,8 @@ static inline int record_commit(struct channel *channel, uint64_t tail, struct r
 }
 
 /*
- * If the producer in `slot` has left a message open, ends it with a record that says it was
- * aborted; there is always room for that record. Returns 0 or -CHANNEL_EDAMAGED. The producers'
- * mutex is held.
+ * If the producer in `slot` has left a message open, ends it with an abort record; there is always
+ * room for that record. Returns 0 or -CHANNEL_EDAMAGED. The producers' mutex is held.
  */
 int message_abort(struct channel *channel, unsigned slot);
 

@@ -28,10 +28,10 @@
 #define CREATION_FOLDER "/dev/shm"
 
 /*
- * The permission bits that an object gets before its name is removed: they mark it as removed, so
- * that it is of no use under another name that somebody has linked to it. A process with only write
- * access cannot undo the mark, no channel in use has these bits, and the owner can still open the
- * object and lock it.
+ * The removal flag: permission bits that an object gets before its name is removed. They say that
+ * it is of no use any more, even under another name that somebody has linked to it. A process with
+ * only write access cannot undo them, no channel in use has these bits, and the owner can still
+ * open the object and lock it.
  */
 #define CREATION_REMOVED_MODE (S_ISVTX | S_IRUSR)
 

@@ -38,7 +38,7 @@ struct claimed {
  */
 struct sending {
 	bool reserved;		/* between channel_reserve() and commit or cancel: ... */
-	bool reserved_whole;	/* ... for a whole message, without room for an aborted record */
+	bool reserved_whole;	/* ... for a whole message, without room for an abort record */
 	size_t reserved_room;	/* ... with this many bytes of room for the body */
 	bool inside;		/* a message sent in pieces is unfinished: the turn is ours */
 	bool settled;		/* no other producer writes as if it were alone any more */

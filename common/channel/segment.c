@@ -89,7 +89,7 @@ static void segment_path(const struct segment *segment, char path[SEGMENT_PATH_S
 	snprintf(path, SEGMENT_PATH_SIZE, CREATION_FOLDER "%s", segment->name);
 }
 
-/* True if the object has the mark of a removed one, see CREATION_REMOVED_MODE. */
+/* True if the object has the removal flag, CREATION_REMOVED_MODE. */
 static bool marked_removed(const struct stat *status)
 {
 	return S_ISREG(status->st_mode) && (status->st_mode & S_ISVTX) != 0;
@@ -119,8 +119,8 @@ int segment_missing(void)
 }
 
 /*
- * Opens an object that is marked as removed, which its owner may still read. False: it is not
- * marked.
+ * Opens an object with the removal flag, which its owner may still read. False: it has not that
+ * flag, or cannot be opened.
  */
 static bool object_open_removed(struct segment *segment, const char *path)
 {
@@ -553,7 +553,7 @@ int segment_open_to_read(struct segment *segment, const struct channel_options *
 
 /*
  * Checks an object whose flock we now have. -ESTALE: it has no name any more. If a process died
- * between marking it and removing its name, we have now removed the name.
+ * between setting the removal flag and removing the name, we have now removed the name.
  */
 static int object_settle(struct segment *segment, struct stat *status,
 			 struct channel_report *report)
@@ -691,9 +691,9 @@ int segment_remove(struct segment *segment)
 	if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
 		return -ESTALE;
 	/*
-	 * The mark comes first: under another name the object must not be taken for that name's
-	 * channel. A process that finds the mark removes the name, so we may die in between. If we
-	 * are not the owner we cannot mark it: then only an object without a second name is
+	 * The removal flag comes first: under another name the object must not be taken for that
+	 * name's channel. A process that finds the flag removes the name, so we may die in between.
+	 * If we are not the owner we cannot set it: then only an object without a second name is
 	 * removed.
 	 */
 	if (fchmod(segment->fd, CREATION_REMOVED_MODE) != 0 && ours.st_nlink != 1)

@@ -55,8 +55,8 @@ int segment_missing(void);
 
 /*
  * Judges an object that is open for reading by its header. 0: it is a channel, whose ring begins at
- * byte *ring_offset and has *capacity bytes. -CHANNEL_EREMOVED: a channel that is marked as removed
- * but still has its name. Else another error, with details in *report.
+ * byte *ring_offset and has *capacity bytes. -CHANNEL_EREMOVED: a channel with the removal flag
+ * that still has its name. Else another error, with details in *report.
  */
 int segment_state(int fd, uint64_t *ring_offset, uint64_t *capacity, struct channel_report *report);
 
@@ -87,7 +87,7 @@ bool segment_contains(const struct segment *segment, const void *address);
 
 /*
  * Removes the object's name, if that name still means this object (else -ESTALE or -ENOENT). First
- * it marks the object as removed, by its permission bits, which makes it useless under any other
+ * it sets the object's removal flag (CREATION_REMOVED_MODE), which makes it useless under any other
  * name that it may have. The caller holds the flock, or acts on the owner's explicit demand. -EPERM
  * and -EACCES (a sticky directory, another user's object) leave the object in place.
  */
