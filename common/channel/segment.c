@@ -90,7 +90,7 @@ static void segment_path(const struct segment *segment, char path[SEGMENT_PATH_S
 }
 
 /* True if the object has the removal flag, CREATION_REMOVED_MODE. */
-static bool marked_removed(const struct stat *status)
+static bool removal_flagged(const struct stat *status)
 {
 	return S_ISREG(status->st_mode) && (status->st_mode & S_ISVTX) != 0;
 }
@@ -129,7 +129,7 @@ static bool object_open_removed(struct segment *segment, const char *path)
 	segment->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (segment->fd < 0)
 		return false;
-	if (fstat(segment->fd, &status) == 0 && marked_removed(&status))
+	if (fstat(segment->fd, &status) == 0 && removal_flagged(&status))
 		return true;
 	close(segment->fd);
 	return false;
@@ -299,7 +299,7 @@ static int object_accept(struct segment *segment, const struct stat *status,
 {
 	int rc;
 
-	if (marked_removed(status))
+	if (removal_flagged(status))
 		return -CHANNEL_EREMOVED;
 	rc = object_state(segment, status->st_size, report);
 	report->removable = status->st_uid == geteuid();
@@ -652,7 +652,7 @@ int segment_check(const struct segment *segment)
 
 	if (fstat(segment->fd, &status) != 0)
 		return -errno;
-	if (status.st_nlink == 0 || marked_removed(&status))
+	if (status.st_nlink == 0 || removal_flagged(&status))
 		return -CHANNEL_EREMOVED;
 	if ((uint64_t)status.st_size != segment->ring_offset + segment->ring.capacity)
 		return -CHANNEL_EDAMAGED;
