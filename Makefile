@@ -6,12 +6,14 @@
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
 # make check      format and scripts
 # make bench      how fast, beside others, see tests/bench/bench.mk; make bench-quick
-# make install    PREFIX=/usr/local DESTDIR=; make uninstall
+# make install    PREFIX=/usr/local DESTDIR=; make uninstall. BINDIR MANDIR BASHDIR ZSHDIR FISHDIR say where
 # make deb        a Debian package in build/deb
 #
 # Without libinih there are no configuration files, without libjansson no JSON; the tools say so.
 # CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
-# HARDENING=            builds without what makes a mistake harder to use
+# Another compiler or sanitizer builds in a folder of its own: make CC=clang in build/clang.
+# HARDENING=      builds without what makes a mistake harder to use: stack protection, checked library
+#                 calls, random addresses, read-only relocations
 
 ifneq ($(shell uname -s),Linux)
 $(error shm-produce and shm-consume need Linux: futexes, robust mutexes and double mapping)
