@@ -4,7 +4,7 @@
 # make fuzz       hostile contents and text, FUZZ_SECONDS=300 (needs clang); make fuzz-long: 20 minutes
 # make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
-# make check      format and scripts; that what the documents name exists
+# make check      format, scripts, and that the names in the documents exist
 # make bench      how fast, beside others, see tests/bench/bench.mk; make bench-quick
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall. BINDIR MANDIR BASHDIR ZSHDIR FISHDIR say where
 # make deb        a Debian package in build/deb
