@@ -31,8 +31,11 @@
 #include <unistd.h>
 
 #include "channel/channel.h"
+#include "channel/condition.h"
 #include "channel/endpoint.h"
 #include "channel/owner.h"
+#include "channel/ring.h"
+#include "channel/side.h"
 #include "observe/tap.h"
 #include "tests/crash/stepper.h"
 #include "tests/support/syscall_filter.h"
@@ -603,7 +606,7 @@ static void role_dying_quick_consumer(int who)
 	struct channel_delivery delivery;
 	size_t at = 0;
 
-	channel->batch = 4;
+	channel->batch.records = 4;
 	if (channel_receive(channel, UINT32_MAX, 0, 0, &delivery) == CHANNEL_DELIVERED)
 		note_delivery(&delivery, &at);
 	atomic_store(&scene->ready[who], 1);
@@ -719,7 +722,7 @@ static void victim_receive(uint32_t most)
 static void prepare_quick_consumer(void)
 {
 	victim = attach(CHANNEL_CONSUMER);
-	victim->batch = 4;
+	victim->batch.records = 4;
 }
 
 static void prepare_holder(void)
