@@ -30,13 +30,11 @@ static void consume(void)
 			pthread_cond_wait(&shm->cond, &shm->mutex);
 }
 
-/* Starts a consumer and returns when it sleeps, as it does in pthread_cond_wait() only. */
-static void start(void)
+/* Returns when the consumer sleeps, as it does in pthread_cond_wait() only. */
+static void await_sleep(void)
 {
 	char path[32], state = 0;
 
-	if ((consumer = fork()) == 0)
-		consume();
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)consumer);
 	for (FILE *file; state != 'S'; fclose(file)) {
 		file = fopen(path, "r");
@@ -58,9 +56,13 @@ int main(void)
 	    pthread_cond_init(&shm->cond, &cond) != 0)
 		err(1, "cannot make the shared memory");
 	signal(SIGALRM, hang);
-	start();
+	if ((consumer = fork()) == 0)
+		consume();
+	await_sleep();
 	kill(consumer, SIGKILL);
-	start();
+	if ((consumer = fork()) == 0)
+		consume();
+	await_sleep();
 	dprintf(STDOUT_FILENO, "a consumer was killed while it waited; another one waits\n");
 	alarm(4);
 	for (int i = 1; i <= 3; i++) {
@@ -69,8 +71,7 @@ int main(void)
 		shm->sent = i;
 		pthread_cond_signal(&shm->cond);
 		pthread_mutex_unlock(&shm->mutex);
-		for (int ms = 0; ms < 1000 && shm->received < i; ms++)
-			usleep(1000);
+		await_sleep(); /* if it was woken: until it sleeps again */
 		dprintf(STDOUT_FILENO, shm->received == i ? "received\n" : "lost, it sleeps on\n");
 	}
 	dprintf(STDOUT_FILENO, "cleaning up: ");
