@@ -67,12 +67,15 @@ const char *figure_age(char buffer[FIGURE_MAX], uint64_t ns)
 static const char *three_digits(char buffer[FIGURE_MAX], double value, double step, double whole,
 				const char *const units[5])
 {
-	int unit = 0, digits;
+	int unit = 0, digits = 2;
 
 	if (value >= whole)
 		for (; unit < 4 && value >= (unit == 0 ? step : step - 0.5); unit++)
 			value /= step;
-	digits = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+	if (unit == 0 || value >= 99.95)
+		digits = 0;
+	else if (value >= 9.995)
+		digits = 1;
 	snprintf(buffer, FIGURE_MAX, "%.*f%s", digits, value, units[unit]);
 	return buffer;
 }

@@ -116,7 +116,9 @@ static void bar_add(char *line, size_t size, size_t width, double part)
 		return;
 	line[used++] = '[';
 	for (size_t i = 0; i < width; i++)
-		line[used++] = (char)(i < filled ? '=' : i == filled ? '>' : ' ');
+		line[used++] = i < filled ? '=' : ' ';
+	if (filled < width)
+		line[used - width + filled] = '>';
 	line[used++] = ']';
 	line[used] = '\0';
 }
@@ -252,9 +254,12 @@ void progress_look(struct progress *progress)
 	}
 	/* While many messages move within a tick of the clock, only some calls read it. */
 	now = clock_coarse_ns();
-	progress->pause_next = now != progress->looked_ns	      ? 0
-			       : progress->pause_next < PAUSE_MAX / 2 ? 2 * progress->pause_next + 1
-								      : PAUSE_MAX;
+	if (now != progress->looked_ns)
+		progress->pause_next = 0;
+	else if (progress->pause_next < PAUSE_MAX / 2)
+		progress->pause_next = 2 * progress->pause_next + 1;
+	else
+		progress->pause_next = PAUSE_MAX;
 	progress->pause = progress->pause_next;
 	progress->looked_ns = now;
 	if (now >= progress->drawn_ns + DRAW_NS)

@@ -50,8 +50,10 @@ static void words_list(const char *words, char *list, size_t size)
 
 	for (const char *at = words; at != NULL && used < size;) {
 		const char *bar = strchr(at, '|');
-		const char *before = at == words ? "" : bar == NULL ? " or " : ", ";
+		const char *before = bar == NULL ? " or " : ", ";
 
+		if (at == words)
+			before = "";
 		used += (size_t)snprintf(list + used, size - used, "%s%.*s", before,
 					 bar != NULL ? (int)(bar - at) : (int)strlen(at), at);
 		at = bar != NULL ? bar + 1 : NULL;

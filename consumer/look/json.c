@@ -105,12 +105,10 @@ static json_t *describe_endpoint(const struct census *census,
 {
 	bool producer = endpoint->role == CHANNEL_PRODUCER;
 	bool tap = !producer && endpoint->group == CENSUS_NO_GROUP;
+	const char *role = tap ? "tap" : "consumer";
 	json_t *object = json_object();
 
-	json_object_set_new(object, "role",
-			    json_string(producer ? "producer"
-					: tap	 ? "tap"
-						 : "consumer"));
+	json_object_set_new(object, "role", json_string(producer ? "producer" : role));
 	json_object_set_new(object, "slot", json_number(endpoint->slot));
 	json_object_set_new(object, "pid", json_integer(endpoint->pid));
 	json_object_set_new(object, "tid", json_integer(endpoint->tid));

@@ -61,13 +61,14 @@ static void print_ring(const struct show *show, const struct census *census)
 
 static void print_messages(const struct show *show, const struct census *census)
 {
-	const char *unit = census->bytes >= 1024 ? "" : census->bytes == 1 ? " byte" : " bytes";
+	const char *unit = census->bytes == 1 ? " byte" : " bytes";
 	char bytes[FIGURE_MAX];
 
 	line_begin(show, "messages");
 	fprintf(show->file, "%s%llu to be taken (%s%s); %llu sent since it was made\n",
 		census->estimated ? "about " : "", (unsigned long long)census->messages,
-		figure_bytes(bytes, census->bytes), unit, (unsigned long long)census->sent);
+		figure_bytes(bytes, census->bytes), census->bytes < 1024 ? unit : "",
+		(unsigned long long)census->sent);
 }
 
 static void print_rates(const struct show *show, const struct look_rates *rates)
@@ -170,7 +171,9 @@ static const char *role_of(const struct census_endpoint *endpoint)
 
 static enum show_colour life_colour(enum life life)
 {
-	return life == LIFE_DEAD ? SHOW_BAD : life == LIFE_STOPPED ? SHOW_CARE : SHOW_PLAIN;
+	if (life == LIFE_DEAD)
+		return SHOW_BAD;
+	return life == LIFE_STOPPED ? SHOW_CARE : SHOW_PLAIN;
 }
 
 /* The columns: all, or those that fit 80, with the group if there are several. */
@@ -216,9 +219,8 @@ static bool print_endpoints(const struct show *show, const struct census *census
 	static const char *const *const titles[] = {
 		[COLUMNS_FEW] = few, [COLUMNS_GROUPS] = groups, [COLUMNS_ALL] = all
 	};
-	enum columns columns = is_wide(show)		 ? COLUMNS_ALL
-			       : census->group_count > 1 ? COLUMNS_GROUPS
-							 : COLUMNS_FEW;
+	enum columns narrow = census->group_count > 1 ? COLUMNS_GROUPS : COLUMNS_FEW;
+	enum columns columns = is_wide(show) ? COLUMNS_ALL : narrow;
 	struct table table = table_new(titles[columns]);
 	bool complete;
 
