@@ -10,34 +10,32 @@
 #include "observe/peek.h"
 #include "observe/tap.h"
 
-static struct watch *watch;
+static struct copies *copies;
 static struct tap *tap;
 static uint64_t told_missed; /* as reported with --verbose */
 
 static enum cli_exit status_at_end(void)
 {
-	return watch->stop->count > watch->print.received ? CLI_WOULD_BLOCK : CLI_DONE;
+	return stop_status(copies->stop, copies->print.received);
 }
 
 static uint32_t most_wanted(void)
 {
-	uint64_t left = watch->stop->count - watch->print.received;
-
-	return watch->stop->count == 0 || left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+	return stop_left(copies->stop, copies->print.received);
 }
 
 /* Prints a copy. Returns CLI_DONE if it was printed. */
 static enum cli_exit print_copy(const struct channel_delivery *delivery)
 {
 	uint32_t done;
-	int rc = print_delivery(&watch->print, delivery, &done);
+	int rc = print_delivery(&copies->print, delivery, &done);
 
-	return rc < 0 ? print_failed(&watch->print, rc) : CLI_DONE;
+	return rc < 0 ? print_failed(&copies->print, rc) : CLI_DONE;
 }
 
 static bool enough(void)
 {
-	return watch->stop->count > 0 && watch->print.received >= watch->stop->count;
+	return stop_enough(copies->stop, copies->print.received);
 }
 
 /* ---- --tap ---- */
@@ -47,7 +45,7 @@ static void tell_missed(void)
 	uint64_t missed = tap_missed(tap) - told_missed;
 
 	if (missed > 0)
-		cli_story(watch->settings, "consumer: missed %llu message%s: %s too fast",
+		cli_story(copies->settings, "consumer: missed %llu message%s: %s too fast",
 			  (unsigned long long)missed, plural(missed),
 			  missed == 1 ? "it came" : "they came");
 	told_missed += missed;
@@ -55,7 +53,7 @@ static void tell_missed(void)
 
 static enum cli_exit status_without(int result, bool idle)
 {
-	const struct channel *channel = watch->print.channel;
+	const struct channel *channel = copies->print.channel;
 
 	if (result == CHANNEL_ENDED)
 		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
@@ -64,79 +62,75 @@ static enum cli_exit status_without(int result, bool idle)
 	if (result == -ETIMEDOUT && idle) /* perhaps of a stream whose end has already passed */
 		return channel_incomplete(channel) ? CLI_INCOMPLETE : status_at_end();
 	if (result == -EINTR && cli_drain_asked() && cli_signal_caught() == 0)
-		return watch->print.inside ? CLI_INCOMPLETE : status_at_end();
-	return print_channel_failed(&watch->print, "receive from", result);
+		return copies->print.inside ? CLI_INCOMPLETE : status_at_end();
+	return print_channel_failed(&copies->print, "receive from", result);
 }
 
 static enum cli_exit tap_messages(void)
 {
-	const struct channel_options *options = &watch->settings->channel;
-	unsigned flags = (watch->stop->follow ? CHANNEL_FOLLOW : 0) |
-			 (options->nonblock ? CHANNEL_DONTWAIT : 0);
+	unsigned flags = stop_flags(copies->stop, copies->settings);
+	uint64_t idle_ns = stop_idle_ns(copies->stop, copies->settings);
 	enum cli_exit status = CLI_DONE;
 
-	cli_story(watch->settings, "consumer: waiting for data...");
+	cli_story(copies->settings, "consumer: waiting for data...");
 	while (status == CLI_DONE && !enough()) {
 		struct channel_delivery delivery;
-		bool idle =
-			watch->stop->idle_ns != 0 && !watch->print.inside &&
-			(options->timeout_ns == 0 || watch->stop->idle_ns < options->timeout_ns);
+		bool idle = idle_ns != 0 && !copies->print.inside;
 		int rc;
 
-		if (cli_drain_asked() && !watch->print.inside)
+		if (cli_drain_asked() && !copies->print.inside)
 			return status_at_end();
-		rc = tap_receive(tap, most_wanted(), flags | print_flags(&watch->print),
-				 idle ? watch->stop->idle_ns : 0, &delivery);
-
+		rc = tap_receive(tap, most_wanted(), flags | print_flags(&copies->print),
+				 idle ? idle_ns : 0, &delivery);
 		if (rc >= 0)
-			why_moved();
+			waiting_note_moved();
 		tell_missed();
 		if (rc == CHANNEL_PASSED)
-			status = print_line_end(&watch->print);
+			status = print_line_end(&copies->print);
 		else if (rc == CHANNEL_DELIVERED)
 			status = print_copy(&delivery);
 		else
-			return print_end(&watch->print, status_without(rc, idle),
+			return print_end(&copies->print, status_without(rc, idle),
 					 rc == CHANNEL_ENDED);
 	}
-	return print_end(&watch->print, status, false);
+	return print_end(&copies->print, status, false);
 }
 
 static int tap_attached(void)
 {
-	const struct channel_options *options = &watch->settings->channel;
-	struct channel *channel = watch->print.channel;
+	const struct channel_options *options = &copies->settings->channel;
+	struct channel *channel = copies->print.channel;
 	enum cli_exit status;
 	int rc = tap_attach(tap, options);
 
 	if (rc == -CHANNEL_ETHREAD)
 		return CLI_ANOTHER_THREAD;
-	if (rc == -ENOENT && options->never_create && options->owner == geteuid())
+	if (stop_missing_is_empty(copies->settings, rc))
 		return CLI_WOULD_BLOCK;
 	if (rc < 0)
-		return (int)print_channel_failed(&watch->print, "attach to", rc);
-	why_moved();
-	cli_story(watch->settings, "consumer: connected to shared memory!");
-	cli_check_size(watch->settings, channel);
+		return (int)print_channel_failed(&copies->print, "attach to", rc);
+	waiting_note_moved();
+	cli_story(copies->settings, "consumer: connected to shared memory!");
+	cli_check_size(copies->settings, channel);
 	status = tap_messages();
 	channel_detach(channel, 0);
 	return (int)status;
 }
 
-int watch_tap(struct watch *asked)
+int copies_tap(struct copies *asked)
 {
 	int status;
 
-	watch = asked;
-	tap = tap_new(watch->print.channel);
+	copies = asked;
+	tap = tap_new(copies->print.channel);
 	if (tap == NULL)
-		cli_out_of_memory(watch->settings);
-	status = cli_run(watch->settings, tap_attached);
-	watch->print.progress->dropped = tap_missed(tap);
+		cli_out_of_memory(copies->settings);
+	status = cli_run(copies->settings, tap_attached);
+	copies->print.progress->dropped = tap_missed(tap);
 	if (tap_missed(tap) > 0)
-		cli_error(watch->settings, "missed %llu message%s of channel \"%s\": %s too fast",
+		cli_error(copies->settings, "missed %llu message%s of channel \"%s\": %s too fast",
 			  (unsigned long long)tap_missed(tap), plural(tap_missed(tap)),
-			  watch->settings->channel.name,
+			  copies->settings->channel.name,
 			  tap_missed(tap) == 1 ? "it came" : "they came");
 	tap_free(tap);
 	return status;
@@ -155,8 +149,8 @@ static enum cli_exit peek_messages(struct peek *peek)
 		if (rc == CHANNEL_ENDED)
 			return status_at_end();
 		if (rc < 0)
-			return cli_channel_error(watch->settings, watch->print.channel, "peek into",
-						 rc);
+			return cli_channel_error(copies->settings, copies->print.channel,
+						 "peek into", rc);
 		status = print_copy(&delivery);
 	}
 	return status;
@@ -164,14 +158,14 @@ static enum cli_exit peek_messages(struct peek *peek)
 
 static enum cli_exit peek_opened(struct peek *peek)
 {
-	const struct cli_settings *settings = watch->settings;
+	const struct cli_settings *settings = copies->settings;
 	enum cli_exit status;
 	int rc = peek_open(peek, &settings->channel);
 
 	if (rc == -ENOENT && settings->channel.owner == geteuid())
 		return status_at_end();
 	if (rc < 0)
-		return cli_channel_error(settings, watch->print.channel, "peek into", rc);
+		return cli_channel_error(settings, copies->print.channel, "peek into", rc);
 	status = peek_messages(peek);
 	peek_close(peek);
 	if (peek_partial(peek) > 0)
@@ -180,14 +174,14 @@ static enum cli_exit peek_opened(struct peek *peek)
 	return status;
 }
 
-int watch_peek(struct watch *asked)
+int copies_peek(struct copies *asked)
 {
 	struct peek *peek = peek_new(asked->print.channel);
 	enum cli_exit status;
 
-	watch = asked;
+	copies = asked;
 	if (peek == NULL)
-		cli_out_of_memory(watch->settings);
+		cli_out_of_memory(copies->settings);
 	status = peek_opened(peek);
 	peek_free(peek);
 	return (int)status;

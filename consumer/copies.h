@@ -1,8 +1,8 @@
 /*
  * Printing copies of messages and taking none: --tap and --peek.
  */
-#ifndef WATCH_H
-#define WATCH_H
+#ifndef COPIES_H
+#define COPIES_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include "consumer/stop.h"
 
 /* What the command line asks for. */
-struct watch {
+struct copies {
 	const struct cli_settings *settings;
 	struct print print;
 	const struct stop *stop;
@@ -21,9 +21,9 @@ struct watch {
 /*
  * Prints what is sent from now on, or what is there, too (--from oldest). Returns the exit status.
  */
-int watch_tap(struct watch *asked);
+int copies_tap(struct copies *asked);
 
 /* Prints what is there. Returns the exit status. */
-int watch_peek(struct watch *asked);
+int copies_peek(struct copies *asked);
 
 #endif

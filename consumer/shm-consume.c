@@ -150,7 +150,7 @@ static void on_waiting(const struct channel *channel)
 		print_line_look(printing);
 	/* Not inside a message on the same terminal. */
 	if (!printing->inside || isatty(STDOUT_FILENO) == 0)
-		why_waiting(channel);
+		waiting_note_look(channel);
 	progress_wait(&consume.progress);
 	/* No message is taken, except perhaps a part of one, whose rest must come first. */
 	if (cli_drain_asked() && !printing->inside)
@@ -265,10 +265,10 @@ static void print_messages(void)
 /* --tap and --peek. */
 static void print_copies(void)
 {
-	struct watch watch = { .settings = settings, .stop = &consume.stop };
+	struct copies copies = { .settings = settings, .stop = &consume.stop };
 
-	print_prepare(&watch.print);
-	print_finish(settings->mode == MODE_PEEK ? watch_peek(&watch) : watch_tap(&watch));
+	print_prepare(&copies.print);
+	print_finish(settings->mode == MODE_PEEK ? copies_peek(&copies) : copies_tap(&copies));
 }
 
 static void remove_group(void)
@@ -369,11 +369,11 @@ int main(int argc, char **argv)
 	consume.progress.wanted = consume.stop.count;
 	consume.work.stop = &consume.stop;
 	consume.work.progress = &consume.progress;
-	settings->channel.waiting = why_waiting;
+	settings->channel.waiting = waiting_note_look;
 	/* A command prints to the same terminal, and so does the progress. */
 	others_print = consume.work.command != NULL || progress_asked(&consume.progress) ||
 		       output_leaves_line();
-	why_begin(settings, others_print ? WHY_KEEP : 0);
+	waiting_note_begin(settings, others_print ? WAITING_NOTE_KEEP : 0);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (modes[i].mode == settings->mode)
 			modes[i].run();

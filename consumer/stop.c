@@ -34,6 +34,13 @@ enum cli_exit stop_status(const struct stop *stop, uint64_t received)
 	return stop->count > received ? CLI_WOULD_BLOCK : CLI_DONE;
 }
 
+enum cli_exit stop_end_status(struct channel *channel, int result)
+{
+	bool has_ended = result == CHANNEL_ENDED || channel_end_passed(channel);
+
+	return has_ended && channel_incomplete(channel) ? CLI_INCOMPLETE : CLI_DONE;
+}
+
 bool stop_missing_is_empty(const struct cli_settings *settings, int error)
 {
 	return error == -ENOENT && settings->channel.never_create &&

@@ -36,6 +36,13 @@ bool stop_enough(const struct stop *stop, uint64_t received);
 enum cli_exit stop_status(const struct stop *stop, uint64_t received);
 
 /*
+ * Returns CLI_INCOMPLETE if a producer of the stream died or failed, else CLI_DONE. `result` is what
+ * receiving has ended with: CHANNEL_ENDED, or -ETIMEDOUT after --idle, where an end of the stream
+ * may have passed before.
+ */
+enum cli_exit stop_end_status(struct channel *channel, int result);
+
+/*
  * True if attaching failed with `error` because there is no channel, and that counts as an empty
  * one: with --nonblock or --exit-empty. (A missing channel of another user is an error.)
  */

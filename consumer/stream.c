@@ -15,6 +15,14 @@ static enum cli_exit status_at_end(void)
 	return stop_status(stream->stop, stream->print.received);
 }
 
+/* Returns the exit status at the end of the stream, or if --idle has ended a wait. */
+static enum cli_exit status_at_stream_end(int result)
+{
+	enum cli_exit status = stop_end_status(stream->print.channel, result);
+
+	return status == CLI_DONE ? status_at_end() : status;
+}
+
 /* Prints a delivery; gives back what could not be printed. */
 static enum cli_exit handle(const struct channel_delivery *delivery)
 {
@@ -33,7 +41,7 @@ static enum cli_exit status_without(int result, bool idle)
 	switch (result) {
 	case CHANNEL_ENDED:
 		stream->ended = true;
-		return channel_incomplete(stream->print.channel) ? CLI_INCOMPLETE : status_at_end();
+		return status_at_stream_end(result);
 	case -EAGAIN:
 		if (channel_report(stream->print.channel)->lock_taken)
 			break;
@@ -45,10 +53,7 @@ static enum cli_exit status_without(int result, bool idle)
 	case -ETIMEDOUT:
 		if (!idle || channel_report(stream->print.channel)->lock_taken)
 			break;
-		return channel_end_passed(stream->print.channel) &&
-				       channel_incomplete(stream->print.channel)
-			       ? CLI_INCOMPLETE
-			       : status_at_end();
+		return status_at_stream_end(result);
 	default:
 		break;
 	}
@@ -87,7 +92,7 @@ static int receive_next(uint64_t idle_ns, struct channel_delivery *delivery)
 	rc = channel_receive(stream->print.channel, stop_left(stream->stop, stream->print.received),
 			     flags, idle_ns, delivery);
 	if (rc >= 0)
-		why_moved();
+		waiting_note_moved();
 	tell_lost();
 	tell_missed(rc == CHANNEL_DELIVERED ? delivery->sequence : 0);
 	return rc;
@@ -171,7 +176,7 @@ static int consume(void)
 		return CLI_ANOTHER_THREAD;
 	if (rc < 0)
 		return (int)attach_failed(rc);
-	why_moved();
+	waiting_note_moved();
 	cli_story(stream->settings, "consumer: connected to shared memory!");
 	cli_check_size(stream->settings, stream->print.channel);
 	cli_check_mode(stream->settings, stream->print.channel);

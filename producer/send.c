@@ -43,7 +43,7 @@ static void tell_sent(uint32_t messages, size_t bytes)
 	sending->sent = true;
 	sending->waits = sending->mutual_waits = 0;
 	sending->mutual = false;
-	why_moved();
+	waiting_note_moved();
 	tell_old_dropped();
 	cli_story(sending->settings, "producer: data ready, notifying consumer");
 }
@@ -51,7 +51,7 @@ static void tell_sent(uint32_t messages, size_t bytes)
 static void tell_dropped(void)
 {
 	sending->dropped = channel_dropped(sending->channel);
-	why_moved();
+	waiting_note_moved();
 	cli_story(sending->settings, "producer: channel is full, data dropped");
 }
 
@@ -206,7 +206,7 @@ static enum cli_exit wait_consumers(void)
 		return cli_status(rc);
 	}
 	if (rc == 0)
-		why_moved();
+		waiting_note_moved();
 	return rc < 0 ? send_failed(rc) : CLI_DONE;
 }
 
@@ -220,7 +220,7 @@ static int send_all(bool *all_sent)
 	if (status == CLI_DONE && sending->wait_acknowledged) {
 		status = (int)wait_acknowledged();
 		if (status == CLI_DONE)
-			why_moved();
+			waiting_note_moved();
 		*all_sent = status == CLI_TIMED_OUT;
 	}
 	return status;
@@ -259,7 +259,7 @@ static int produce(void)
 		return CLI_ANOTHER_THREAD;
 	if (rc < 0)
 		return (int)cli_channel_error(sending->settings, sending->channel, "attach to", rc);
-	why_moved();
+	waiting_note_moved();
 	cli_check_size(sending->settings, sending->channel);
 	cli_check_mode(sending->settings, sending->channel);
 	channel_key_set(sending->channel, sending->key, strlen(sending->key));
@@ -286,8 +286,8 @@ static void tell_waiting(const struct channel *channel)
 {
 	char cause[CHANNEL_EXPLAIN_MAX];
 
-	if (why_speaks())
-		why_waiting(channel);
+	if (waiting_note_speaks())
+		waiting_note_look(channel);
 	else if (channel_report(channel)->held_by_group && cli_can_write() && ++sending->waits == 2)
 		cli_note(sending->settings, "channel \"%s\": waiting: %s",
 			 sending->settings->channel.name,
@@ -298,7 +298,8 @@ static void tell_waiting(const struct channel *channel)
 static void on_waiting(const struct channel *channel)
 {
 	if (!sending->mutual)
-		sending->mutual = why_mutual(sending->settings, channel, ++sending->mutual_waits);
+		sending->mutual =
+			waiting_note_mutual(sending->settings, channel, ++sending->mutual_waits);
 	tell_waiting(channel);
 	show_waiting();
 }

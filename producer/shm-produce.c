@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 	typed = send_reads_standard_input(sending) && isatty(STDIN_FILENO) != 0;
 	/* Typed text, the output of a command and the progress line are on the same terminal. */
 	others_print = typed || sending->command != NULL || progress_asked(&produce.progress);
-	why_begin(settings, others_print ? WHY_KEEP : 0);
+	waiting_note_begin(settings, others_print ? WAITING_NOTE_KEEP : 0);
 	cli_signals_catch(settings, sending->channel);
 	cli_trace_open(settings);
 	cli_story(settings, "producer: preparing data...");

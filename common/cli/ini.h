@@ -3,8 +3,8 @@
  * mean is not known here (see config_files.h). Uses libinih; without it nothing can be read. See
  * shm-channel(5).
  */
-#ifndef CONFIG_H
-#define CONFIG_H
+#ifndef CLI_INI_H
+#define CLI_INI_H
 
 #include <stddef.h>
 

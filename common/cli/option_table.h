@@ -2,6 +2,9 @@
  * The rows of an option table, and how a row is found. A row is all there is to know of an option:
  * how it is written, what --help prints, in which modes of the tool it makes sense, and what
  * becomes of its argument.
+ *
+ * A new option is a row of a table, a line in the manual page of each tool that has it, and a row in
+ * tests/tools/test_modes.c; an option of one tool alone also stands in other_tool.c.
  */
 #ifndef CLI_OPTION_TABLE_H
 #define CLI_OPTION_TABLE_H

@@ -40,22 +40,22 @@ static struct census census;
 static atomic_bool moved = true, said;
 static atomic_int busy;
 
-void why_begin(const struct cli_settings *given, unsigned flags)
+void waiting_note_begin(const struct cli_settings *given, unsigned flags)
 {
 	const char *kind = getenv("TERM");
 
 	settings = given;
 	terminal = isatty(STDERR_FILENO) != 0;
 	speaks = !settings->quiet && (terminal || settings->verbose);
-	keep = (flags & WHY_KEEP) != 0 || kind == NULL || strcmp(kind, "dumb") == 0;
+	keep = (flags & WAITING_NOTE_KEEP) != 0 || kind == NULL || strcmp(kind, "dumb") == 0;
 }
 
-bool why_speaks(void)
+bool waiting_note_speaks(void)
 {
 	return speaks;
 }
 
-void why_busy(int change)
+void waiting_note_busy(int change)
 {
 	atomic_fetch_add(&busy, change);
 }
@@ -315,7 +315,7 @@ static void say(const struct channel *channel)
 	atomic_store(&said, true);
 }
 
-void why_waiting(const struct channel *channel)
+void waiting_note_look(const struct channel *channel)
 {
 	uint64_t now = clock_coarse_ns();
 
@@ -333,7 +333,7 @@ void why_waiting(const struct channel *channel)
 	pthread_mutex_unlock(&mutex);
 }
 
-void why_waiting_elsewhere(const struct cli_settings *elsewhere, const struct channel *channel)
+void waiting_note_elsewhere(const struct cli_settings *elsewhere, const struct channel *channel)
 {
 	char cause[256];
 	unsigned rows_before;
@@ -350,7 +350,8 @@ void why_waiting_elsewhere(const struct cli_settings *elsewhere, const struct ch
 	pthread_mutex_unlock(&mutex);
 }
 
-bool why_mutual(const struct cli_settings *here, const struct channel *channel, unsigned seconds)
+bool waiting_note_mutual(const struct cli_settings *here, const struct channel *channel,
+			 unsigned seconds)
 {
 	enum channel_wait waits = channel_report(channel)->waits;
 	bool acknowledged = waits == CHANNEL_WAITS_ACKNOWLEDGED;
@@ -387,7 +388,7 @@ static void take_back(void)
 		return; /* the lines stay */
 }
 
-void why_moved(void)
+void waiting_note_moved(void)
 {
 	if (!atomic_load_explicit(&moved, memory_order_relaxed))
 		atomic_store(&moved, true);

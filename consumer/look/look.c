@@ -59,5 +59,5 @@ int look_run(struct look *look)
 	if (look->settings->json)
 		cli_not_built(look->settings, "--json", "libjansson");
 #endif
-	return look->watch_ns != 0 ? screen_watch(look) : look_once(look);
+	return look->watch_ns != 0 ? look_watch(look) : look_once(look);
 }

@@ -323,7 +323,7 @@ static int pause_for(struct look *look, uint64_t ns, bool terminal)
 	return look_write_failed(look, terminal ? EIO : EPIPE);
 }
 
-int screen_watch(struct look *look)
+int look_watch(struct look *look)
 {
 	bool terminal = show_output().terminal;
 	bool screen = terminal && !look->settings->json;

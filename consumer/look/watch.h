@@ -7,6 +7,6 @@
 #include "consumer/look/request.h"
 
 /* Shows it again and again until a signal comes or the output ends. Returns the exit status. */
-int screen_watch(struct look *look);
+int look_watch(struct look *look);
 
 #endif

@@ -41,9 +41,9 @@ static void on_waiting(const struct channel *channel)
 {
 	waits++;
 	if (!mutual)
-		mutual = why_mutual(&sender->settings, channel, waits);
+		mutual = waiting_note_mutual(&sender->settings, channel, waits);
 	if (waits == 2)
-		why_waiting_elsewhere(&sender->settings, channel);
+		waiting_note_elsewhere(&sender->settings, channel);
 	if (atomic_load(&sender->draining))
 		channel_interrupt(sender->channel);
 }

@@ -1,8 +1,8 @@
 /*
  * The options of a consumer that runs a command: `shm-consume -- COMMAND`.
  */
-#ifndef WORK_H
-#define WORK_H
+#ifndef WORK_OPTIONS_H
+#define WORK_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -365,6 +365,13 @@ static void tell_missed(struct worker *worker, uint64_t sequence)
 	crew_missed(worker->crew, missed);
 }
 
+/* Like crew_finish(). Returns false: the worker has nothing more to do. */
+static bool finish(struct worker *worker, enum cli_exit status, bool give_up)
+{
+	crew_finish(worker->crew, status, give_up);
+	return false;
+}
+
 /* Receiving has ended without a message. Returns false if this worker has nothing more to do. */
 static bool go_on_without(struct worker *worker, const struct job *job, int rc, bool idle)
 {
@@ -374,9 +381,7 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 	tell_part_gone(worker, job->lost);
 	switch (rc) {
 	case CHANNEL_ENDED:
-		crew_finish(worker->crew,
-			    channel_incomplete(worker->channel) ? CLI_INCOMPLETE : CLI_DONE, false);
-		return false;
+		return finish(worker, stop_end_status(worker->channel, rc), false);
 	case -EINTR: /* the cause is reported elsewhere */
 		return false;
 	case -EAGAIN:
@@ -389,13 +394,7 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 			return true;
 		if (locked || !idle)
 			break;
-		crew_finish(worker->crew,
-			    channel_end_passed(worker->channel) &&
-					    channel_incomplete(worker->channel)
-				    ? CLI_INCOMPLETE
-				    : CLI_DONE,
-			    false);
-		return false;
+		return finish(worker, stop_end_status(worker->channel, rc), false);
 	case -CHANNEL_EABORTED: /* nothing of it was seen; what follows is complete */
 		cli_note(work->settings, "a message was cut short and is not run");
 		crew_status(worker->crew, CLI_INCOMPLETE);
@@ -405,18 +404,16 @@ static bool go_on_without(struct worker *worker, const struct job *job, int rc, 
 			break;
 		cli_error(work->settings, "cannot keep a message in memory: %s",
 			  strerror(job->error));
-		crew_finish(worker->crew, CLI_FAILED, true);
-		return false;
+		return finish(worker, CLI_FAILED, true);
 	case -CHANNEL_EREMOVED:
 		crew_removed(worker);
 		return false;
 	default:
 		break;
 	}
-	crew_finish(worker->crew,
-		    cli_channel_error(work->settings, worker->channel, "receive from", rc),
-		    rc != -ETIMEDOUT);
-	return false;
+	return finish(worker,
+		      cli_channel_error(work->settings, worker->channel, "receive from", rc),
+		      rc != -ETIMEDOUT);
 }
 
 static void take_messages(struct worker *worker)
@@ -442,7 +439,7 @@ static void take_messages(struct worker *worker)
 		tell_lost(worker);
 		tell_missed(worker, job.sequence);
 		if (rc >= 0)
-			why_moved();
+			waiting_note_moved();
 		if (rc != CHANNEL_DELIVERED) {
 			go_on = go_on_without(worker, &job, rc, idle_ns != 0);
 			continue;
@@ -450,10 +447,10 @@ static void take_messages(struct worker *worker)
 		if (job.attempts > 1)
 			crew_redelivered(worker->crew, job.messages);
 		tell_received(worker, &job);
-		why_busy(1);
+		waiting_note_busy(1);
 		handle(worker, &job);
-		why_busy(-1);
-		why_moved();
+		waiting_note_busy(-1);
+		waiting_note_moved();
 		job_free(&job);
 		crew_rest(worker->crew);
 	}
