@@ -25,10 +25,10 @@ const char *figure_age(char buffer[FIGURE_MAX], uint64_t ns);
 /* ---- three digits and a unit: for a line that changes, and for sums ---- */
 
 /* "512 B", "1.50 KiB": powers of 1024. */
-const char *figure_bytes_3(char buffer[FIGURE_MAX], double bytes);
+const char *figure_bytes_3(char buffer[FIGURE_MAX], double value);
 
 /* "9999", "12.3k": powers of 1000, beyond four digits. */
-const char *figure_count_3(char buffer[FIGURE_MAX], double count);
+const char *figure_count_3(char buffer[FIGURE_MAX], double value);
 
 /* "0:07", "1:02:03"; at most 99:59:59. */
 const char *figure_clock(char buffer[FIGURE_MAX], double seconds);
