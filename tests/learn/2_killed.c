@@ -30,17 +30,15 @@ static void consume(void)
 			pthread_cond_wait(&shm->cond, &shm->mutex);
 }
 
-/* Returns when the consumer sleeps, as it does in pthread_cond_wait() only. */
-static void await_sleep(void)
+/* Waits until the consumer sleeps (S), as it does in pthread_cond_wait() only, or is dead (Z). */
+static void await(char state)
 {
-	char path[32], state = 0;
+	char path[32], now = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)consumer);
-	for (FILE *file; state != 'S'; fclose(file)) {
-		file = fopen(path, "r");
-		if (file == NULL || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+	for (FILE *file; now != state; fclose(file))
+		if ((file = fopen(path, "r")) == NULL || fscanf(file, "%*d (%*[^)]) %c", &now) != 1)
 			err(1, "%s", path);
-	}
 }
 
 int main(void)
@@ -58,11 +56,12 @@ int main(void)
 	signal(SIGALRM, hang);
 	if ((consumer = fork()) == 0)
 		consume();
-	await_sleep();
+	await('S');
 	kill(consumer, SIGKILL);
+	await('Z');
 	if ((consumer = fork()) == 0)
 		consume();
-	await_sleep();
+	await('S');
 	dprintf(STDOUT_FILENO, "a consumer was killed while it waited; another one waits\n");
 	alarm(4);
 	for (int i = 1; i <= 3; i++) {
@@ -71,7 +70,7 @@ int main(void)
 		shm->sent = i;
 		pthread_cond_signal(&shm->cond);
 		pthread_mutex_unlock(&shm->mutex);
-		await_sleep(); /* if it was woken: until it sleeps again */
+		await('S'); /* if it was woken: until it sleeps again */
 		dprintf(STDOUT_FILENO, shm->received == i ? "received\n" : "lost, it sleeps on\n");
 	}
 	dprintf(STDOUT_FILENO, "cleaning up: ");
