@@ -1,4 +1,5 @@
 /* A producer that is alone writes without the mutex; whoever comes must not write beside it. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -78,15 +79,15 @@ Test(alone, a_lone_producer_sees_a_newcomer_and_takes_the_lock, .timeout = 60)
 	agent_expect(&first, "ok", "unlock producer");
 	agent_expect(&second, "ok", "lock producer");
 	agent_tell(&first, "send first");
-	agent_expect(&consumer, "ok 1 1 5 1 FL- alone", "receive dontwait");
+	agent_expect_delivery(&consumer, "receive dontwait", .sequence = 1, .text = "alone");
 	agent_expect(&consumer, "error EAGAIN", "receive dontwait");
 	cr_expect_not(agent_answered(&first));
 	agent_expect(&second, "ok", "unlock producer");
 	cr_assert_str_eq(agent_hear(&first), "ok");
-	agent_expect(&consumer, "ok 2 1 5 1 FL- first", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .text = "first");
 	agent_quit(&second);
 	agent_expect(&first, "ok", "send alone again");
-	agent_expect(&consumer, "ok 3 1 11 1 FL- alone again", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 3, .text = "alone again");
 	agent_expect(&consumer, "ok", "acknowledge");
 	agent_quit(&first);
 	agent_quit(&consumer);

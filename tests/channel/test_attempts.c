@@ -2,6 +2,7 @@
  * What each message has been through: how often it was handed out, and how many tries with it have
  * failed. Whatever becomes of the claims it lies in, both must be what really happened to it.
  */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -68,13 +69,13 @@ static void failed(struct scene *scene, struct consumer *consumer)
 		scene->messages[consumer->first + i].failures++;
 }
 
-/* Takes in an answer "ok SEQUENCE MESSAGES SIZE ATTEMPTS ...", which must say what is true. */
+/* Takes in the answer to "receive" or "more", which must say what is true. */
 static void handed_out(struct scene *scene, struct consumer *consumer, unsigned who)
 {
-	unsigned first, count, attempts, failures;
+	struct delivery delivery = delivery_read(consumer->agent.answer);
+	unsigned first = (unsigned)delivery.sequence, count = delivery.messages;
+	unsigned attempts = delivery.attempts, failures;
 
-	cr_assert_eq(sscanf(consumer->agent.answer, "ok %u %u %*u %u", &first, &count, &attempts),
-		     3);
 	sscanf(agent_ask(&consumer->agent, "failures"), "ok %u", &failures);
 	cr_assert(first > 0 && count > 0 && first + count - 1 <= scene->sent);
 	if (consumer->count == 0)

@@ -1,4 +1,5 @@
 /* Many of each at once: nothing lost, doubled or torn. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* Each group of consumers sees every message; the consumers of one share them. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -41,11 +42,11 @@ Test(groups, each_sees_every_message_and_its_consumers_share_them, .timeout = 60
 	cr_expect_eq(object_look(name).groups, 2);
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&a1, "ok 1 1 3 1 FL- one", "receive dontwait");
-	agent_expect(&a2, "ok 2 1 3 1 FL- two", "receive dontwait");
+	agent_expect_delivery(&a1, "receive dontwait", .sequence = 1, .text = "one");
+	agent_expect_delivery(&a2, "receive dontwait", .sequence = 2, .text = "two");
 	agent_expect(&a1, "error EAGAIN", "receive dontwait");
-	agent_expect(&b, "ok 1 1 3 1 FL- one", "receive dontwait");
-	agent_expect(&b, "ok 2 1 3 1 FL- two", "receive dontwait");
+	agent_expect_delivery(&b, "receive dontwait", .sequence = 1, .text = "one");
+	agent_expect_delivery(&b, "receive dontwait", .sequence = 2, .text = "two");
 	agent_leave(&a1);
 	agent_leave(&a2);
 	agent_leave(&b);
@@ -89,10 +90,10 @@ Test(groups, room_is_free_when_the_slowest_has_acknowledged, .timeout = 60)
 	uint64_t head = object_look(name).head;
 
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&fast, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&fast, "receive", .sequence = 1, .text = "word");
 	agent_expect(&fast, "ok", "acknowledge");
 	cr_expect_eq(object_look(name).head, head);
-	agent_expect(&slow, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&slow, "receive", .sequence = 1, .text = "word");
 	agent_expect(&slow, "ok", "acknowledge");
 	cr_expect_eq(object_look(name).head, object_look(name).tail);
 	agent_quit(&fast);
@@ -111,13 +112,14 @@ Test(groups, the_first_begins_with_the_oldest_kept_and_a_later_one_with_the_olde
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
 	first = consumer_in(name, "first", "");
-	agent_expect(&first, "ok 1 1 3 1 FL- one", "receive 1");
-	agent_expect(&first, "ok 2 1 3 1 FL- two", "receive 1"); /* acknowledges the one before */
+	agent_expect_delivery(&first, "receive 1", .sequence = 1, .text = "one");
+	/* acknowledges the one before */
+	agent_expect_delivery(&first, "receive 1", .sequence = 2, .text = "two");
 	WAIT_FOR(object_look(name).groups == 1);
 	agent_expect(&first, "ok", "give 0");
 	later = consumer_in(name, "later", "");
-	agent_expect(&later, "ok 2 1 3 1 FL- two", "receive");
-	agent_expect(&first, "ok 2 1 3 2 FL- two", "receive");
+	agent_expect_delivery(&later, "receive", .sequence = 2, .text = "two");
+	agent_expect_delivery(&first, "receive", .sequence = 2, .attempts = 2, .text = "two");
 	agent_leave(&later);
 	agent_leave(&first);
 	agent_quit(&producer);
@@ -135,9 +137,9 @@ Test(groups, from_newest_begins_with_what_is_sent_next, .timeout = 60)
 	newest = consumer_in(name, "late", "newest");
 	agent_expect(&newest, "error EAGAIN", "receive dontwait");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&newest, "ok 2 1 3 1 FL- two", "receive");
-	agent_expect(&all, "ok 1 1 3 1 FL- one", "receive 1");
-	agent_expect(&all, "ok 2 1 3 1 FL- two", "receive 1");
+	agent_expect_delivery(&newest, "receive", .sequence = 2, .text = "two");
+	agent_expect_delivery(&all, "receive 1", .sequence = 1, .text = "one");
+	agent_expect_delivery(&all, "receive 1", .sequence = 2, .text = "two");
 	agent_leave(&all);
 	agent_leave(&newest);
 	agent_quit(&producer);
@@ -155,7 +157,7 @@ Test(groups, from_newest_drops_what_was_kept_for_the_first, .timeout = 60)
 	newest = consumer_in(name, "late", "newest");
 	cr_expect_eq(object_look(name).head, object_look(name).tail);
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&newest, "ok 2 1 3 1 FL- two", "receive");
+	agent_expect_delivery(&newest, "receive", .sequence = 2, .text = "two");
 	agent_leave(&newest);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
@@ -168,13 +170,13 @@ Test(groups, one_ends_with_its_last_consumer_and_holds_nothing_up, .timeout = 60
 	struct agent stays = consumer_in(name, "stays", ""), goes = consumer_in(name, "goes", "");
 
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&stays, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&stays, "receive", .sequence = 1, .text = "one");
 	agent_expect(&stays, "ok", "acknowledge");
 	cr_expect_neq(object_look(name).head, object_look(name).tail);
 	agent_quit(&goes);
 	cr_expect_eq(object_look(name).groups, 1);
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&stays, "ok 2 1 3 1 FL- two", "receive");
+	agent_expect_delivery(&stays, "receive", .sequence = 2, .text = "two");
 	agent_expect(&stays, "ok", "acknowledge");
 	cr_expect_eq(object_look(name).head, object_look(name).tail);
 	agent_quit(&stays);
@@ -240,12 +242,12 @@ Test(groups, what_the_last_one_leaves_is_for_whoever_comes_next, .timeout = 60)
 	struct agent one = consumer_in(name, "one", ""), two;
 
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&one, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&one, "receive", .sequence = 1, .text = "word");
 	agent_quit(&one); /* gives it back */
 	cr_expect_eq(object_look(name).groups, 1);
 	two = consumer_in(name, "two", "");
 	cr_expect_eq(object_look(name).groups, 1);
-	agent_expect(&two, "ok 1 1 4 2 FL- word", "receive");
+	agent_expect_delivery(&two, "receive", .sequence = 1, .attempts = 2, .text = "word");
 	agent_leave(&two);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
@@ -260,7 +262,7 @@ Test(groups, a_durable_one_stays_and_misses_nothing, .timeout = 60)
 
 	agent_quit(&durable);
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&other, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&other, "receive", .sequence = 1, .text = "word");
 	agent_leave(&other);
 	agent_quit(&producer);
 	cr_assert(object_exists(name));
@@ -345,14 +347,14 @@ Test(groups, one_whose_last_consumer_is_killed_gets_its_message_again, .timeout 
 	struct agent a = consumer_in(name, "a", ""), b = consumer_in(name, "b", "");
 
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&a, "ok 1 1 4 1 FL- word", "receive");
-	agent_expect(&b, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .text = "word");
+	agent_expect_delivery(&b, "receive", .sequence = 1, .text = "word");
 	agent_kill(&a);
 	WAIT_FOR(object_look(name).consumers == 1 ||
 		 strcmp(agent_ask(&b, "look"), "ok") != 0); /* buried */
 	agent_leave(&b);
 	a = consumer_in(name, "a", "");
-	agent_expect(&a, "ok 1 1 4 2 FL- word", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .attempts = 2, .text = "word");
 	agent_leave(&a);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
@@ -366,14 +368,14 @@ Test(groups, a_killed_one_is_not_handed_to_another_group, .timeout = 60)
 	struct agent a = consumer_in(name, "a", ""), b;
 
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&a, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .text = "word");
 	agent_kill(&a);
 	b = consumer_in(name, "b", "");
 	cr_expect_eq(object_look(name).groups, 2);
-	agent_expect(&b, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&b, "receive", .sequence = 1, .text = "word");
 	agent_leave(&b);
 	a = consumer_in(name, "a", "");
-	agent_expect(&a, "ok 1 1 4 2 FL- word", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .attempts = 2, .text = "word");
 	agent_leave(&a);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
@@ -513,7 +515,7 @@ Test(groups, one_that_begins_inside_a_long_message_gets_the_next_one, .timeout =
 	WAIT_FOR(object_look(name).waiting_piece != 0);
 	agent_expect(&producer, "ok", "piece 500 last");
 	agent_expect(&producer, "ok", "send word");
-	cr_expect_str_eq(agent_hear(&later), "ok 2 1 4 1 FL- word");
+	expect_delivery(agent_hear(&later), .sequence = 2, .text = "word");
 	agent_leave(&later);
 	agent_quit(&producer);
 	agent_kill(&first);
@@ -562,10 +564,10 @@ Test(groups, there_can_be_sixteen, .timeout = 60)
 	expect_errors_contain(&tool, "it has 16 groups already");
 	tool_free(&tool);
 	for (int i = 0; i < GROUP_COUNT; i++)
-		agent_expect(&consumers[i], "ok 1 1 4 1 FL- word", "receive");
+		agent_expect_delivery(&consumers[i], "receive", .sequence = 1, .text = "word");
 	agent_leave(&consumers[7]);
 	agent_expect(&late, "ok", "attach consumer %s group=late", name);
-	agent_expect(&late, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&late, "receive", .sequence = 1, .text = "word");
 	agent_leave(&late);
 	for (int i = 0; i < GROUP_COUNT; i++)
 		if (i != 7)

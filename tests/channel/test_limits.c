@@ -2,6 +2,7 @@
  * Full and short: a full /dev/shm, resource limits, signals all the time, the wall clock,
  * and locks whose holder is stopped.
  */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -24,17 +25,6 @@
 enum { PROMPT_MS = 3000 }; /* how long after Ctrl-C, or after the time of -w, a tool may live */
 
 /* ---- what the tests here share ---- */
-
-/* The path of a tool, for programs that start it (static buffers, four at a time). */
-static const char *tool_path(const char *name)
-{
-	static char paths[4][1024];
-	static unsigned turn;
-	char *path = paths[turn++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", getenv("TOOLS"), name);
-	return path;
-}
 
 /* Waits for its end: `status`, and one line that names the cause. */
 static void expect_end(struct tool *tool, int status, const char *part)

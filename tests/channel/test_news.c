@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "channel/events.h"
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 enum { ARGUMENTS_MAX = 16 };

@@ -1,4 +1,5 @@
 /* --peek prints what is there and leaves the object's bytes as they are. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -70,13 +71,15 @@ Test(peek, prints_what_is_in_hand_and_not_what_is_acknowledged, .timeout = 60)
 	agent_expect(&producer, "ok", "block 1 a");
 	agent_expect(&producer, "ok", "block 5 b");
 	agent_expect(&producer, "ok", "send c");
-	agent_expect(&a, "ok 1 1 2 1 FL- a;", "receive share");
-	agent_expect(&b, "ok 2 1 2 1 FL- b;", "receive share");
+	agent_expect_delivery(&a, "receive share", .sequence = 1, .text = "a;");
+	agent_expect_delivery(&b, "receive share", .sequence = 2, .text = "b;");
 	expect_peek(name, NULL, "a\nb\nb\nb\nb\nb\nc\n");
-	agent_expect(&a, "ok 3 1 2 1 FL- b;", "receive share"); /* the first is acknowledged */
-	agent_expect(&b, "ok 4 1 2 1 FL- b;", "receive share"); /* a hole in the block */
+	/* the first is acknowledged */
+	agent_expect_delivery(&a, "receive share", .sequence = 3, .text = "b;");
+	/* a hole in the block */
+	agent_expect_delivery(&b, "receive share", .sequence = 4, .text = "b;");
 	expect_peek(name, NULL, "b\nb\nb\nb\nc\n");
-	agent_expect(&b, "ok 5 1 2 1 FL- b;", "receive share");
+	agent_expect_delivery(&b, "receive share", .sequence = 5, .text = "b;");
 	agent_kill(&a); /* its message is an orphan, or will be */
 	expect_peek(name, NULL, "b\nb\nb\nc\n");
 	agent_kill(&b);
@@ -95,7 +98,7 @@ Test(peek, goes_by_the_group_that_it_is_told, .timeout = 60)
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
 	agent_expect(&a, "ok", "attach consumer %s group=a", name);
-	agent_expect(&a, "ok 1 1 3 1 FL- one", "receive 1");
+	agent_expect_delivery(&a, "receive 1", .sequence = 1, .text = "one");
 	agent_expect(&a, "ok", "acknowledge");
 	expect_peek(name, "a", "two\n");
 	expect_peek(name, "b", "one\ntwo\n");

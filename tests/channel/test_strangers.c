@@ -2,6 +2,7 @@
  * Strangers: what others plant under a channel's name, other users that share a channel, and
  * other pid namespaces. What test_cli_objects.c has is not repeated here.
  */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* --tap follows a channel without taking anything and without holding anybody up. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <signal.h>
@@ -245,7 +246,7 @@ Test(tap, the_last_one_out_removes_the_channel, .timeout = 60)
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send word");
 	agent_quit(&producer);
-	agent_expect(&consumer, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "word");
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);
 	WAIT_FOR(output_size(&tap) == 5);
@@ -265,14 +266,14 @@ Test(tap, one_that_is_killed_disturbs_nobody, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&consumer, "ok", "attach consumer %s group=g", name);
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "one");
 	tool_kill(&tap);
 	agent_expect(&producer, "ok", "send two");
 	WAIT_FOR(strcmp(agent_ask(&producer, "look"), "ok") == 0 &&
 		 object_look(name).consumers == 1);
 	cr_expect_eq(object_look(name).groups, 1);
 	cr_expect_eq(object_look(name).orphans, 0);
-	agent_expect(&consumer, "ok 2 1 3 1 FL- two", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .text = "two");
 	agent_quit(&producer);
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);

@@ -1,4 +1,5 @@
 /* A producer that waits until consumers are there. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -20,7 +21,7 @@ Test(wait_consumers, nothing_is_sent_before_as_many_as_asked_for_are_there, .tim
 	agent_expect(&second, "ok", "attach consumer %s", name);
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
-	agent_expect(&first, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&first, "receive", .sequence = 1, .text = "x");
 	agent_expect(&first, "ended", "receive");
 	agent_expect(&second, "ended", "receive");
 	agent_quit(&first);
@@ -50,7 +51,7 @@ Test(wait_consumers, a_consumer_that_attaches_wakes_who_waits_for_it, .timeout =
 	kill(producer.pid, SIGCONT);
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
-	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "x");
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);
 	cr_assert(!object_exists(name));

@@ -21,8 +21,9 @@
  *   consumers N         waits until so many are there
  *   ack                 waits until everything sent is acknowledged
  *   receive [N] [dontwait] [follow]
- *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", with "key=KEY "
- *                       before TEXT if there is one; "ended", "incomplete"
+ *                       "ok seq=N messages=N attempts=N [first] [last] [unterminated]
+ *                       [key=KEY] size=N text=TEXT"; of TEXT the first 64 bytes; or "ended",
+ *                       "incomplete"
  *   more                the next part of what came together, as receive; "ended"
  *   retry               "ok ATTEMPTS"
  *   try                 a try with what is in hand begins
@@ -214,14 +215,12 @@ static int key_set(const char *text)
 static void key_print(void)
 {
 	if (delivery.key_size > 0)
-		printf("key=");
+		printf(" key=");
 	for (size_t i = 0; i < delivery.key_size; i++)
 		printf(delivery.key[i] > ' ' && delivery.key[i] < 0x7f && delivery.key[i] != '%'
 			       ? "%c"
 			       : "%%%02x",
 		       delivery.key[i]);
-	if (delivery.key_size > 0)
-		printf(" ");
 }
 
 static int send_block(const char *line)
@@ -270,12 +269,12 @@ static void tell_delivery(int rc)
 		printf("%s\n", channel_incomplete(channel) ? "incomplete" : "ended");
 	} else {
 		shown = delivery.size < 64 ? (int)delivery.size : 64;
-		printf("ok %llu %u %zu %u %s%s%s ", (unsigned long long)delivery.sequence,
-		       delivery.messages, delivery.size, delivery.attempts,
-		       delivery.first ? "F" : "-", delivery.last ? "L" : "-",
-		       delivery.unterminated ? "U" : "-");
+		printf("ok seq=%llu messages=%u attempts=%u%s%s%s",
+		       (unsigned long long)delivery.sequence, delivery.messages, delivery.attempts,
+		       delivery.first ? " first" : "", delivery.last ? " last" : "",
+		       delivery.unterminated ? " unterminated" : "");
 		key_print();
-		printf("%.*s\n", shown, (const char *)delivery.bytes);
+		printf(" size=%zu text=%.*s\n", delivery.size, shown, (const char *)delivery.bytes);
 	}
 }
 

@@ -141,6 +141,21 @@ struct object_view object_look(const char *name)
 	return view;
 }
 
+unsigned char *object_contents(const char *name, size_t *size)
+{
+	int fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
+	unsigned char *bytes;
+	struct stat status;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(fstat(fd, &status), 0);
+	*size = (size_t)status.st_size;
+	bytes = malloc(*size + 1);
+	cr_assert_eq(pread(fd, bytes, *size, 0), (ssize_t)*size);
+	close(fd);
+	return bytes;
+}
+
 /* ---- tools as other processes ---- */
 
 /*
@@ -174,16 +189,23 @@ int bytes_file(const void *bytes, size_t size)
 	return fd;
 }
 
+const char *tool_path(const char *name)
+{
+	static char paths[4][4096];
+	static unsigned turn;
+	char *path = paths[turn++ % 4];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", setting("TOOLS"), name);
+	return path;
+}
+
 struct tool tool_start_argv(int input, int output, const char *const *argv)
 {
 	struct tool tool = { .output = memory_file(), .errors = memory_file() };
-	char path[1024];
+	bool by_name = strchr(argv[0], '/') == NULL && strncmp(argv[0], "shm-", 4) == 0;
+	const char *path = by_name ? tool_path(argv[0]) : argv[0];
 	pid_t parent = getpid();
 
-	if (strchr(argv[0], '/') != NULL || strncmp(argv[0], "shm-", 4) != 0)
-		snprintf(path, sizeof(path), "%s", argv[0]);
-	else
-		snprintf(path, sizeof(path), "%s/%s", setting("TOOLS"), argv[0]);
 	tool.pid = fork();
 	cr_assert_geq(tool.pid, 0);
 	if (tool.pid == 0) {
@@ -336,110 +358,4 @@ void expect_errors_contain(const struct tool *tool, const char *part)
 
 	cr_expect_not_null(strstr(errors, part), "errors are \"%s\", without \"%s\"", errors, part);
 	free(errors);
-}
-
-/* ---- the agent ---- */
-
-struct agent agent_start(void)
-{
-	struct agent agent = { 0 };
-	char path[1024];
-	int commands[2], answers[2];
-
-	cr_assert_eq(pipe2(commands, O_CLOEXEC), 0);
-	cr_assert_eq(pipe2(answers, O_CLOEXEC), 0);
-	snprintf(path, sizeof(path), "%s/tests/agent", setting("TOOLS"));
-	agent.tool = tool_start_fds(commands[0], answers[1], path, NULL);
-	close(commands[0]);
-	close(answers[1]);
-	agent.commands = commands[1];
-	agent.answers = answers[0];
-	return agent;
-}
-
-static void agent_tell_list(struct agent *agent, const char *format, va_list arguments)
-{
-	char line[512];
-	int size = vsnprintf(line, sizeof(line) - 1, format, arguments);
-
-	line[size++] = '\n';
-	cr_assert_eq(write(agent->commands, line, (size_t)size), size);
-}
-
-void agent_tell(struct agent *agent, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	agent_tell_list(agent, format, arguments);
-	va_end(arguments);
-}
-
-bool agent_answered(const struct agent *agent)
-{
-	struct pollfd ready = { .fd = agent->answers, .events = POLLIN };
-
-	return poll(&ready, 1, 0) > 0 && (ready.revents & POLLIN) != 0;
-}
-
-const char *agent_hear(struct agent *agent)
-{
-	size_t size = 0;
-
-	for (;;) {
-		struct pollfd ready = { .fd = agent->answers, .events = POLLIN };
-
-		cr_assert_gt(poll(&ready, 1, DEADLINE_S * 1000), 0, "the agent does not answer");
-		cr_assert_eq(read(agent->answers, agent->answer + size, 1), 1, "the agent is dead");
-		if (agent->answer[size] == '\n')
-			break;
-		cr_assert_lt(++size, sizeof(agent->answer) - 1);
-	}
-	agent->answer[size] = '\0';
-	return agent->answer;
-}
-
-const char *agent_ask(struct agent *agent, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	agent_tell_list(agent, format, arguments);
-	va_end(arguments);
-	return agent_hear(agent);
-}
-
-static void agent_close(struct agent *agent)
-{
-	close(agent->commands);
-	close(agent->answers);
-	tool_free(&agent->tool);
-}
-
-void agent_kill(struct agent *agent)
-{
-	tool_kill(&agent->tool);
-	agent_close(agent);
-}
-
-void agent_quit(struct agent *agent)
-{
-	agent_tell(agent, "quit");
-	cr_expect_eq(tool_end(&agent->tool), 0);
-	agent_close(agent);
-}
-
-unsigned char *object_contents(const char *name, size_t *size)
-{
-	int fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
-	unsigned char *bytes;
-	struct stat status;
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(fstat(fd, &status), 0);
-	*size = (size_t)status.st_size;
-	bytes = malloc(*size + 1);
-	cr_assert_eq(pread(fd, bytes, *size, 0), (ssize_t)*size);
-	close(fd);
-	return bytes;
 }

@@ -1,6 +1,6 @@
 /*
- * What the tests share: channels with names of their own, the tools and the agent as other
- * processes, waiting for a state with a deadline, and a look into a live object.
+ * What the tests share: channels with names of their own, the tools as other processes, waiting
+ * for a state with a deadline, and a look into a live object.
  */
 #ifndef SUPPORT_H
 #define SUPPORT_H
@@ -86,6 +86,9 @@ struct tool {
 	int output, errors; /* memory files */
 };
 
+/* The path of a tool, or of "tests/NAME", in the folder under test (static buffers, four of them). */
+const char *tool_path(const char *name);
+
 /*
  * Starts TOOLS/name (or the program of that path, if it has a slash) with the arguments up
  * to NULL; standard input is /dev/null. It dies with the test.
@@ -128,35 +131,5 @@ void expect_errors_contain(const struct tool *tool, const char *part);
 
 /* Has it written this to standard error so far? */
 bool errors_contain(const struct tool *tool, const char *part);
-
-/* ---- the agent: an endpoint that does one step at a time (agent.c) ---- */
-
-struct agent {
-	struct tool tool;
-	int commands, answers;
-	char answer[512];
-};
-
-/* Starts an agent; it is not attached yet. */
-struct agent agent_start(void);
-
-/* Sends a command without waiting for its answer. */
-void agent_tell(struct agent *agent, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Waits for the answer to the last command; in agent->answer, without the newline. */
-const char *agent_hear(struct agent *agent);
-
-/* Both. */
-const char *agent_ask(struct agent *agent, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* Has it answered yet? */
-bool agent_answered(const struct agent *agent);
-
-/* Both, and the answer must be this. */
-#define agent_expect(agent, expected, ...) cr_assert_str_eq(agent_ask(agent, __VA_ARGS__), expected)
-
-void agent_kill(struct agent *agent); /* kill -9, then wait */
-void agent_quit(struct agent *agent); /* detaches if attached, ends */
 
 #endif

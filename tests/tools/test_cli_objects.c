@@ -2,6 +2,7 @@
  * What the tools meet under a channel's name: strangers' files, damage, other builds, other
  * users, other modes and sizes, no room, no free slot, a lock that is held.
  */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -621,7 +622,7 @@ Test(cli_objects, new_refuses_another_endpoint_of_the_same_kind_only, .timeout =
 
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	EXPECT(0, "", "shm-produce", "-C", name, "--new", "x");
-	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "x");
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);
 	cr_assert(!object_exists(name));

@@ -2,6 +2,7 @@
  * How the tools end: every exit status, by itself, by a signal, by a stream that ends or
  * breaks off, by a reader that has gone or a disk that is full.
  */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -798,12 +799,12 @@ Test(cli_status, wait_ack_returns_when_every_message_is_acknowledged, .timeout =
 	producer = tool_start("shm-produce", "-C", name, "-a", "one", "two", NULL);
 	WAIT_FOR(object_look(name).waiting_ack != 0);
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive");
-	agent_expect(&consumer, "ok 2 1 3 1 FL- two", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "one");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .text = "two");
 	WAIT_FOR(object_look(name).waiting_ack != 0);
 	cr_assert(!tool_ended(&producer));
 	agent_expect(&consumer, "ok", "give 0"); /* not acknowledged: it comes again */
-	agent_expect(&consumer, "ok 2 1 3 2 FL- two", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .attempts = 2, .text = "two");
 	WAIT_FOR(object_look(name).waiting_ack != 0);
 	cr_assert(!tool_ended(&producer));
 	agent_expect(&consumer, "ok", "acknowledge");

@@ -1,4 +1,5 @@
 /* What a command that runs for a message finds: its input, arguments, environment, signals. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 

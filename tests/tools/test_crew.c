@@ -1,4 +1,5 @@
 /* Several commands at once, batches, signals, and consumers that share the work. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 #include "tests/support/without_calls.h"

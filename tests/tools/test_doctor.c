@@ -1,4 +1,5 @@
 /* --doctor says what could be wrong, and what to do. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>

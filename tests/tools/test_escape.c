@@ -1,5 +1,6 @@
 /* Text of strangers on its way to a terminal: escaped, validated, and quoted where it is a command
  * to paste. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>

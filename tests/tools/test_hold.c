@@ -1,4 +1,5 @@
 /* shm-produce --hold: one producer's place while a command starts others. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -272,7 +273,7 @@ Test(hold, the_dead_are_looked_for_meanwhile, .timeout = 60)
 	channel_name(name);
 	holder = holder_start(name, READY_AND("trap 'exit 0' TERM"));
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
-	agent_expect(&consumer, "ok 1 1 5 1 FL- ready", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "ready");
 	agent_kill(&consumer);
 	WAIT_FOR(object_look(name).orphans == 1 && object_look(name).consumers == 0);
 	kill(holder.pid, SIGTERM);

@@ -1,4 +1,5 @@
 /* --list, --status and --watch say what is there and leave the object's bytes as they are. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 #include "tests/support/terminal.h"
 
@@ -141,8 +142,8 @@ Test(look, counts_what_each_group_and_consumer_has, .timeout = 60)
 	agent_expect(&producer, "ok", "send c");
 	agent_expect(&a, "ok", "attach consumer %s group=first", name);
 	agent_expect(&b, "ok", "attach consumer %s group=first", name);
-	agent_expect(&a, "ok 1 1 2 1 FL- b;", "receive share");
-	agent_expect(&a, "ok 2 4 8 1 FL- b;b;b;b;", "receive");
+	agent_expect_delivery(&a, "receive share", .sequence = 1, .text = "b;");
+	agent_expect_delivery(&a, "receive", .sequence = 2, .messages = 4, .text = "b;b;b;b;");
 	expect_status(name, "6 to be taken");
 	expect_status(name, "\nfirst         5        4        0        0        0     2  open");
 	expect_status(name, "\nlate          6        0        0        0        0     0  durable");
@@ -150,7 +151,8 @@ Test(look, counts_what_each_group_and_consumer_has, .timeout = 60)
 	agent_kill(&a);
 	expect_status(name, "dead");
 	WAIT_FOR(strcmp(agent_ask(&b, "look"), "ok") == 0 && object_look(name).consumers == 1);
-	agent_expect(&b, "ok 2 4 8 2 FL- b;b;b;b;", "receive");
+	agent_expect_delivery(&b, "receive", .sequence = 2, .messages = 4, .attempts = 2,
+			      .text = "b;b;b;b;");
 	expect_status(name, "\nfirst         5        4        0        1        0     1  open");
 	expect_status(name, "4 in hand (attempt 2)");
 	expect_status(name, "from 1 death: 0 producers, 1 consumer");
@@ -177,7 +179,7 @@ Test(look, counts_what_was_dropped, .timeout = 60)
 	agent_ask(&consumer, "receive");
 	agent_expect(&consumer, "ok", "acknowledge");
 	agent_expect(&producer, "ok", "send x");
-	agent_expect(&consumer, "ok 4 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 4, .text = "x");
 	expect_status(name, "1        1        0        0        2     1  open");
 	agent_kill(&consumer);
 	agent_quit(&producer);
@@ -196,7 +198,7 @@ Test(look, says_what_each_endpoint_waits_for, .timeout = 60)
 	agent_tell(&c, "receive");
 	WAIT_FOR(status_has(name, "messages\n"));
 	agent_expect(&a, "ok", "send x");
-	cr_expect_str_eq(agent_hear(&c), "ok 1 1 1 1 FL- x");
+	expect_delivery(agent_hear(&c), .sequence = 1, .text = "x");
 	agent_expect(&a, "ok", "sendn 4000");
 	agent_tell(&a, "sendn 400");
 	WAIT_FOR(status_has(name, "room: the ring is full"));
@@ -276,7 +278,7 @@ Test(look, changes_no_byte_whoever_holds_a_lock, .timeout = 60)
 	agent_expect(&dead, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&dead, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&dead, "receive", .sequence = 1, .text = "one");
 	agent_kill(&dead);
 	agent_expect(&producer, "ok", "flock");
 	agent_expect(&producer, "ok", "lock producer");
@@ -409,7 +411,7 @@ Test(look, takes_what_a_death_left_half_done_for_what_it_is, .timeout = 60)
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "one");
 	agent_kill(&consumer);
 	object_write(name, OFFSET(consumers.groups[0].next[0]), &begin, sizeof(begin));
 	object_write(name, OFFSET(consumers.groups[0].next[1]), &begin, sizeof(begin));
@@ -505,7 +507,7 @@ Test(look, prints_the_status_as_json, .timeout = 60)
 	agent_expect(&dead, "ok", "attach consumer %s group=g", name);
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive share");
+	agent_expect_delivery(&consumer, "receive share", .sequence = 1, .text = "one");
 	agent_kill(&dead);
 	status = read_json(name, "--status");
 	cr_expect_str_eq(text_at(status, "name"), name);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 

@@ -1,4 +1,5 @@
 /* --progress and --stats: what is shown while messages move, where, and what is left of it. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 enum { ARGUMENTS_MAX = 8 };

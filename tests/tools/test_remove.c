@@ -1,4 +1,5 @@
 /* --remove takes a channel away, and never one that was not looked at. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 
@@ -79,7 +80,7 @@ Test(remove, does_not_mind_the_dead, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "one");
 	agent_kill(&producer);
 	agent_kill(&consumer);
 	expect_remove(name, 0, "1 message went with it", NULL, NULL);

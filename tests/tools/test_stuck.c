@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 enum { RING = 4096, LINE = 400 };
@@ -237,7 +238,7 @@ Test(stuck, another_consumer_does_not_help_and_is_no_reason_for_silence, .timeou
 			    name, NULL);
 	WAIT_FOR(object_look(name).room_wanted != 0);
 	agent_expect(&other, "ok", "attach consumer %s", name);
-	cr_assert(strncmp(agent_ask(&other, "receive"), "ok 2 ", 5) == 0);
+	agent_expect_delivery(&other, "receive", .sequence = 2);
 	agent_expect(&other, "ok", "acknowledge");
 	cr_expect_eq(tool_end(&worker), 0);
 	expect_errors_contain(&worker, MUTUAL);
@@ -281,7 +282,7 @@ Test(stuck, behind_another_consumer_it_may_go_on_and_nothing_is_said, .timeout =
 	agent_expect(&filler, "ok", "attach producer %s size=%d", channel_name(name), RING);
 	agent_expect(&filler, "ok", "sendn 3976");
 	agent_expect(&other, "ok", "attach consumer %s", name);
-	cr_assert(strncmp(agent_ask(&other, "receive"), "ok 1 ", 5) == 0);
+	agent_expect_delivery(&other, "receive", .sequence = 1);
 	agent_expect(&filler, "ok", "send x");
 	worker = tool_start("shm-consume", "-C", name, "-c", "1", "--", "sh", "-c", PRODUCE("-w 3"),
 			    name, NULL);
@@ -303,7 +304,7 @@ Test(stuck, with_no_worker_above_it_a_producer_says_nothing_of_itself, .timeout 
 
 	jobs_make(channel_name(name), 1);
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
-	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive 1");
+	agent_expect_delivery(&consumer, "receive 1", .sequence = 1, .text = "x");
 	cr_expect_eq(tool_run(&producer, "shm-produce", "-C", name, "-w", "3", "one more"), 124);
 	cr_expect(!told(&producer, "nobody goes on"));
 	tool_free(&producer);

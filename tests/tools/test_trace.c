@@ -1,4 +1,5 @@
 /* --trace: what happened, from both processes, in one file that Perfetto reads. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 
@@ -348,7 +349,7 @@ Test(trace, tells_what_was_given_back_and_adopted, .timeout = 60)
 	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", channel_name(name), "x"), 0);
 	tool_free(&tool);
 	agent_expect(&other, "ok", "attach consumer %s", name);
-	agent_expect(&other, "ok 1 1 1 1 FL- x", "receive 1");
+	agent_expect_delivery(&other, "receive 1", .sequence = 1, .text = "x");
 	agent_kill(&other);
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "0", "--trace", file,
 			      "--", "false"),

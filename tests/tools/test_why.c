@@ -1,4 +1,5 @@
 /* A tool that waits says why, once, to who looks on; on a terminal the lines go away again. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 #include "tests/support/terminal.h"
 

@@ -1,4 +1,5 @@
 /* What becomes of a message whose command fails, and what the consumer ends with. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "channel/ring.h"
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 enum { CAPACITY = 4096 };
@@ -950,7 +951,6 @@ Test(ring, messages_cross_a_channel_whose_positions_overflow, .timeout = 60)
 {
 	for (size_t i = 0; i < COUNT_OF(channel_starts); i++) {
 		struct pair pair;
-		char expected[128];
 		uint64_t end = channel_starts[i];
 
 		pair_start(&pair, channel_starts[i]);
@@ -960,9 +960,8 @@ Test(ring, messages_cross_a_channel_whose_positions_overflow, .timeout = 60)
 			snprintf(text, sizeof(text), "message %u%.*s", n, (int)(n % 40),
 				 "........................................");
 			agent_expect(&pair.producer, "ok", "send %s", text);
-			snprintf(expected, sizeof(expected), "ok %u 1 %zu 1 FL- %s", n,
-				 strlen(text), text);
-			agent_expect(&pair.consumer, expected, "receive");
+			agent_expect_delivery(&pair.consumer, "receive", .sequence = n,
+					      .text = text);
 			end += ring_record_bytes(strlen(text));
 		}
 		agent_expect(&pair.consumer, "ok", "acknowledge");
@@ -981,13 +980,15 @@ Test(ring, blocks_are_taken_apart_across_the_overflow, .timeout = 60)
 		pair_start(&pair, channel_starts[i]);
 		agent_expect(&pair.producer, "ok", "block 10 ab");
 		agent_expect(&pair.producer, "ok", "block 10 cd");
-		agent_expect(&pair.consumer, "ok 1 4 12 1 FL- ab;ab;ab;ab;", "receive 4");
-		agent_expect(&pair.consumer, "ok 5 6 18 1 FL- ab;ab;ab;ab;ab;ab;", "receive 9");
+		agent_expect_delivery(&pair.consumer, "receive 4", .sequence = 1, .messages = 4,
+				      .text = "ab;ab;ab;ab;");
+		agent_expect_delivery(&pair.consumer, "receive 9", .sequence = 5, .messages = 6,
+				      .text = "ab;ab;ab;ab;ab;ab;");
 		agent_expect(&pair.consumer, "ok", "valid");
-		agent_expect(&pair.consumer, "ok 11 9 27 1 FL- cd;cd;cd;cd;cd;cd;cd;cd;cd;",
-			     "receive 9");
+		agent_expect_delivery(&pair.consumer, "receive 9", .sequence = 11, .messages = 9,
+				      .text = "cd;cd;cd;cd;cd;cd;cd;cd;cd;");
 		agent_expect(&pair.consumer, "ok", "valid");
-		agent_expect(&pair.consumer, "ok 20 1 3 1 FL- cd;", "receive 9");
+		agent_expect_delivery(&pair.consumer, "receive 9", .sequence = 20, .text = "cd;");
 		agent_expect(&pair.consumer, "ok", "acknowledge");
 		pair_end(&pair);
 	}
@@ -1000,24 +1001,18 @@ Test(ring, a_full_ring_makes_the_producer_wait_across_the_overflow, .timeout = 6
 
 		pair_start(&pair, channel_starts[i]);
 		for (unsigned n = 1; n <= 20; n++) {
-			char expected[32];
-
 			/* the first fills the ring but for 64 bytes, the second does not fit */
 			agent_expect(&pair.producer, "ok", "sendn %d", 4096 - 24 - 64);
 			agent_tell(&pair.producer, "sendn %u", 50 + n);
 			WAIT_FOR(object_look(pair.name).room_wanted != 0);
 			cr_assert_not(agent_answered(&pair.producer));
-			snprintf(expected, sizeof(expected), "ok %u 1 4008 1 FL- ", 2 * n - 1);
-			cr_assert_eq(strncmp(agent_ask(&pair.consumer, "receive"), expected,
-					     strlen(expected)),
-				     0, "%s", pair.consumer.answer);
+			agent_expect_delivery(&pair.consumer, "receive", .sequence = 2 * n - 1,
+					      .size = 4008);
 			agent_expect(&pair.consumer, "ok", "check");
 			agent_expect(&pair.consumer, "ok", "acknowledge");
 			cr_assert_str_eq(agent_hear(&pair.producer), "ok");
-			snprintf(expected, sizeof(expected), "ok %u 1 %u 1 FL- ", 2 * n, 50 + n);
-			cr_assert_eq(strncmp(agent_ask(&pair.consumer, "receive"), expected,
-					     strlen(expected)),
-				     0, "%s", pair.consumer.answer);
+			agent_expect_delivery(&pair.consumer, "receive", .sequence = 2 * n,
+					      .size = 50 + n);
 			agent_expect(&pair.consumer, "ok", "check");
 			agent_expect(&pair.consumer, "ok", "acknowledge");
 		}
@@ -1035,23 +1030,18 @@ Test(ring, a_message_longer_than_the_ring_streams_across_the_overflow, .timeout 
 		pair_start(&pair, channel_starts[i]);
 		agent_tell(&pair.producer, "sendn 20001");
 		while (!last) {
-			unsigned messages, attempts;
-			char flags[8];
-			size_t size;
+			struct delivery piece = delivery_read(agent_ask(&pair.consumer, "receive"));
 
-			cr_assert_eq(sscanf(agent_ask(&pair.consumer, "receive"),
-					    "ok 1 %u %zu %u %7s", &messages, &size, &attempts,
-					    flags),
-				     4, "%s", pair.consumer.answer);
-			cr_assert_eq(flags[0] == 'F', received == 0);
-			received += size;
-			last = flags[1] == 'L';
+			cr_assert_eq(piece.sequence, 1);
+			cr_assert_eq(piece.part == FIRST_PART, received == 0);
+			received += piece.size;
+			last = piece.part == LAST_PART;
 		}
 		cr_assert_eq(received, 20001);
 		agent_expect(&pair.consumer, "ok", "acknowledge");
 		cr_assert_str_eq(agent_hear(&pair.producer), "ok");
 		agent_expect(&pair.producer, "ok", "send after");
-		agent_expect(&pair.consumer, "ok 2 1 5 1 FL- after", "receive");
+		agent_expect_delivery(&pair.consumer, "receive", .sequence = 2, .text = "after");
 		agent_expect(&pair.consumer, "ok", "acknowledge");
 		pair_end(&pair);
 	}
@@ -1067,19 +1057,22 @@ Test(ring, a_claim_across_the_overflow_is_delivered_again_after_a_death, .timeou
 		agent_expect(&second, "ok", "attach consumer %s", pair.name);
 		for (unsigned n = 1; n <= 3; n++)
 			agent_expect(&pair.producer, "ok", "block 9 %u%u%u", n, n, n);
-		agent_expect(&pair.consumer, "ok 1 2 8 1 FL- 111;111;", "receive 2");
-		agent_expect(&second, "ok 3 7 28 1 FL- 111;111;111;111;111;111;111;", "receive");
+		agent_expect_delivery(&pair.consumer, "receive 2", .sequence = 1, .messages = 2,
+				      .text = "111;111;");
+		agent_expect_delivery(&second, "receive", .sequence = 3, .messages = 7,
+				      .text = "111;111;111;111;111;111;111;");
 		agent_kill(&pair.consumer);
 		pair.consumer = second;
 		agent_expect(&second, "ok", "look");
 		cr_assert_eq(object_look(pair.name).orphans, 1);
 		agent_expect(&second, "ok", "valid");
-		agent_expect(&second, "ok 1 2 8 2 FL- 111;111;", "receive");
-		agent_expect(&second, "ok 10 9 36 1 FL- 222;222;222;222;222;222;222;222;222;",
-			     "receive");
+		agent_expect_delivery(&second, "receive", .sequence = 1, .messages = 2,
+				      .attempts = 2, .text = "111;111;");
+		agent_expect_delivery(&second, "receive", .sequence = 10, .messages = 9,
+				      .text = "222;222;222;222;222;222;222;222;222;");
 		cr_assert_eq(object_look(pair.name).head, channel_starts[i] + 64);
-		agent_expect(&second, "ok 19 9 36 1 FL- 333;333;333;333;333;333;333;333;333;",
-			     "receive");
+		agent_expect_delivery(&second, "receive", .sequence = 19, .messages = 9,
+				      .text = "333;333;333;333;333;333;333;333;333;");
 		agent_expect(&second, "ok", "acknowledge");
 		pair.consumer = second;
 		pair_end(&pair);
