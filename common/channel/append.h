@@ -6,7 +6,11 @@
 #define COMMIT_H
 
 #include "base/processor.h"
+#include "channel/channel.h"
 #include "channel/endpoint.h"
+#include "channel/mark.h"
+#include "channel/ring.h"
+#include "shared_buffer.h"
 
 /*
  * The lines of the ring that will be written next were last read by a consumer on another
@@ -22,7 +26,7 @@ static inline uint64_t tail_own(struct channel *channel)
 /* Bytes of key in the next record: of a message in pieces only the first has it. */
 static inline uint8_t key_size_now(const struct channel *channel)
 {
-	return channel->inside ? 0 : channel->key_size;
+	return channel->sending.inside ? 0 : channel->sending.key_size;
 }
 
 /* Returns where head is. What lies before it is free to write. Pairs with head_advance(). */
@@ -44,7 +48,7 @@ static inline void frontier_publish(void)
 /* Looks where head is, to write behind what is known of it. */
 static inline void known_head_renew(struct channel *channel)
 {
-	channel->known_head = head_now(channel);
+	channel->sending.known_head = head_now(channel);
 	frontier_publish();
 }
 
@@ -74,7 +78,7 @@ static inline unsigned char *record_begin(struct channel *channel, uint64_t tail
 
 	frontier_move(channel, tail + bytes);
 	if (size > 0)
-		memcpy(payload, channel->key, size);
+		memcpy(payload, channel->sending.key, size);
 	return payload + size;
 }
 
@@ -156,5 +160,8 @@ static inline int record_commit(struct channel *channel, uint64_t tail, struct r
 	atomic_store_explicit(&producers->tail, end, memory_order_release);
 	return 0;
 }
+
+/* Closes the message that `slot` left open, if it did. There is always room for that mark. */
+int message_abort(struct channel *channel, unsigned slot);
 
 #endif

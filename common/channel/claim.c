@@ -1,5 +1,8 @@
 #include "channel/claim.h"
 
+#include "channel/ring.h"
+#include "shared_buffer.h"
+
 /*
  * The stores below are ordered by release: whoever gets the mutex after our death finds
  * either the old state or the new one, never a selector before its copy.
@@ -292,4 +295,14 @@ uint64_t claims_need(const struct group *group)
 			needed = begin;
 	}
 	return needed;
+}
+
+struct claim_state claim_read(const struct claim *claim)
+{
+	struct claim_state state = claim->states[atomic_load(&claim->selector) & 1];
+	uint64_t done = atomic_load(&claim->done);
+
+	if (position_before(state.begin.record, done))
+		state.begin = cursor_at(done);
+	return state;
 }

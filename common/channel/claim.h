@@ -95,4 +95,16 @@ void claims_repair(struct group *group);
 /* The lowest record that `next` or a claim of this group needs. */
 uint64_t claims_need(const struct group *group);
 
+/* The state of a claim, copied once, beginning where its owner has acknowledged up to. */
+struct claim_state claim_read(const struct claim *claim);
+
+/* Only at which record that is: a copy of what was just written in parts has to wait for it. */
+static inline uint64_t claim_record(const struct claim *claim)
+{
+	uint64_t begin = claim->states[atomic_load(&claim->selector) & 1].begin.record;
+	uint64_t done = atomic_load(&claim->done);
+
+	return position_before(begin, done) ? done : begin;
+}
+
 #endif

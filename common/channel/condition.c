@@ -4,11 +4,13 @@
 #include <limits.h>
 #include <stddef.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/barrier.h"
 #include "base/deadline.h"
+#include "channel/spin.h"
+#include "channel/trace.h"
+#include "shared_buffer.h"
 
 /* From linux/futex.h, which a plain musl tool chain does not have. Not the private forms. */
 enum { FUTEX_WAIT_SHARED = 0, FUTEX_WAKE_SHARED = 1 };

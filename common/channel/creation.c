@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "base/cgroup.h"
+#include "base/deadline.h"
 #include "base/holder.h"
+#include "channel/channel.h"
 
 #define PRIVATE_PREFIX "/.shm-channel-new."
 #define STEP_BYTES     (UINT64_C(2) << 20) /* less than a millisecond of work for the kernel */

@@ -9,6 +9,7 @@
 #include "channel/channel.h"
 #include "channel/endpoint.h"
 #include "channel/owner.h"
+#include "shared_buffer.h"
 
 const char *channel_words(const struct channel_options *options, char words[CHANNEL_WORDS])
 {

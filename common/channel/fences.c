@@ -3,9 +3,13 @@
  * pays for the fences"). Where all can, an endpoint publishes a message without a fence. One that
  * cannot asks for another way, and takes no slot before everybody has said that it goes that way.
  */
+#include "channel/fences.h"
+
 #include <errno.h>
 
+#include "channel/channel.h"
 #include "channel/endpoint.h"
+#include "shared_buffer.h"
 
 /* An endpoint of this side that still does without fences: its pid. 0: there is none. */
 static pid_t fences_without(const struct side *side)

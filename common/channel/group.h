@@ -60,12 +60,6 @@ int group_enter(struct channel *channel, const char *name, bool newest);
 int group_find(const struct consumers *consumers, const char *name);
 
 /*
- * The number of the message at this cursor, or, where a message longer than the ring goes on, of
- * the one behind it. 0: it cannot be known.
- */
-uint64_t sequence_at(struct channel *channel, struct cursor cursor);
-
-/*
  * Consumers that are attached but in no group: they look on, and take nothing. Needs no mutex: who
  * joins is a member first and attached second.
  */

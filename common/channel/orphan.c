@@ -1,8 +1,12 @@
 #include "channel/orphan.h"
 
+#include "channel/channel.h"
 #include "channel/claim.h"
+#include "channel/condition.h"
 #include "channel/endpoint.h"
-#include "channel/group.h"
+#include "channel/ring.h"
+#include "channel/trace.h"
+#include "shared_buffer.h"
 
 /*
  * A message of which a part is gone cannot be delivered again: its producer, which waits
@@ -21,7 +25,7 @@ static void lost_report(struct channel *channel, const struct claim_state *state
 	slot_wake(producers_of(channel)->side.slots, state->producer, channel->trace, TRACE_ROOM);
 }
 
-void claim_forsake(struct channel *channel, struct group *group, int index, struct cursor delivered,
+void claim_abandon(struct channel *channel, struct group *group, int index, struct cursor delivered,
 		   enum claim_loss loss)
 {
 	const struct claim_state state = claim_read(&group->claims[index]);
@@ -41,47 +45,6 @@ void claim_forsake(struct channel *channel, struct group *group, int index, stru
 	}
 	claim_orphan(group, index, loss);
 }
-
-/* Its owner is dead: one record can have been handed out, or all together. */
-static void claim_bury(struct channel *channel, struct group *group, int index)
-{
-	struct claim_state state = claim_read(&group->claims[index]);
-	struct cursor delivered = state.end;
-	struct record record;
-
-	if ((state.flags & (CLAIM_MID | CLAIM_TOGETHER)) == 0 &&
-	    ring_get(&channel->segment.ring, state.begin.record, state.end.record, &record))
-		delivered = cursor_after(state.begin.record, &record);
-	claim_forsake(channel, group, index, delivered, CLAIM_DIED);
-}
-
-int consumer_bury(struct channel *channel, unsigned slot)
-{
-	struct consumers *consumers = consumers_of(channel);
-
-	for (uint32_t groups = groups_in_use(consumers); groups != 0; groups &= groups - 1) {
-		struct group *group = &consumers->groups[__builtin_ctz(groups)];
-
-		for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {
-			int index = __builtin_ctzll(used);
-
-			if (claim_owner(&group->claims[index]) == slot + 1)
-				claim_bury(channel, group, index);
-		}
-	}
-	return 0;
-}
-
-int consumers_repair(struct channel *channel)
-{
-	groups_repair(channel);
-	if (!ring_valid_consumers(&channel->segment.ring, channel->segment.shared))
-		return -CHANNEL_EDAMAGED;
-	head_advance(consumers_of(channel));
-	return 0;
-}
-
-/* ---- with the consumers' mutex held ---- */
 
 bool piece_get(struct channel *channel, uint64_t sequence, uint64_t tail, struct record *record)
 {
@@ -111,7 +74,7 @@ struct claim_state claim_extend(struct channel *channel, int index, const struct
  * Moves over what is left of a message that has lost a part, as its pieces come, and ends
  * its claim at the last one.
  */
-static int lost_sweep(struct channel *channel, int index)
+static int lost_skip(struct channel *channel, int index)
 {
 	struct group *group = group_of(channel);
 	struct claim_state state = claim_read(&group->claims[index]);
@@ -133,12 +96,12 @@ static int lost_sweep(struct channel *channel, int index)
 		state = claim_extend(channel, index, &record);
 	}
 	claim_drop(group, index);
-	channel->lost++;
+	channel->receiving.lost++;
 	return 0;
 }
 
 /* Looks through the claims: messages that have lost a part, and owners that cannot be. */
-int claims_sweep(struct channel *channel)
+int claims_recover(struct channel *channel)
 {
 	struct group *group = group_of(channel);
 	uint64_t attached = atomic_load(&consumers_of(channel)->side.attached);
@@ -159,7 +122,7 @@ int claims_sweep(struct channel *channel)
 			claim_bury(channel, group, index);
 		if ((claim_read(claim).flags & CLAIM_PART) == 0)
 			continue;
-		rc = lost_sweep(channel, index);
+		rc = lost_skip(channel, index);
 		if (rc < 0)
 			return rc;
 	}
@@ -236,4 +199,16 @@ int orphan_aborted(struct channel *channel, int index)
 		next_write(group, after);
 	claim_drop(group, index);
 	return 1;
+}
+
+void claim_bury(struct channel *channel, struct group *group, int index)
+{
+	struct claim_state state = claim_read(&group->claims[index]);
+	struct cursor delivered = state.end;
+	struct record record;
+
+	if ((state.flags & (CLAIM_MID | CLAIM_TOGETHER)) == 0 &&
+	    ring_get(&channel->segment.ring, state.begin.record, state.end.record, &record))
+		delivered = cursor_after(state.begin.record, &record);
+	claim_abandon(channel, group, index, delivered, CLAIM_DIED);
 }

@@ -18,12 +18,12 @@ struct channel;
  * acknowledged will be delivered again. The rest is as if this owner had never had it: see
  * claim_split(); so is all of it, if nothing of it was delivered.
  */
-void claim_forsake(struct channel *channel, struct group *group, int index, struct cursor delivered,
+void claim_abandon(struct channel *channel, struct group *group, int index, struct cursor delivered,
 		   enum claim_loss loss);
 
 /* Those below look at our own group. Ends what is left of messages that have lost a part; owners
  * that cannot be are forsaken. */
-int claims_sweep(struct channel *channel);
+int claims_recover(struct channel *channel);
 
 /* An orphan that can be delivered again, the oldest first; CLAIM_NONE. */
 int orphan_find(struct group *group);
@@ -45,5 +45,8 @@ bool piece_get(struct channel *channel, uint64_t sequence, uint64_t tail, struct
 
 /* Moves the claim of a long message, and `next`, over the piece at `next`. */
 struct claim_state claim_extend(struct channel *channel, int index, const struct record *record);
+
+/* Its owner is dead: one record can have been handed out, or all together. */
+void claim_bury(struct channel *channel, struct group *group, int index);
 
 #endif

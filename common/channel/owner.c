@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "channel/channel.h"
+
 enum { RANGES_MAX = 340 }; /* the kernel's limit */
 #define NOBODY	      ((uid_t)-1)
 #define ALL_UIDS      UINT32_MAX

@@ -12,9 +12,13 @@
 #include <unistd.h>
 
 #include "base/barrier.h"
+#include "base/deadline.h"
 #include "base/holder.h"
+#include "channel/channel.h"
 #include "channel/creation.h"
 #include "channel/owner.h"
+#include "channel/ring.h"
+#include "shared_buffer.h"
 
 #define SEGMENT_PATH_SIZE (sizeof(CREATION_FOLDER) + SEGMENT_NAME_MAX)
 
@@ -61,34 +65,6 @@ uint64_t channel_size_rounded(uint64_t size)
 	while (capacity < size || capacity < page_size())
 		capacity *= 2;
 	return capacity;
-}
-
-static bool name_valid(const char *name, size_t most)
-{
-	size_t length = strlen(name);
-
-	if (length == 0 || length > most)
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if (!isascii((unsigned char)name[i]) ||
-		    (!isalnum((unsigned char)name[i]) && strchr("._-", name[i]) == NULL))
-			return false;
-	return true;
-}
-
-bool channel_name_valid(const char *name)
-{
-	return name_valid(name, CHANNEL_NAME_MAX);
-}
-
-bool channel_group_valid(const char *name)
-{
-	return name_valid(name, CHANNEL_GROUP_MAX);
-}
-
-bool channel_mode_valid(unsigned long mode)
-{
-	return (mode & ~0666UL) == 0 && (mode & 0600) == 0600;
 }
 
 /* ---- opening ---- */

@@ -1,9 +1,11 @@
 #include "channel/trace.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/deadline.h"
+#include "shared_buffer.h"
 
 /* Each thread has numbers of its own for its arrows. */
 enum { WAKE_BITS = 24 };

@@ -19,7 +19,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/deadline.h"
 #include "shared_buffer.h"
 
 enum trace_kind {

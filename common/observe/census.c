@@ -12,13 +12,19 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/life.h"
+#include "channel/channel.h"
 #include "channel/claim.h"
 #include "channel/events.h"
 #include "channel/group.h"
+#include "channel/mark.h"
 #include "channel/owner.h"
 #include "channel/ring.h"
 #include "channel/segment.h"
+#include "channel/turn.h"
+#include "channel/validate.h"
 #include "observe/census_count.h"
+#include "shared_buffer.h"
 
 enum { COPY_TRIES = 8 };
 

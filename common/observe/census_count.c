@@ -1,13 +1,16 @@
 #include "observe/census_count.h"
 
+#include <unistd.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "channel/claim.h"
 #include "channel/group.h"
+#include "channel/mark.h"
 #include "channel/ring.h"
+#include "shared_buffer.h"
 
 enum {
 	POINTS_MAX = GROUP_COUNT * (2 + 2 * SLOT_COUNT), /* of `next` to tail, and of each claim */

@@ -5,9 +5,9 @@
 #ifndef CENSUS_COUNT_H
 #define CENSUS_COUNT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "observe/census.h"
 #include "shared_buffer.h"
 
 /* Where the ring lies in an open object, and a copy of what is before it. */

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include "base/life.h"
+#include "channel/channel.h"
 #include "channel/ring.h"
+#include "observe/census.h"
 
 /* Is this one of its messages in hand, or, with a pid of 0, one of an ancestor of ours? */
 static bool holds(const struct census_endpoint *endpoint, pid_t pid)

@@ -4,10 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "channel/attach.h"
+#include "channel/channel.h"
 #include "channel/claim.h"
 #include "channel/endpoint.h"
 #include "channel/group.h"
+#include "channel/ring.h"
+#include "channel/segment.h"
 #include "observe/view.h"
+#include "shared_buffer.h"
 
 /* How often to look whether what a group needs holds still: its consumers may be at work. */
 enum { NEEDS_TRIES = 1000 };

@@ -8,9 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
+#include "base/life.h"
+#include "channel/channel.h"
 #include "channel/owner.h"
 #include "channel/segment.h"
-#include "shared_buffer.h"
+#include "observe/census.h"
 
 /*
  * May we take the name of this object away? In a sticky folder its owner may, and root. False only

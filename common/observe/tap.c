@@ -3,10 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/deadline.h"
+#include "channel/channel.h"
+#include "channel/condition.h"
 #include "channel/endpoint.h"
 #include "channel/events.h"
-#include "channel/group.h"
+#include "channel/fences.h"
+#include "channel/ring.h"
+#include "channel/sequence.h"
+#include "channel/waits.h"
 #include "observe/view.h"
+#include "shared_buffer.h"
 
 /* What a look came back with, beside an error and public results. */
 enum { LOOK_NOTHING = 3 };
@@ -54,9 +61,9 @@ int tap_attach(struct tap *tap, const struct channel_options *options)
 	rc = channel_attach(tap->channel, CHANNEL_CONSUMER, &observing);
 	if (rc < 0)
 		return rc;
-	tap->view.position = tap->channel->observed_from;
+	tap->view.position = tap->channel->receiving.observed_from;
 	tap->view.loaded = false;
-	tap->next = tap->channel->observed_next;
+	tap->next = tap->channel->receiving.observed_next;
 	tap->passed = tap->inside = tap->skipping = tap->ended = false;
 	tap->missed = 0;
 	return 0;
@@ -182,7 +189,7 @@ static int record_load(struct tap *tap)
 
 /*
  * Is nobody there who could still send, and have we seen something of a stream? As a consumer has
- * it (see visit_locked() and stream_end()), but for `told`: no consumer learns from us.
+ * it (see receive_locked() and stream_end()), but for `told`: no consumer learns from us.
  */
 static bool stream_over(struct tap *tap, unsigned flags)
 {
@@ -193,13 +200,15 @@ static bool stream_over(struct tap *tap, unsigned flags)
 	if (atomic_load(&producers->side.attached) != 0 ||
 	    atomic_load(&producers->events) != events || tap->inside)
 		return false;
-	if (!channel->seen_then && !events_differ(events, channel->events_then,
-						  EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
+	if (!channel->receiving.seen_then &&
+	    !events_differ(events, channel->receiving.events_then,
+			   EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
 		return false;
 	/* Whoever follows may stop later, and then knows. */
-	channel->incomplete = events_differ(events, channel->events_then, EVENTS_DEATHS);
+	channel->receiving.incomplete =
+		events_differ(events, channel->receiving.events_then, EVENTS_DEATHS);
 	tap->ended = (flags & CHANNEL_FOLLOW) == 0 ||
-		     events_differ(events, channel->events_then, EVENTS_ENDS);
+		     events_differ(events, channel->receiving.events_then, EVENTS_ENDS);
 	return tap->ended || (flags & CHANNEL_PASSING) != 0;
 }
 

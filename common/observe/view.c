@@ -6,6 +6,8 @@
 
 #include "channel/channel.h"
 #include "channel/endpoint.h"
+#include "channel/ring.h"
+#include "shared_buffer.h"
 
 void view_free(struct view *view)
 {

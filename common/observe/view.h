@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "channel/ring.h"
+#include "shared_buffer.h"
 
 struct channel;
 struct channel_delivery;

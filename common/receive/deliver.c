@@ -1,5 +1,11 @@
 #include "receive/deliver.h"
 
+#include "channel/channel.h"
+#include "channel/claim.h"
+#include "channel/endpoint.h"
+#include "channel/ring.h"
+#include "shared_buffer.h"
+
 int deliver_part(struct channel *channel, struct claim_state state, uint32_t most,
 		 struct channel_delivery *delivery)
 {
@@ -39,6 +45,6 @@ int deliver_part(struct channel *channel, struct claim_state state, uint32_t mos
 	delivery->failures = claim_failures(claim_held(channel));
 	claimed = claimed_of(&record);
 	delivery_describe(channel, delivery, &claimed, payload);
-	channel->delivered_end = end;
+	channel->receiving.delivered_end = end;
 	return CHANNEL_DELIVERED;
 }

@@ -6,9 +6,10 @@
 #define DELIVER_H
 
 #include "base/processor.h"
-#include "channel/claim.h"
+#include "channel/channel.h"
 #include "channel/endpoint.h"
-#include "channel/group.h"
+#include "channel/ring.h"
+#include "shared_buffer.h"
 
 /* From this size in bytes a message is long for the caches. */
 enum { DELIVER_LONG = 512 };
@@ -16,7 +17,7 @@ enum { DELIVER_LONG = 512 };
 /* The claim in hand. */
 static inline struct claim *claim_held(struct channel *channel)
 {
-	return &group_of(channel)->claims[channel->claim];
+	return &group_of(channel)->claims[channel->receiving.claim];
 }
 
 static inline struct claimed claimed_of(const struct record *record)
@@ -36,7 +37,7 @@ static inline void delivery_describe(struct channel *channel, struct channel_del
 	delivery->first = (record->flags & RECORD_CONTINUED) == 0;
 	delivery->last = (record->flags & RECORD_MORE) == 0;
 	delivery->unterminated = (record->flags & RECORD_UNTERMINATED) != 0;
-	channel->delivered_messages = delivery->messages;
+	channel->receiving.delivered_messages = delivery->messages;
 	slot_count(&consumers_of(channel)->side.slots[channel->slot], delivery->messages,
 		   delivery->size - (uint64_t)delivery->messages * record->delimiter_size);
 }
@@ -47,24 +48,24 @@ static inline void delivery_describe(struct channel *channel, struct channel_del
  */
 static inline void deliver_claimed(struct channel *channel, struct channel_delivery *delivery)
 {
-	const struct claimed *record = &channel->claimed[channel->batch_index++];
-	uint64_t position = channel->batch_position;
+	const struct claimed *record = &channel->claimed[channel->batch.index++];
+	uint64_t position = channel->batch.position;
 	const unsigned char *payload = ring_payload(&channel->segment.ring, position);
 
 	delivery->bytes = payload + record->key_size;
 	delivery->size = record->size - record->key_size;
 	delivery->messages = record->messages;
-	delivery->sequence = channel->batch_sequence;
+	delivery->sequence = channel->batch.sequence;
 	delivery->attempts = 1;
 	delivery->failures = 0;
 	delivery_describe(channel, delivery, record, payload);
-	channel->batch_sequence += record->messages;
-	channel->batch_position = position + ring_record_bytes(record->size);
-	channel->delivered_end = cursor_at(channel->batch_position);
+	channel->batch.sequence += record->messages;
+	channel->batch.position = position + ring_record_bytes(record->size);
+	channel->receiving.delivered_end = cursor_at(channel->batch.position);
 	/* Where a long one ends, what fetches ahead by itself has mostly lost the thread. */
 	if (record->size >= DELIVER_LONG &&
-	    channel->known_tail - channel->batch_position >= DELIVER_LONG)
-		processor_fetch(ring_payload(&channel->segment.ring, channel->batch_position));
+	    channel->receiving.known_tail - channel->batch.position >= DELIVER_LONG)
+		processor_fetch(ring_payload(&channel->segment.ring, channel->batch.position));
 }
 
 /*

@@ -2,12 +2,14 @@
 
 #include "channel/endpoint.h"
 #include "channel/ring.h"
+#include "channel/turn.h"
+#include "shared_buffer.h"
 
 uint32_t together_extend(struct channel *channel, struct claim_state *state, uint32_t messages,
 			 uint32_t most)
 {
 	const struct ring *ring = &channel->segment.ring;
-	uint64_t tail = channel->known_tail;
+	uint64_t tail = channel->receiving.known_tail;
 	struct record record;
 
 	while (messages < most && state->end.offset == 0 && state->end.record != tail &&
@@ -26,7 +28,7 @@ uint32_t together_extend(struct channel *channel, struct claim_state *state, uin
 static uint32_t together_count(struct channel *channel, struct cursor begin, uint32_t most)
 {
 	const struct ring *ring = &channel->segment.ring;
-	uint64_t tail = channel->known_tail;
+	uint64_t tail = channel->receiving.known_tail;
 	uint64_t position = begin.record;
 	uint64_t count = 0, sequence = 0;
 	struct record record;

@@ -1,9 +1,16 @@
-#include <errno.h>
+#include "send/alone.h"
+
 #include <string.h>
 
+#include "base/barrier.h"
 #include "channel/append.h"
+#include "channel/channel.h"
+#include "channel/condition.h"
 #include "channel/endpoint.h"
 #include "channel/group.h"
+#include "channel/ring.h"
+#include "channel/waits.h"
+#include "shared_buffer.h"
 
 /*
  * A producer that is alone needs no mutex: nobody else may write. What keeps it so is a
@@ -30,34 +37,34 @@ static bool nobody_else(struct channel *channel)
  */
 static uint64_t tail_alone(struct channel *channel, uint64_t events)
 {
-	if (!channel->was_alone || events != channel->alone_events) {
-		channel->alone_tail = tail_own(channel);
+	if (!channel->sending.was_alone || events != channel->sending.alone_events) {
+		channel->sending.alone_tail = tail_own(channel);
 		frontier_publish(); /* as others may have moved it since */
 	}
-	channel->was_alone = true;
-	channel->alone_events = events;
-	return channel->alone_tail;
+	channel->sending.was_alone = true;
+	channel->sending.alone_events = events;
+	return channel->sending.alone_tail;
 }
 
 static bool room_for(struct channel *channel, uint64_t tail, uint64_t bytes)
 {
 	uint64_t capacity = channel->segment.ring.capacity;
-	uint64_t used = tail - channel->known_head;
+	uint64_t used = tail - channel->sending.known_head;
 
 	if (used <= capacity && bytes <= capacity - used)
 		return true;
 	known_head_renew(channel);
-	used = tail - channel->known_head;
+	used = tail - channel->sending.known_head;
 	return used <= capacity && bytes <= capacity - used;
 }
 
 int send_alone(struct channel *channel, const void *bytes, const struct channel_block *block)
 {
 	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
-	struct record record = { .size = (uint32_t)block->size + channel->key_size,
+	struct record record = { .size = (uint32_t)block->size + channel->sending.key_size,
 				 .messages = block->messages,
 				 .delimiter_size = block->delimiter_size,
-				 .key_size = channel->key_size,
+				 .key_size = channel->sending.key_size,
 				 .producer = (uint8_t)channel->slot,
 				 .flags = (block->flags & CHANNEL_UNTERMINATED) != 0
 						  ? RECORD_UNTERMINATED
@@ -65,7 +72,7 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 	uint64_t bytes_needed = ring_record_bytes(record.size), events, tail;
 	int rc = 0;
 
-	if (channel->inside || channel->reserved || !nobody_else(channel))
+	if (channel->sending.inside || channel->sending.reserved || !nobody_else(channel))
 		return 0;
 	/* Pairs with the heavy one in endpoint_enter(): we see the newcomer, or it sees this. */
 	atomic_store_explicit(&slot->writing, 1, memory_order_relaxed);
@@ -77,13 +84,14 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 
 		if (block->size > 0)
 			memcpy(at, bytes, block->size);
-		rc = record_commit(channel, tail, record, &channel->open_sequence);
+		rc = record_commit(channel, tail, record, &channel->sending.open_sequence);
 		if (rc == 0) {
-			channel->alone_tail = channel->sent_end = tail + bytes_needed;
-			channel->sent = true;
+			channel->sending.alone_tail = channel->sending.sent_end =
+				tail + bytes_needed;
+			channel->sending.sent = true;
 			rc = 1;
 		} else {
-			channel->was_alone = false;
+			channel->sending.was_alone = false;
 		}
 	}
 	atomic_store_explicit(&slot->writing, 0, memory_order_release);
@@ -104,7 +112,7 @@ bool producers_settled(struct channel *channel)
 	struct side *side = &producers_of(channel)->side;
 	uint64_t others;
 
-	if (channel->settled)
+	if (channel->sending.settled)
 		return true;
 	others = atomic_load(&side->attached) & ~channel->slot_bit;
 	for (; others != 0; others &= others - 1) {
@@ -115,6 +123,6 @@ bool producers_settled(struct channel *channel)
 			return false;
 		}
 	}
-	channel->settled = true;
+	channel->sending.settled = true;
 	return true;
 }

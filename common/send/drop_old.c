@@ -2,9 +2,18 @@
  * A producer that makes room out of the oldest messages that nobody has claimed: what
  * --when-full drop-old does. It holds no mutex but the consumers'.
  */
+#include "send/drop_old.h"
+
+#include "base/deadline.h"
+#include "channel/channel.h"
 #include "channel/claim.h"
 #include "channel/endpoint.h"
 #include "channel/group.h"
+#include "channel/head.h"
+#include "channel/ring.h"
+#include "channel/sequence.h"
+#include "channel/side.h"
+#include "shared_buffer.h"
 
 /* Does the group need what lies before this position? */
 static bool group_needs(const struct group *group, uint64_t position)

@@ -1,8 +1,16 @@
 /* A producer that does not wait for room. */
+#include "send/full.h"
+
 #include <errno.h>
 
+#include "base/deadline.h"
 #include "channel/append.h"
+#include "channel/channel.h"
 #include "channel/endpoint.h"
+#include "channel/head.h"
+#include "channel/mark.h"
+#include "send/drop_old.h"
+#include "shared_buffer.h"
 
 /* A consumer at work holds its mutex for microseconds; who holds it for long frees nothing. */
 #define CATCH_UP_NS (10 * NS_PER_MS)
@@ -28,7 +36,7 @@ static int catch_up(struct channel *channel)
 int full_make_room(struct channel *channel, const struct deadline *deadline)
 {
 	if (full_policy(channel) == CHANNEL_FULL_DROP_OLD)
-		return drop_old(channel, channel->waited_head, deadline);
+		return drop_old(channel, channel->sending.waited_head, deadline);
 	return catch_up(channel);
 }
 
@@ -58,15 +66,4 @@ int full_answer(struct channel *channel, uint32_t messages)
 	if (channel_drops(channel) && messages > 0)
 		return messages_drop(channel, messages);
 	return -EAGAIN;
-}
-
-uint64_t channel_dropped(const struct channel *channel)
-{
-	return channel->dropped;
-}
-
-bool channel_drops(const struct channel *channel)
-{
-	return channel->options.when_full == CHANNEL_FULL_DROP_NEW ||
-	       channel->options.when_full == CHANNEL_FULL_DROP_OLD;
 }

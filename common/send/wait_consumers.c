@@ -1,8 +1,14 @@
 /* A producer that waits for consumers to be there before it sends anything. */
 #include <errno.h>
 
+#include "base/deadline.h"
+#include "channel/channel.h"
+#include "channel/condition.h"
 #include "channel/endpoint.h"
 #include "channel/group.h"
+#include "channel/side.h"
+#include "channel/slot.h"
+#include "channel/waits.h"
 
 unsigned channel_consumers(const struct channel *channel)
 {

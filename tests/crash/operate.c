@@ -63,7 +63,7 @@ static void victim_receive(uint32_t most)
 void prepare_quick_consumer(void)
 {
 	victim = attach(CHANNEL_CONSUMER);
-	victim->batch = 4;
+	victim->batch.records = 4;
 }
 
 void prepare_holder(void)

@@ -7,6 +7,7 @@
 #include "base/deadline.h"
 #include "channel/channel.h"
 #include "channel/endpoint.h"
+#include "channel/side.h"
 #include "observe/tap.h"
 #include "tests/crash/scene.h"
 #include "tests/crash/steps.h"
@@ -234,7 +235,7 @@ void role_dying_quick_consumer(int self)
 	struct channel_delivery delivery;
 	size_t at = 0;
 
-	channel->batch = 4;
+	channel->batch.records = 4;
 	if (channel_receive(channel, UINT32_MAX, 0, 0, &delivery) == CHANNEL_DELIVERED)
 		note_delivery(&delivery, &at);
 	atomic_store(&scene->ready[self], 1);

@@ -32,6 +32,7 @@
 #include "channel/channel.h"
 #include "channel/endpoint.h"
 #include "channel/segment.h"
+#include "channel/validate.h"
 
 /* All of segment.c, but for the two functions that are replaced below. */
 #define segment_open  segment_open_own

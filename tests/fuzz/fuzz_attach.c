@@ -32,6 +32,8 @@
 #include "channel/channel.h"
 #include "channel/endpoint.h"
 #include "channel/owner.h"
+#include "channel/segment.h"
+#include "channel/side.h"
 #include "frame/frame.h"
 #include "observe/census.h"
 #include "observe/peek.h"
@@ -267,7 +269,7 @@ static void send_whole(struct endpoint *endpoint, size_t size, unsigned flags)
 	result(channel_send(endpoint->channel, message, size,
 			    (flags & 4) != 0 ? CHANNEL_UNTERMINATED : 0));
 	/* One longer than the ring may have been left in the middle. */
-	endpoint->inside = endpoint->channel->inside;
+	endpoint->inside = endpoint->channel->sending.inside;
 }
 
 /* argument: how many lines; the flags: how long they and their delimiter are. */
@@ -346,7 +348,7 @@ static void send_file(struct endpoint *endpoint, unsigned argument, unsigned fla
 		return;
 	if (write(input.fd, bytes, size) == (ssize_t)size && lseek(input.fd, 0, SEEK_SET) == 0) {
 		result(frame_send(endpoint->channel, &input));
-		endpoint->inside = endpoint->channel->inside;
+		endpoint->inside = endpoint->channel->sending.inside;
 	}
 	close(input.fd);
 }

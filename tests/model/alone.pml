@@ -696,7 +696,7 @@ proctype producer(byte me)
 /* ---- the consumer ---- */
 
 /* A visit to the consumers' mutex, and whom it wakes: takes a record, and has used up the last. */
-inline visit()
+inline receive_under_lock()
 {
 	d_step {
 		moved = false;
@@ -734,7 +734,7 @@ proctype consumer(byte me)
 	bool found, moved, inside, late, due;
 
 	do
-	:: visit();
+	:: receive_under_lock();
 		if
 		:: found
 		:: !found && gone == BIT(PRODUCERS) - 1 && head == tail -> break
@@ -743,7 +743,7 @@ proctype consumer(byte me)
 #ifndef NO_HEAVY_SLEEP
 			heavy();
 #endif
-			visit();
+			receive_under_lock();
 			if
 			:: !found && (gone != BIT(PRODUCERS) - 1 || head != tail) ->
 SLEEPER(data)

@@ -1,6 +1,6 @@
 /*
  * What a claim's `owner` says of its messages: how often they were handed out, and how many tries
- * with them failed (claim.c; claim_forsake() and claim_bury() in orphan.c, claim_fit() in visit.c,
+ * with them failed (claim.c; claim_abandon() and claim_bury() in orphan.c, claim_fit() in visit.c,
  * hand_over(), channel_try() and channel_retry() in receive.c), kill -9 at any step.
  *
  * RECORDS messages are in the ring, each a record (BLOCK: the first two are one). CONSUMERS
@@ -131,7 +131,7 @@ inline split(c)
 	atomic { r = 0; cut = 0 }
 }
 
-/* claim_forsake(): what has been handed out ends at `cut`; `died`: its owner has */
+/* claim_abandon(): what has been handed out ends at `cut`; `died`: its owner has */
 inline forsake(c, died)
 {
 	if

@@ -162,7 +162,7 @@ inline advance()
 	}
 }
 
-/* claim_forsake(): what has been delivered ends at `upto`. */
+/* claim_abandon(): what has been delivered ends at `upto`. */
 inline forsake(c)
 {
 	if
@@ -362,8 +362,8 @@ inline claim_next()
 	next = limit[claim]
 }
 
-/* visit_locked() and visit_wake() */
-inline visit()
+/* receive_locked() and receive_wake() */
+inline receive_under_lock()
 {
 	lock();
 	result = NOTHING;
@@ -435,7 +435,7 @@ proctype consumer(byte me)
 		unlock();
 		do
 		:: result == LOOK ->
-			visit();
+			receive_under_lock();
 			if
 			:: result != NOTHING && announced ->
 				atomic { announced = false; waiting_data = waiting_data & ~BIT(me) }

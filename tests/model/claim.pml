@@ -230,7 +230,7 @@ inline unlock(side)
 	mutex[side] = 0
 }
 
-/* side_visit(). If there is nothing to do, it is one step: it stores nothing. */
+/* side_recover(). If there is nothing to do, it is one step: it stores nothing. */
 inline visit_side(side)
 {
 	if
@@ -368,7 +368,7 @@ inline receive_any()
 		do
 		:: j == SLOTS -> break
 		:: j < SLOTS ->
-			/* claims_sweep(): no slot is given up with a claim */
+			/* claims_recover(): no slot is given up with a claim */
 			assert((used & BIT(j)) == 0 || owner[j] == FREE || owner[j] == ORPHAN ||
 			       (attached[C] & BIT(owner[j] - 1)) != 0);
 			if
@@ -437,7 +437,7 @@ inline stream_end()
 	fi
 }
 
-inline visit()
+inline receive_under_lock()
 {
 	lock(C);
 	/* Before tail is looked at. The ghosts go with `events`. */
@@ -588,7 +588,7 @@ end_newcomer:
 		od;
 		do
 		:: atomic { result != ENDED -> poke = poke & ~BIT(me); expired = expired & ~BIT(me) };
-			visit();
+			receive_under_lock();
 			if
 			:: result == DELIVERED
 			:: atomic { result == DELIVERED && givers > 0 -> givers-- }; break

@@ -317,7 +317,7 @@ inline next_expect()
 	atomic { n = 0; after = 0; missed = 0 }
 }
 
-/* claim_forsake(): one record of it was delivered */
+/* claim_abandon(): one record of it was delivered */
 inline forsake()
 {
 	if
@@ -329,7 +329,7 @@ inline forsake()
 	owner[g] = ORPHAN
 }
 
-/* hand_over(): the record in hand is done, and claim_forsake() gives back what nobody has had */
+/* hand_over(): the record in hand is done, and claim_abandon() gives back what nobody has had */
 inline give_rest()
 {
 	atomic {
@@ -360,8 +360,8 @@ inline claim_next()
 	atomic { next[g] = next[g] + k; k = 0 }
 }
 
-/* visit_locked() */
-inline visit()
+/* receive_locked() */
+inline receive_under_lock()
 {
 	atomic { over = SENT_ALL; t = tail };
 	if /* delivery_done() */
@@ -450,7 +450,7 @@ proctype consumer(byte me)
 			if
 			:: give == 1 -> forsake(); give = 0; head_advance()
 			:: give == 2 -> give_rest(); give = 0; head_advance()
-			:: give == 0 -> visit()
+			:: give == 0 -> receive_under_lock()
 			fi;
 			mutex_c = 0;
 			if

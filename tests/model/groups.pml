@@ -303,7 +303,7 @@ inline probe()
 	od
 }
 
-/* side_lock(), side_locked() with consumers_repair(), or side_visit() */
+/* side_lock(), side_locked() with consumers_repair(), or side_recover() */
 inline lock()
 {
 	atomic { mutex == 0 -> mutex = me + 1 };
@@ -414,8 +414,8 @@ inline enter()
 	fi
 }
 
-/* visit_locked(): acknowledges what is in hand, takes an orphan or what is next. */
-inline visit()
+/* receive_locked(): acknowledges what is in hand, takes an orphan or what is next. */
+inline receive_under_lock()
 {
 	if
 	:: claim != NONE ->
@@ -565,7 +565,7 @@ inline work()
 {
 	if
 	:: todo == ATTACH -> group_enter(); enter()
-	:: todo == VISIT -> visit()
+	:: todo == VISIT -> receive_under_lock()
 	:: todo == GIVE_BACK -> atomic { owner[CLAIM(mine, claim)] = ORPHAN; claim = NONE }
 	:: todo == LEAVE -> leave()
 	:: todo == DECLARES -> declare()

@@ -205,7 +205,7 @@ inline bury()
 			(owner[1] != FREE && owner[1] != (i) + 1) || \
 			(owner[CONSUMERS - 1] != FREE && owner[CONSUMERS - 1] != (i) + 1))
 
-/* visit_locked(): end the delivery in hand, sweep, claim, look whether there is more, head. */
+/* receive_locked(): end the delivery in hand, sweep, claim, look whether there is more, head. */
 inline visit(i)
 {
 	d_step {

@@ -10,9 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/barrier.h"
+#include "channel/channel.h"
+#include "channel/claim.h"
 #include "channel/endpoint.h"
 #include "channel/group.h"
+#include "channel/ring.h"
+#include "channel/sequence.h"
+#include "channel/slot.h"
+#include "channel/validate.h"
+#include "channel/waits.h"
 #include "observe/view.h"
+#include "send/full.h"
 
 enum {
 	CAPACITY = 1024,
@@ -59,7 +68,7 @@ static struct channel *endpoint_new(unsigned which, enum channel_role role)
 	channel->role = role;
 	channel->slot = which;
 	channel->slot_bit = UINT64_C(1) << which;
-	channel->claim = NO_CLAIM;
+	channel->receiving.claim = CLAIM_NONE;
 	channel->look_pause = UINT32_MAX; /* there is no object to look after */
 	return channel;
 }
@@ -271,7 +280,7 @@ static void observe_mutex(bool knows_head)
 		consume(RECORD);
 		weak_thread(SECOND, false);
 		if (knows_head)
-			scene.endpoints[SECOND].known_head =
+			scene.endpoints[SECOND].sending.known_head =
 				atomic_load(&scene.shared->consumers.head);
 		send(FIRST, 2, RECORDS - 1);
 		send(SECOND, RECORDS, RECORDS);
@@ -296,11 +305,12 @@ static void scene_observe_heir(void)
 		send(FIRST, 1, 1);
 		consume(RECORD);
 		weak_thread(SECOND, false);
-		scene.endpoints[SECOND].known_head = atomic_load(&scene.shared->consumers.head);
+		scene.endpoints[SECOND].sending.known_head =
+			atomic_load(&scene.shared->consumers.head);
 		send(FIRST, 2, RECORDS - 1);
 		leave(FIRST);
 		send(SECOND, RECORDS, RECORDS);
-		require(scene.endpoints[SECOND].was_alone, "not alone: slot", SECOND);
+		require(scene.endpoints[SECOND].sending.was_alone, "not alone: slot", SECOND);
 		weak_thread(LOOKER, true);
 		observe();
 	}

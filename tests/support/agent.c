@@ -49,6 +49,9 @@
 
 #include "channel/channel.h"
 #include "channel/endpoint.h"
+#include "channel/segment.h"
+#include "channel/side.h"
+#include "channel/validate.h"
 
 static struct channel *channel;
 static struct channel_delivery delivery;

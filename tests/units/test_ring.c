@@ -8,7 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "channel/claim.h"
 #include "channel/ring.h"
+#include "channel/validate.h"
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
 

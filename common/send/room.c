@@ -1,0 +1,322 @@
+#include "send/room.h"
+
+#include <errno.h>
+
+#include "base/barrier.h"
+#include "base/deadline.h"
+#include "channel/append.h"
+#include "channel/channel.h"
+#include "channel/condition.h"
+#include "channel/endpoint.h"
+#include "channel/group.h"
+#include "channel/head.h"
+#include "channel/look_after.h"
+#include "channel/mark.h"
+#include "channel/ring.h"
+#include "channel/side.h"
+#include "channel/slot.h"
+#include "channel/spin.h"
+#include "channel/trace.h"
+#include "channel/turn.h"
+#include "channel/waits.h"
+#include "send/alone.h"
+#include "send/full.h"
+#include "shared_buffer.h"
+
+static bool turn_ready(void *context)
+{
+	struct channel *channel = context;
+	uint32_t turn = atomic_load(&producers_of(channel)->turn);
+
+	return (turn == 0 || turn == channel->slot + 1) && producers_settled(channel);
+}
+
+/*
+ * Which of several groups keeps the room that we wait for? For the message only: read without the
+ * consumers' mutex, so it may be the one that did a moment ago.
+ */
+static void group_note(struct channel *channel)
+{
+	struct consumers *consumers = consumers_of(channel);
+	uint32_t used = groups_in_use(consumers);
+	int slowest = group_slowest(consumers);
+	struct channel_report *report = &channel->report;
+
+	report->held_by_group = slowest != GROUP_NONE && (used & (used - 1)) != 0;
+	if (slowest == GROUP_NONE)
+		return;
+	group_name(&consumers->groups[slowest], report->group);
+	report->held_by_group |= report->group[0] != '\0';
+	report->members = (unsigned)__builtin_popcountll(
+		group_members(consumers, &consumers->groups[slowest]));
+}
+
+/* A second has gone by: whoever wants to know why is told. */
+static void room_explain(struct channel *channel)
+{
+	group_note(channel);
+	endpoint_waits_on(channel, CHANNEL_WAITS_ROOM, 0);
+}
+
+/* Sleeps up to a second, or until the deadline. */
+static void room_sleep(struct channel *channel, const struct deadline *deadline)
+{
+	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
+	bool woken;
+
+	trace_begin(channel->trace, TRACE_WAIT, TRACE_ROOM);
+	trace_sleep(channel->trace); /* with the turn: a slow file holds other producers up */
+	woken = semaphore_wait(&slot->wakeup, &channel->spin,
+			       deadline_slice_ns(deadline, NS_PER_SEC));
+	if (woken && channel->trace != NULL)
+		trace_woken(channel->trace, slot, TRACE_ROOM);
+	trace_end(channel->trace, TRACE_WAIT, TRACE_ROOM);
+	if (!woken)
+		room_explain(channel);
+}
+
+/*
+ * While consumers are at work head moves by itself, whenever one of their claims ends: who spins on
+ * it asks nobody, and spares them the wake and itself the heavy fence.
+ */
+static bool room_comes_soon(struct channel *channel)
+{
+	struct spin *spin = &channel->room_spin;
+	struct trace *trace = spin->limit_ns > 0 ? channel->trace : NULL;
+	bool comes;
+
+	trace_begin(trace, TRACE_WAIT, TRACE_ROOM_AWAKE);
+	comes = spin_until_position(spin, &consumers_of(channel)->head,
+				    channel->sending.waited_head, &channel->interrupted);
+	if (!comes)
+		spin_in_vain(spin); /* consumers are slow, and acknowledge inside their claims */
+	trace_end(trace, TRACE_WAIT, TRACE_ROOM_AWAKE);
+	return comes;
+}
+
+/* Without the mutex, holding the turn: sleeps until head has come to channel->sending.waited_head. */
+static int room_wait(struct channel *channel, const struct deadline *deadline)
+{
+	struct producers *producers = producers_of(channel);
+	bool comes = room_comes_soon(channel);
+	int rc = 0;
+
+	while (!comes) {
+		/* Positions are multiples of 8: bit 0 says that somebody waits. */
+		atomic_store(&producers->room_wanted, channel->sending.waited_head | 1);
+		/* Pairs with the fences in producers_wake_for_head() and receive_on(). */
+		barrier_heavy(channel->segment.membarrier);
+		rc = head_catch_up(channel, deadline);
+		if (rc < 0 || !position_before(head_now(channel), channel->sending.waited_head))
+			break;
+		if (channel->sending.inside && producer_message_lost(channel)) {
+			rc = -CHANNEL_ELOST;
+			break;
+		}
+		rc = deadline_passed(deadline);
+		if (rc == 0)
+			rc = channel_look_after(channel);
+		if (rc < 0)
+			break;
+		room_sleep(channel, deadline);
+	}
+	room_request(channel, 0);
+	return rc;
+}
+
+/* What room_look() found. A producer that still writes alone counts as having the turn. */
+enum room { ROOM_FREE, ROOM_NONE, ROOM_TURN_TAKEN };
+
+/* Does it wait, if there is no room? */
+static bool waits_for_room(const struct channel *channel)
+{
+	return full_policy(channel) == CHANNEL_FULL_BLOCK || channel->sending.inside;
+}
+
+/*
+ * Is there room for `bytes` of ring at tail, and the turn free or ours? Reads tail and head
+ * once, checks them, and leaves them in channel->room_*. Who needs room that is not there
+ * takes the turn. The mutex is held.
+ */
+static int room_look(struct channel *channel, uint64_t bytes)
+{
+	struct producers *producers = producers_of(channel);
+	uint64_t capacity = channel->segment.ring.capacity;
+	uint32_t turn = atomic_load(&producers->turn);
+	uint64_t tail, used;
+	int rc;
+
+	if (turn > SLOT_COUNT)
+		return -CHANNEL_EDAMAGED;
+	if (turn != 0 && turn != channel->slot + 1) {
+		rc = side_probe(channel, CHANNEL_PRODUCER); /* its holder may be dead */
+		if (rc < 0)
+			return rc;
+		if ((atomic_load(&producers->side.attached) >> (turn - 1) & 1) == 0 &&
+		    atomic_load(&producers->turn) == turn)
+			turn_release(channel); /* no slot is given up with it: this is damage */
+		turn = atomic_load(&producers->turn);
+		if (turn != 0 && turn != channel->slot + 1)
+			return ROOM_TURN_TAKEN;
+	}
+	if (!producers_settled(channel))
+		return ROOM_TURN_TAKEN;
+	if (producers->turn_next == channel->slot + 1)
+		producers->turn_next = 0; /* not passed over any more */
+	tail = tail_own(channel);	  /* after the probe, which may have closed a message */
+	used = tail - channel->sending.known_head;
+	if (used + bytes > capacity) {
+		known_head_renew(channel);
+		used = tail - channel->sending.known_head;
+	}
+	if (used > capacity)
+		return -CHANNEL_EDAMAGED;
+	channel->sending.room_tail = tail;
+	channel->sending.room_bytes = capacity - used;
+	if (channel->sending.room_bytes >= bytes) {
+		if (turn != 0)
+			room_request(channel, 0);
+		return ROOM_FREE;
+	}
+	atomic_store(&producers->turn, channel->slot + 1);
+	channel->sending.waited_head = tail + bytes - capacity;
+	/* As yet without bit 0: for producers that would not wait. */
+	if (waits_for_room(channel))
+		room_request(channel, channel->sending.waited_head);
+	return ROOM_NONE;
+}
+
+/*
+ * For one that does not wait for room: there is none, or whoever comes first waits for some. Not
+ * while somebody writes as if we were not here.
+ */
+static bool ring_full(struct channel *channel, int room)
+{
+	uint64_t missing = room_missing(channel->segment.shared);
+
+	if (waits_for_room(channel))
+		return false;
+	if (room == ROOM_NONE)
+		return true;
+	if (room != ROOM_TURN_TAKEN || !producers_settled(channel) || missing == 0)
+		return false;
+	channel->sending.waited_head = missing; /* first there has to be room for that one */
+	return true;
+}
+
+/*
+ * For one that never waits: would it take more than a moment, as the turn's holder is inside a
+ * message longer than the ring? A neighbour that just writes a block does not count.
+ */
+static bool would_block(struct channel *channel)
+{
+	struct mark *mark;
+
+	if (!channel->options.nonblock || channel->sending.inside)
+		return false;
+	mark = mark_current(channel);
+	/* Who writes alone is in no message. */
+	return mark == NULL ? producers_settled(channel) : mark_open(mark) != 0;
+}
+
+/* Without the mutex: sleeps until the turn may be ours. */
+static int turn_wait(struct channel *channel, const struct deadline *deadline)
+{
+	struct producers *producers = producers_of(channel);
+	uint32_t turn = atomic_load(&producers->turn);
+	int rc;
+
+	condition_wait(condition_turn(channel), channel->slot, turn_ready, channel, &channel->spin,
+		       deadline_slice_ns(deadline, NS_PER_SEC));
+	rc = deadline_passed(deadline);
+	if (rc == deadline->expired && turn >= 1 && turn <= SLOT_COUNT) {
+		channel->report.turn_taken = true;
+		channel->report.holder = (pid_t)atomic_load(&producers->side.slots[turn - 1].pid);
+	} else if (rc == deadline->expired && !producers_settled(channel)) {
+		channel->report.turn_taken = true;
+	}
+	if (rc == 0) {
+		turn = atomic_load(&producers->turn);
+		endpoint_waits(channel, CHANNEL_WAITS_TURN,
+			       turn >= 1 && turn <= SLOT_COUNT
+				       ? (pid_t)atomic_load(&producers->side.slots[turn - 1].pid)
+				       : channel->report.holder);
+	}
+	return rc < 0 ? rc : channel_look_after(channel);
+}
+
+/* After an error: leaves without the turn, which we may have, or have been given meanwhile. */
+static void turn_leave(struct channel *channel)
+{
+	struct deadline deadline = endpoint_leave_deadline(channel);
+
+	if (!channel->sending.inside && side_lock(channel, CHANNEL_PRODUCER, &deadline) == 0) {
+		if (turn_is_mine(channel))
+			turn_release(channel);
+		side_unlock(channel, CHANNEL_PRODUCER);
+	}
+	atomic_thread_fence(memory_order_seq_cst);
+	turn_wake(channel); /* a signal that woke us was for somebody who sends */
+}
+
+int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
+{
+	struct producers *producers = producers_of(channel);
+	struct deadline deadline;
+	uint64_t hopeless = 0; /* the head that could not be reached */
+	bool passed_over = false;
+	int rc;
+
+	channel->report.turn_taken = channel->report.lock_taken = false;
+	channel->report.held_by_group = false;
+	rc = channel_interrupted(channel) ? -EINTR : look_after_often(channel);
+	if (rc == 0 && side_try_lock(channel, CHANNEL_PRODUCER) == 0) {
+		if (room_look(channel, bytes) == ROOM_FREE)
+			return 0;
+		side_unlock(channel, CHANNEL_PRODUCER);
+	}
+	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	endpoint_wait_begins(channel);
+	while (rc == 0) {
+		bool full;
+		int room;
+
+		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
+		if (rc < 0)
+			break;
+		room = room_look(channel, bytes);
+		if (room == ROOM_FREE)
+			return 0;
+		full = ring_full(channel, room);
+		if (room < 0)
+			rc = room;
+		else if (full && hopeless == channel->sending.waited_head)
+			rc = full_answer(channel, messages);
+		else if (!full && would_block(channel))
+			rc = -EAGAIN;
+		else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
+			producers->turn_next = channel->slot + 1;
+		side_unlock(channel, CHANNEL_PRODUCER);
+		if (rc == -EAGAIN && full)
+			group_note(channel);
+		if (rc != 0)
+			break;
+		if (full) {
+			/*
+			 * There may be room now, for us, or for who comes first and then goes on.
+			 */
+			rc = full_make_room(channel, &deadline);
+			hopeless = rc == 0 ? channel->sending.waited_head : 0;
+			rc = rc < 0 ? rc : deadline_passed(&deadline);
+			continue;
+		}
+		hopeless = 0;
+		passed_over = room == ROOM_TURN_TAKEN;
+		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
+	}
+	/* Without the mutex, what we may have been given meanwhile is for detach to give back. */
+	if (turn_is_mine(channel) || !channel->report.lock_taken)
+		turn_leave(channel);
+	channel->report.error = rc < 0 ? rc : 0;
+	return rc;
+}
