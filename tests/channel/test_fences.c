@@ -23,12 +23,6 @@ static uint32_t fences_of(const char *name)
 	return fences;
 }
 
-static const char *path_of(char path[4096], const char *program)
-{
-	snprintf(path, 4096, "%s/%s", getenv("TOOLS"), program);
-	return path;
-}
-
 #define WITHOUT(input, ...) tool_start_without("membarrier", input, __VA_ARGS__, NULL)
 
 /* Waits for its end, and expects this exit status and output. */
@@ -51,15 +45,13 @@ static void expect_end(struct tool *tool, int status, const char *expected)
  */
 static struct tool producer_with(const char *name, int *input)
 {
-	char program[4096];
 	struct tool producer;
 	int ends[2];
 
 	filters_needed();
 	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
 	producer = tool_start_argv(
-		ends[0], -1,
-		(const char *const[]){ path_of(program, "shm-produce"), "-C", name, NULL });
+		ends[0], -1, (const char *const[]){ tool_path("shm-produce"), "-C", name, NULL });
 	close(ends[0]);
 	*input = ends[1];
 	cr_assert_eq(write(*input, "one\n", 4), 4);

@@ -203,7 +203,7 @@ Test(keys, the_first_piece_of_a_message_longer_than_the_ring_has_the_key, .timeo
 /* ---- the tools ---- */
 
 /* What shm-consume prints of the input with a key, and the story that it tells. */
-static void expect_bytes(const char *input, const char *output, const char *story,
+static void expect_keyed(const char *input, const char *output, const char *story,
 			 const char *delimiter)
 {
 	struct tool producer, consumer;
@@ -224,10 +224,10 @@ static void expect_bytes(const char *input, const char *output, const char *stor
 
 Test(keys, a_key_is_shown_and_is_not_in_the_output, .timeout = 60)
 {
-	expect_bytes("one\ntwo\n", "one\ntwo\n", "received data (key \"type one\"): two\n", "\\n");
-	expect_bytes("one\ntwo", "one\ntwo", "received data (key \"type one\"): two\n", "\\n");
-	expect_bytes("one\ntwo\n", "one<>two<>", "received data (key \"type one\"): two\n", "<>");
-	expect_bytes("one\n", "one", "received data (key \"type one\"): one\n", "");
+	expect_keyed("one\ntwo\n", "one\ntwo\n", "received data (key \"type one\"): two\n", "\\n");
+	expect_keyed("one\ntwo", "one\ntwo", "received data (key \"type one\"): two\n", "\\n");
+	expect_keyed("one\ntwo\n", "one<>two<>", "received data (key \"type one\"): two\n", "<>");
+	expect_keyed("one\n", "one", "received data (key \"type one\"): one\n", "");
 }
 
 Test(keys, lines_and_one_longer_than_the_ring_come_whole_with_a_key, .timeout = 60)

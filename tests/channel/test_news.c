@@ -10,19 +10,8 @@
 
 #include "channel/events.h"
 #include "tests/support/agents.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
-
-enum { ARGUMENTS_MAX = 16 };
-
-/* shm-consume -C NAME and these words, up to NULL. */
-static struct tool consumer_start(const char *name, const char *const *words)
-{
-	const char *argv[ARGUMENTS_MAX + 4] = { "shm-consume", "-C", name };
-
-	for (int i = 0; i < ARGUMENTS_MAX && words[i] != NULL; i++)
-		argv[i + 3] = words[i];
-	return tool_start_argv(-1, -1, argv);
-}
 
 /* Runs it to its end; its exit status. */
 static int consume(const char *name, const char *const *words)

@@ -10,12 +10,10 @@
 /* Plays the scene of weak_order that has this name. */
 static void play(const char *name)
 {
-	char path[4096];
 	struct tool tool;
 	char *output;
 
-	snprintf(path, sizeof(path), "%s/tests/weak_order", getenv("TOOLS"));
-	tool = tool_start(path, name, NULL);
+	tool = tool_start(tool_path("tests/weak_order"), name, NULL);
 	if (tool_end_within(&tool, 100) != 0) { /* with a sanitizer */
 		output = tool_output(&tool, NULL);
 		cr_expect_fail("%s", output);

@@ -3,6 +3,7 @@
  * other pid namespaces. What test_cli_objects.c has is not repeated here.
  */
 #include "tests/support/agents.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -19,44 +20,6 @@
 
 /* Users and groups that need no entry anywhere. */
 enum { ALICE = 54321, BOB = 54322, CAROL = 54323, SHARED_GROUP = 54399 };
-
-/* Waits for its end, which must be `status`, and one line that names the cause (NULL: none). */
-static void expect_end(struct tool tool, int status, const char *part)
-{
-	int got = tool_end(&tool);
-	char *errors = tool_errors(&tool);
-	size_t line = strcspn(errors, "\n");
-
-	cr_expect_eq(got, status, "ended with %d, not %d: %s", got, status, errors);
-	if (part == NULL) {
-		cr_expect_str_empty(errors, "said \"%s\"", errors);
-	} else {
-		cr_expect_not_null(strstr(errors, part), "said \"%s\", without \"%s\"", errors,
-				   part);
-		cr_expect(errors[line] == '\n' && errors[line + 1] == '\0',
-			  "said \"%s\", which is not one line", errors);
-	}
-	free(errors);
-	tool_free(&tool);
-}
-
-/* The same for one that succeeds in silence, and its output. */
-static void expect_done(struct tool tool, const char *output)
-{
-	int got = tool_end(&tool);
-	char *errors = tool_errors(&tool);
-
-	cr_expect_eq(got, 0, "ended with %d: %s", got, errors);
-	cr_expect_str_empty(errors, "said \"%s\"", errors);
-	expect_output(&tool, output);
-	free(errors);
-	tool_free(&tool);
-}
-
-static void put(const char *name, const char *message)
-{
-	expect_done(tool_start("shm-produce", "-C", name, message, NULL), "");
-}
 
 static void refused_by_both(const char *name, const char *part)
 {
@@ -145,7 +108,7 @@ Test(strangers, a_channel_with_two_names_is_refused_under_both, .timeout = 60)
 
 	channel_name(name);
 	channel_name(second);
-	put(name, "x");
+	message_send(name, "x");
 	snprintf(path, sizeof(path), "%s", object_path(name));
 	link_make(path, second);
 	refused_by_both(name, "has another name, too");
@@ -157,8 +120,8 @@ Test(strangers, a_channel_with_two_names_is_refused_under_both, .timeout = 60)
 		   "removed");
 	cr_expect(object_exists(name));
 	cr_expect(!object_exists(second));
-	put(name, "y");
-	put(second, "z");
+	message_send(name, "y");
+	message_send(second, "z");
 	expect_done(tool_start("shm-consume", "-C", name, NULL), "y\n");
 	expect_done(tool_start("shm-consume", "-C", second, NULL), "z\n");
 	cr_expect(!object_exists(name));
@@ -171,7 +134,7 @@ Test(strangers, a_symbolic_link_to_a_channel_of_our_own_is_refused, .timeout = 6
 
 	channel_name(name);
 	channel_name(planted);
-	put(name, "x");
+	message_send(name, "x");
 	snprintf(path, sizeof(path), "%s", object_path(name));
 	cr_assert_eq(symlink(path, object_path(planted)), 0);
 	refused_by_both(planted, "is not a channel");
@@ -536,11 +499,9 @@ static void need_namespaces(void)
 static struct tool contained(int input, const char *tool, const char *name, const char *option,
 			     const char *value)
 {
-	char path[1024];
 
-	snprintf(path, sizeof(path), "%s/%s", getenv("TOOLS"), tool);
-	return tool_start_fds(input, -1, "unshare", "--pid", "--fork", "--kill-child", path, "-C",
-			      name, option, value, NULL);
+	return tool_start_fds(input, -1, "unshare", "--pid", "--fork", "--kill-child",
+			      tool_path(tool), "-C", name, option, value, NULL);
 }
 
 /* The tool in it, seen from here. 0: not there yet, or not any more. */
@@ -598,11 +559,9 @@ Test(strangers, a_consumer_killed_in_another_namespace_is_noticed, .timeout = 60
 		;
 	cr_assert_eq(fcntl(ends[1], F_SETFL, 0), 0);
 	{
-		char path[1024];
 
-		snprintf(path, sizeof(path), "%s/shm-consume", getenv("TOOLS"));
 		killed = tool_start_fds(-1, ends[1], "unshare", "--pid", "--fork", "--kill-child",
-					path, "-C", name, NULL);
+					tool_path("shm-consume"), "-C", name, NULL);
 	}
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	agent_expect(&producer, "ok", "send second");

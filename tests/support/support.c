@@ -83,6 +83,15 @@ void object_remove(const char *name)
 	unlink(object_path(name));
 }
 
+void object_plant(const char *name, const void *bytes, size_t size)
+{
+	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, bytes, size), (ssize_t)size);
+	close(fd);
+}
+
 void object_write(const char *name, size_t offset, const void *value, size_t size)
 {
 	int fd = open(object_path(name), O_RDWR | O_CLOEXEC);
@@ -350,6 +359,36 @@ bool errors_contain(const struct tool *tool, const char *part)
 
 	free(errors);
 	return contain;
+}
+
+void expect_bytes(const struct tool *tool, const void *expected, size_t size)
+{
+	size_t got;
+	char *output = tool_output(tool, &got);
+
+	cr_expect_eq(got, size, "%zu bytes came, not %zu", got, size);
+	cr_expect(got == size && memcmp(output, expected, size) == 0, "other bytes came");
+	free(output);
+}
+
+bool output_is(const struct tool *tool, const char *expected)
+{
+	char *output = tool_output(tool, NULL);
+	bool same = strcmp(output, expected) == 0;
+
+	free(output);
+	return same;
+}
+
+int errors_count(const struct tool *tool, const char *part)
+{
+	char *errors = tool_errors(tool);
+	int count = 0;
+
+	for (const char *at = errors; (at = strstr(at, part)) != NULL; at++)
+		count++;
+	free(errors);
+	return count;
 }
 
 void expect_errors_contain(const struct tool *tool, const char *part)

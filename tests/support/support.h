@@ -58,6 +58,9 @@ const char *object_path(const char *name);
 /* All bytes of the object; free() it. */
 unsigned char *object_contents(const char *name, size_t *size);
 
+/* Makes an object under the channel's name that holds these bytes and is no channel. */
+void object_plant(const char *name, const void *bytes, size_t size);
+
 /* Removes it, for tests that leave it on purpose. */
 void object_remove(const char *name);
 
@@ -127,9 +130,16 @@ void tool_free(struct tool *tool);
 
 /* Asserts about what it wrote. */
 void expect_output(const struct tool *tool, const char *expected);
+void expect_bytes(const struct tool *tool, const void *expected, size_t size);
 void expect_errors_contain(const struct tool *tool, const char *part);
 
 /* Has it written this to standard error so far? */
 bool errors_contain(const struct tool *tool, const char *part);
+
+/* How often it has written this to standard error so far. */
+int errors_count(const struct tool *tool, const char *part);
+
+/* Is this all that it has written to standard output so far? */
+bool output_is(const struct tool *tool, const char *expected);
 
 #endif

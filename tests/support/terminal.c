@@ -59,14 +59,14 @@ struct terminal terminal_start(unsigned columns, const char *name, ...)
 	const struct winsize window = { .ws_col = (unsigned short)columns, .ws_row = 24 };
 	struct terminal terminal = { .text = calloc(1, 1) };
 	const char *argv[ARGUMENTS_MAX + 1] = { name };
-	char path[1024], slave[128];
+	const char *path = tool_path(name);
+	char slave[128];
 	va_list arguments;
 
 	va_start(arguments, name);
 	for (int i = 1; (argv[i] = va_arg(arguments, const char *)) != NULL; i++)
 		cr_assert_lt(i, ARGUMENTS_MAX);
 	va_end(arguments);
-	snprintf(path, sizeof(path), "%s/%s", getenv("TOOLS"), name);
 	terminal.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	cr_assert_geq(terminal.master, 0);
 	cr_assert_eq(grantpt(terminal.master), 0);

@@ -3,6 +3,8 @@
  * users, other modes and sizes, no room, no free slot, a lock that is held.
  */
 #include "tests/support/agents.h"
+#include "tests/support/process.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -57,33 +59,6 @@ enum { NOBODY = 65534 };
 		EXPECT(1, part, "shm-consume", "-C", name, "-e");                                  \
 	} while (0)
 
-static void plant(const char *name, const void *bytes, size_t size)
-{
-	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, bytes, size), (ssize_t)size);
-	close(fd);
-}
-
-static void put(const char *name, const char *message)
-{
-	struct tool tool;
-
-	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", name, message), 0);
-	tool_free(&tool);
-}
-
-static void expect_rest(const char *name, const char *expected)
-{
-	struct tool tool;
-
-	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "-e"), 0);
-	expect_output(&tool, expected);
-	tool_free(&tool);
-	cr_assert(!object_exists(name));
-}
-
 static void write_at(const char *name, size_t offset, const void *bytes, size_t size)
 {
 	int fd = open(object_path(name), O_WRONLY | O_CLOEXEC);
@@ -110,7 +85,7 @@ Test(cli_objects, a_strangers_file_is_refused_and_left_alone, .timeout = 60)
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		channel_name(name);
-		plant(name, garbage, sizes[i]);
+		object_plant(name, garbage, sizes[i]);
 		REFUSED_BY_BOTH("is not a channel", name);
 		EXPECT(1, name, "shm-consume", "-C", name);
 		fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
@@ -134,7 +109,7 @@ Test(cli_objects, a_large_file_of_random_bytes_is_refused, .timeout = 60)
 		bytes[i] = (unsigned char)(state >> 56);
 	}
 	channel_name(name);
-	plant(name, bytes, size);
+	object_plant(name, bytes, size);
 	free(bytes);
 	REFUSED_BY_BOTH("is not a channel", name);
 	object_remove(name);
@@ -192,7 +167,7 @@ Test(cli_objects, another_layout_version_is_refused_with_both_named, .timeout = 
 
 	snprintf(ours, sizeof(ours), "layout %u", LAYOUT_VERSION);
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	WRITE_HEADER(name, layout_version, 77);
 	REFUSED_BY_BOTH("layout 77", name);
 	REFUSED_BY_BOTH(ours, name);
@@ -204,7 +179,7 @@ Test(cli_objects, another_libc_or_word_size_is_refused_with_both_named, .timeout
 	char name[NAME_SIZE], abi[48] = "otherlibc, 16-bit, mutex of 3 bytes";
 
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	write_at(name, offsetof(struct header, abi), abi, sizeof(abi));
 	REFUSED_BY_BOTH("otherlibc, 16-bit, mutex of 3 bytes", name);
 	REFUSED_BY_BOTH("-bit, mutex of ", name);
@@ -223,7 +198,7 @@ Test(cli_objects, a_damaged_header_is_refused, .timeout = 60)
 	struct tool tool;
 
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	for (size_t i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
 		WRITE_HEADER(name, capacity, capacities[i]);
 		REFUSED_BY_BOTH("channel is damaged", name);
@@ -248,7 +223,7 @@ Test(cli_objects, a_channel_of_the_wrong_size_is_refused, .timeout = 60)
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		channel_name(name);
-		put(name, "x");
+		message_send(name, "x");
 		cr_assert_eq(truncate(object_path(name), (off_t)sizes[i]), 0);
 		REFUSED_BY_BOTH("channel is damaged", name);
 		object_remove(name);
@@ -261,12 +236,12 @@ Test(cli_objects, damaged_positions_are_refused, .timeout = 60)
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	write_at(name, offsetof(struct shared_buffer, producers.tail), &bad, sizeof(bad));
 	REFUSED_BY_BOTH("channel is damaged", name);
 	object_remove(name);
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	write_at(name, offsetof(struct shared_buffer, consumers.head), &bad, sizeof(bad));
 	REFUSED_BY_BOTH("channel is damaged", name);
 	object_remove(name);
@@ -278,7 +253,7 @@ Test(cli_objects, a_damaged_record_is_refused_by_the_consumer, .timeout = 60)
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	write_at(name, sizeof(struct shared_buffer), bad, sizeof(bad));
 	EXPECT(1, "channel is damaged", "shm-consume", "-C", name);
 	object_remove(name);
@@ -291,14 +266,14 @@ static void never_taken_over(const void *bytes, size_t size, off_t length)
 	struct tool tool;
 
 	channel_name(name);
-	plant(name, bytes, size);
+	object_plant(name, bytes, size);
 	cr_assert_eq(truncate(object_path(name), length), 0);
 	REFUSED_BY_BOTH("--remove --force removes it)", name);
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove", "--force"), 0);
 	tool_free(&tool);
 	cr_expect(!object_exists(name));
-	put(name, "first");
-	expect_rest(name, "first\n");
+	message_send(name, "first");
+	expect_rest(name, 0, "first\n");
 }
 
 Test(cli_objects, an_empty_object_is_never_taken_over, .timeout = 30)
@@ -359,7 +334,7 @@ Test(cli_objects, somebody_elses_object_under_our_name_is_refused, .timeout = 60
 		test_skip("needs root");
 	}
 	channel_name(name);
-	put(name, "secret");
+	message_send(name, "secret");
 	cr_assert_eq(chown(object_path(name), NOBODY, NOBODY), 0);
 	REFUSED_BY_BOTH("belongs to user 65534", name);
 	cr_assert_eq(chmod(object_path(name), 0666), 0);
@@ -378,7 +353,7 @@ Test(cli_objects, another_users_private_channel_cannot_be_opened, .timeout = 60)
 
 	need_nobody();
 	channel_name(name);
-	put(name, "secret");
+	message_send(name, "secret");
 	tool = AS_NOBODY("shm-consume", "-C", name, "--owner", "root");
 	cr_expect_eq(tool_end(&tool), 1);
 	expect_errors_contain(&tool, "Permission denied");
@@ -388,7 +363,7 @@ Test(cli_objects, another_users_private_channel_cannot_be_opened, .timeout = 60)
 	cr_expect_eq(tool_end(&tool), 1);
 	expect_errors_contain(&tool, "Permission denied");
 	tool_free(&tool);
-	expect_rest(name, "secret\n");
+	expect_rest(name, 0, "secret\n");
 }
 
 Test(cli_objects, the_owner_that_is_named_is_the_one_used, .timeout = 60)
@@ -429,7 +404,7 @@ Test(cli_objects, a_channel_open_to_others_is_used_by_them_and_left_empty, .time
 	tool_free(&tool);
 	/* /dev/shm is sticky: only the owner may remove it */
 	cr_assert(object_exists(name));
-	expect_rest(name, "");
+	expect_rest(name, 0, "");
 }
 
 Test(cli_objects, another_users_channel_is_never_created, .timeout = 60)
@@ -463,7 +438,7 @@ static mode_t mode_made(const char *mask, const char *option, const char *mode)
 	cr_assert_eq(tool_end(&tool), 0);
 	tool_free(&tool);
 	cr_assert_eq(stat(object_path(name), &status), 0);
-	expect_rest(name, "message\n");
+	expect_rest(name, 0, "message\n");
 	return status.st_mode & 07777;
 }
 
@@ -481,12 +456,12 @@ Test(cli_objects, a_mode_that_differs_is_refused_and_the_same_is_not, .timeout =
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	put(name, "a");
+	message_send(name, "a");
 	EXPECT(1, "0600", "shm-produce", "-C", name, "-m", "0666", "b");
 	EXPECT(1, "0666", "shm-consume", "-C", name, "-m", "0666");
 	EXPECT(1, "mode", "shm-consume", "-C", name, "-m", "0660", "-e");
 	EXPECT(0, "", "shm-produce", "-C", name, "-m", "0600", "c");
-	expect_rest(name, "a\nc\n");
+	expect_rest(name, 0, "a\nc\n");
 }
 
 /* ---- no room in shared memory ---- */
@@ -600,7 +575,7 @@ Test(cli_objects, new_refuses_a_channel_with_messages, .timeout = 30)
 	EXPECT(1, "already holds messages", "shm-produce", "-C", name, "--new", "b");
 	EXPECT(1, "already holds messages", "shm-consume", "-C", name, "--new");
 	EXPECT(1, "--new", "shm-produce", "-C", name, "--new", "-n", "b");
-	expect_rest(name, "a\n");
+	expect_rest(name, 0, "a\n");
 }
 
 Test(cli_objects, new_refuses_another_endpoint_of_the_same_kind_only, .timeout = 30)
@@ -686,9 +661,9 @@ Test(cli_objects, with_all_slots_taken_newcomers_wait_or_say_so, .timeout = 120)
 		for (int i = 0; i < SLOT_COUNT; i++)
 			agent_expect(&agents[i], "ok", "detach");
 		if (role == 0) {
-			expect_rest(name, "got in\n");
+			expect_rest(name, 0, "got in\n");
 		} else {
-			put(name, "for the one who waited");
+			message_send(name, "for the one who waited");
 			cr_assert_eq(tool_end(&waiting), 0);
 			expect_output(&waiting, "for the one who waited\n");
 		}
@@ -723,30 +698,10 @@ Test(cli_objects, a_signal_ends_the_wait_for_a_slot, .timeout = 60)
 	tool_free(&tool);
 	for (int i = 0; i < SLOT_COUNT; i++)
 		agent_quit(&agents[i]);
-	expect_rest(name, "");
+	expect_rest(name, 0, "");
 }
 
 /* ---- a lock held by a stopped process ---- */
-
-static bool stopped(pid_t pid)
-{
-	char path[64], text[512] = "", *state;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	cr_assert_geq(fd, 0);
-	cr_assert_gt(read(fd, text, sizeof(text) - 1), 0);
-	close(fd);
-	state = strrchr(text, ')');
-	return state != NULL && state[2] == 'T';
-}
-
-static void stop(const struct agent *agent)
-{
-	kill(agent->tool.pid, SIGSTOP);
-	WAIT_FOR(stopped(agent->tool.pid));
-}
 
 static void lock_held(const char *role, const char *lock)
 {
@@ -757,7 +712,7 @@ static void lock_held(const char *role, const char *lock)
 	channel_name(name);
 	agent_expect(&holder, "ok", "attach %s %s", role, name);
 	agent_expect(&holder, "ok", "%s", lock);
-	stop(&holder);
+	process_stop(holder.tool.pid);
 	snprintf(pid, sizeof(pid), "process %ld", (long)holder.tool.pid);
 	EXPECT(124, pid, "shm-produce", "-C", name, "-w", "0.3", "x");
 	EXPECT(124, pid, "shm-consume", "-C", name, "-w", "0.3");
@@ -814,7 +769,7 @@ Test(cli_objects, a_lock_taken_while_attached_times_out_too, .timeout = 60)
 	producer = tool_start_fds(ends[0], -1, "shm-produce", "-C", name, "-w", "0.3", NULL);
 	WAIT_FOR(object_look(name).producers == 2);
 	agent_expect(&holder, "ok", "lock producer");
-	stop(&holder);
+	process_stop(holder.tool.pid);
 	snprintf(pid, sizeof(pid), "process %ld", (long)holder.tool.pid);
 	cr_assert_eq(write(ends[1], "line\n", 5), 5);
 	cr_expect_eq(tool_end(&producer), 124);

@@ -88,15 +88,6 @@ static int produce_text(const char *name, const char *text)
 	return status;
 }
 
-static bool output_is(const struct tool *tool, const char *expected)
-{
-	char *output = tool_output(tool, NULL);
-	bool is = strcmp(output, expected) == 0;
-
-	free(output);
-	return is;
-}
-
 /* ---- signals while waiting ---- */
 
 Test(cli_status, a_signal_ends_a_consumer_that_waits, .timeout = 60)

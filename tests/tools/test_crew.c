@@ -1,6 +1,7 @@
 /* Several commands at once, batches, signals, and consumers that share the work. */
 #include "tests/support/agents.h"
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 #include "tests/support/without_calls.h"
 
@@ -25,16 +26,6 @@
 
 /* A command that says that it has begun, and waits. */
 #define HOLD ": > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
-
-static void expect_channel(const char *name, const char *expected)
-{
-	struct tool consumer;
-
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 0);
-	expect_output(&consumer, expected);
-	tool_free(&consumer);
-	cr_expect_not(object_exists(name));
-}
 
 /* ---- several at once ---- */
 
@@ -155,7 +146,7 @@ Test(crew, count_is_of_all_jobs_together, .timeout = 60)
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("rest"), 4);
 	agent_quit(&holder);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
@@ -174,7 +165,7 @@ Test(crew, stop_lets_the_other_commands_finish, .timeout = 60)
 	cr_expect_eq(tool_end(&consumer), 123);
 	expect_output(&consumer, "done\n");
 	tool_free(&consumer);
-	expect_channel(name, "bad\nlater\n");
+	expect_rest(name, 0, "bad\nlater\n");
 	folder_remove();
 }
 
@@ -210,7 +201,7 @@ Test(crew, signal_ends_the_waiting_for_another_attempt, .timeout = 60)
 	kill(consumer.pid, SIGHUP);
 	cr_expect_eq(tool_end(&consumer), 129);
 	tool_free(&consumer);
-	expect_channel(name, "again\nand again\n");
+	expect_rest(name, 0, "again\nand again\n");
 	folder_remove();
 }
 
@@ -221,7 +212,7 @@ Test(crew, workers_have_thread_ids_of_their_own, .timeout = 60)
 {
 	const uint32_t worker = 2, third = 3, letters = 4;
 	struct tool consumer;
-	char name[NAME_SIZE], dead[NAME_SIZE], tool[512];
+	char name[NAME_SIZE], dead[NAME_SIZE];
 
 	bool allowed = tool_run(&consumer, "unshare", "--pid", "--fork", "true") == 0;
 
@@ -235,14 +226,13 @@ Test(crew, workers_have_thread_ids_of_their_own, .timeout = 60)
 	object_write(dead, OFFSET(consumers.side.slots[7].tid), &letters, sizeof(letters));
 	for (uint32_t tid = 5; tid < 8; tid++)
 		object_write(dead, OFFSET(consumers.side.slots[tid + 4].tid), &tid, sizeof(tid));
-	snprintf(tool, sizeof(tool), "%s/shm-consume", getenv("TOOLS"));
-	consumer = tool_start("unshare", "--pid", "--fork", "--kill-child", tool, "-C", name,
-			      "--retries", "0", "--on-failure", "dead", "--dead-letter", dead, "--",
-			      "false", NULL);
+	consumer = tool_start("unshare", "--pid", "--fork", "--kill-child",
+			      tool_path("shm-consume"), "-C", name, "--retries", "0",
+			      "--on-failure", "dead", "--dead-letter", dead, "--", "false", NULL);
 	cr_expect_eq(tool_end(&consumer), 123);
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));
-	expect_channel(dead, "x\nx\n");
+	expect_rest(dead, 0, "x\nx\n");
 }
 
 /* ---- sharing ---- */
@@ -454,7 +444,7 @@ Test(crew, batch_without_a_command_is_what_printing_consumers_share, .timeout = 
 	tool_free(&consumer);
 	agent_quit(&producer);
 	agent_quit(&other);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 }
 
 /* ---- signals ---- */
@@ -472,7 +462,7 @@ static void signal_while_running(int number, const char *script, const char *lef
 	cr_expect_eq(tool_end(&consumer), 128 + number);
 	expect_errors_contain(&consumer, "");
 	tool_free(&consumer);
-	expect_channel(name, left);
+	expect_rest(name, 0, left);
 	expect_file("caught", "caught\n");
 	folder_remove();
 }
@@ -504,7 +494,7 @@ Test(crew, signal_ends_a_command_that_does_not_handle_it, .timeout = 60)
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end(&consumer), 143);
 	tool_free(&consumer);
-	expect_channel(name, "1\n2\n3\n");
+	expect_rest(name, 0, "1\n2\n3\n");
 	folder_remove();
 }
 
@@ -527,7 +517,7 @@ Test(crew, later_second_signal_kills_the_command, .timeout = 60)
 	cr_expect_eq(tool_end(&consumer), 130);
 	cr_expect_eq(file_lines("traps"), 1);
 	tool_free(&consumer);
-	expect_channel(name, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
@@ -573,7 +563,7 @@ Test(crew, signal_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end_within(&consumer, 5), 143);
 	tool_free(&consumer);
-	expect_channel(name, "a line that does not fit into the hundred bytes left\n");
+	expect_rest(name, 0, "a line that does not fit into the hundred bytes left\n");
 	agent_quit(&holder);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* it was cut off there */
 	tool_free(&consumer);
@@ -589,7 +579,7 @@ Test(crew, drain_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
 	kill(consumer.pid, SIGUSR1);
 	cr_expect_eq(tool_end(&consumer), 1);
 	tool_free(&consumer);
-	expect_channel(name, "a line that does not fit into the hundred bytes left\n");
+	expect_rest(name, 0, "a line that does not fit into the hundred bytes left\n");
 	agent_quit(&holder);
 	object_remove(dead);
 }

@@ -14,15 +14,6 @@ static void put(int fd, const char *text)
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-static bool output_is(const struct tool *tool, const char *expected)
-{
-	char *output = tool_output(tool, NULL);
-	bool same = strcmp(output, expected) == 0;
-
-	free(output);
-	return same;
-}
-
 /* The consumer has taken all there is and sleeps; of the producers only the holder is left. */
 static bool idle(const char *name)
 {

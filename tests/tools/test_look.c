@@ -337,27 +337,19 @@ static void expect_state(const char *name, const char *state)
 	expect_status(name, state);
 }
 
-static void object_make(const char *name, const char *bytes)
-{
-	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
-	close(fd);
-}
-
 Test(look, names_what_is_not_a_channel, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
-	object_make(channel_name(name), "");
+	object_plant(channel_name(name), "", 0);
 	expect_state(name, "no channel");
 	object_remove(name);
-	object_make(channel_name(name), "");
+	object_plant(channel_name(name), "", 0);
 	cr_assert_eq(chmod(object_path(name), 01400), 0);
 	expect_state(name, "removed");
 	object_remove(name);
-	object_make(channel_name(name), "something else, of somebody");
+	object_plant(channel_name(name), "something else, of somebody",
+		     strlen("something else, of somebody"));
 	expect_state(name, "no channel");
 	object_remove(name);
 	cr_assert_eq(symlink("/etc/passwd", object_path(channel_name(name))), 0);
@@ -367,7 +359,7 @@ Test(look, names_what_is_not_a_channel, .timeout = 60)
 	expect_state(name, "no channel");
 	object_remove(name);
 	if (geteuid() == 0) {
-		object_make(channel_name(name), "x");
+		object_plant(channel_name(name), "x", strlen("x"));
 		cr_assert_eq(chown(object_path(name), 12345, (gid_t)-1), 0);
 		expect_state(name, "not yours");
 		object_remove(name);
@@ -547,7 +539,7 @@ Test(look, prints_the_list_as_json_sorted_by_name, .timeout = 60)
 	json_t *list;
 
 	send_lines(channel_name(a), "one\n");
-	object_make(channel_name(b), "nonsense");
+	object_plant(channel_name(b), "nonsense", strlen("nonsense"));
 	list = read_json(a, "--list");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *channel = json_array_get(list, i);

@@ -2,6 +2,7 @@
  * User namespaces: one user has one uid inside and another one outside, and shares his channels
  * with himself all the same. What others do from inside theirs must not help them.
  */
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -62,19 +63,6 @@ static const char *path_of(unsigned uid, const char *name)
 static bool exists(unsigned uid, const char *name)
 {
 	return access(path_of(uid, name), F_OK) == 0;
-}
-
-/* Waits for its end: in silence, but for this output. */
-static void expect_done(struct tool tool, const char *output)
-{
-	int got = tool_end(&tool);
-	char *errors = tool_errors(&tool);
-
-	cr_expect_eq(got, 0, "ended with %d: %s", got, errors);
-	cr_expect_str_empty(errors, "said \"%s\"", errors);
-	expect_output(&tool, output);
-	free(errors);
-	tool_free(&tool);
 }
 
 static void expect_refused(struct tool tool, const char *part)
@@ -293,12 +281,11 @@ Test(namespaces, each_user_of_a_map_of_several_ranges_has_his_own_names, .timeou
 	static const struct {
 		uid_t inside, outside;
 	} users[] = { { 0, ALICE }, { 1, 600000 }, { 1000, 600999 }, { 1001, 700000 } };
-	char name[NAME_SIZE], path[1024];
+	char name[NAME_SIZE];
 
 	need_namespaces();
-	snprintf(path, sizeof(path), "%s/shm-produce", getenv("TOOLS"));
 	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
-		const char *argv[] = { path, "-C", name, "x", NULL };
+		const char *argv[] = { tool_path("shm-produce"), "-C", name, "x", NULL };
 		struct stat status;
 
 		channel_name(name);

@@ -11,9 +11,8 @@
 
 #include "tests/support/agents.h"
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
-
-enum { WORDS_MAX = 8 };
 
 static void produce(const char *name, const char *text)
 {
@@ -25,28 +24,9 @@ static void produce(const char *name, const char *text)
 	tool_free(&producer);
 }
 
-static bool output_is(const struct tool *tool, const char *expected)
-{
-	char *output = tool_output(tool, NULL);
-	bool same = strcmp(output, expected) == 0;
-
-	free(output);
-	return same;
-}
-
-/* shm-consume -C NAME and these words, up to NULL. */
-static struct tool consumer_start(const char *name, const char *const *words)
-{
-	const char *argv[WORDS_MAX + 4] = { "shm-consume", "-C", name };
-
-	for (int i = 0; i < WORDS_MAX && words[i] != NULL; i++)
-		argv[i + 3] = words[i];
-	return tool_start_argv(-1, -1, argv);
-}
-
 /* One consumer; the stream of three inputs, with or without somebody who might go on with it. */
 static const struct {
-	const char *words[WORDS_MAX];
+	const char *words[CONSUMER_WORDS_MAX];
 	bool producer; /* one stays attached */
 	int status;
 	const char *expected;

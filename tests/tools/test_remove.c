@@ -267,15 +267,6 @@ Test(remove, stops_waiting_at_a_signal, .timeout = 60)
 	object_remove(name);
 }
 
-static void object_make(const char *name, const char *bytes)
-{
-	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
-	close(fd);
-}
-
 Test(remove, takes_what_is_damaged_or_strange_by_force_only, .timeout = 60)
 {
 	const uint64_t nonsense = UINT64_C(0x1234567812345678);
@@ -295,12 +286,12 @@ Test(remove, takes_what_is_damaged_or_strange_by_force_only, .timeout = 60)
 	expect_remove(name, 0, "removed", "--force", NULL);
 	cr_assert(!object_exists(name));
 
-	object_make(name, "not a channel");
+	object_plant(name, "not a channel", strlen("not a channel"));
 	expect_remove(name, 1, "is not a channel", NULL, NULL);
 	expect_remove(name, 0, "removed", "--force", NULL);
 	cr_assert(!object_exists(name));
 
-	object_make(name, "");
+	object_plant(name, "", 0);
 	expect_remove(name, 1, "is not a channel", NULL, NULL);
 	expect_remove(name, 0, "removed", "--force", NULL);
 	cr_assert(!object_exists(name));
@@ -332,7 +323,7 @@ Test(remove, takes_what_is_no_file_or_not_ours_only_by_force, .timeout = 60)
 		test_note("not checked: another's object, as this is not root");
 		return;
 	}
-	object_make(name, "x");
+	object_plant(name, "x", strlen("x"));
 	cr_assert_eq(chown(object_path(name), 12345, (gid_t)-1), 0);
 	expect_remove(name, 1, "belongs to another user (12345)", NULL, NULL);
 	expect_remove(name, 1, "there is none", "--owner", "12345");

@@ -3,6 +3,7 @@
  * signals, an impatient one, and one that lets what runs come to its end.
  */
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 #include "tests/support/terminal.h"
 
@@ -21,26 +22,6 @@ enum { IMPATIENT_MS = 1000, A_WHILE_MS = 50 };
 #define COUNTS(signal)                                                                             \
 	"trap 'echo >> $DIR/traps' " signal "; : > $DIR/began;"                                    \
 	"until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done; echo >> $DIR/cleaned"
-
-static void send(const char *name, const char *lines)
-{
-	int input = bytes_file(lines, strlen(lines));
-	struct tool producer = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
-
-	close(input);
-	cr_assert_eq(tool_end(&producer), 0);
-	tool_free(&producer);
-}
-
-static void expect_channel(const char *name, const char *expected)
-{
-	struct tool consumer;
-
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 0);
-	expect_output(&consumer, expected);
-	tool_free(&consumer);
-	cr_expect_not(object_exists(name));
-}
 
 /* The number in this line of /proc/PID/status. */
 static uint64_t status_number(pid_t pid, const char *line, int base)
@@ -100,7 +81,7 @@ static void expect_one_request(int number, const char *script)
 	bool quick;
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c", script, NULL);
 	WAIT_FOR(file_exists("began"));
 	quick = signal_twice(consumer.pid, number);
@@ -114,7 +95,7 @@ static void expect_one_request(int number, const char *script)
 	}
 	cr_expect_eq(file_lines("traps"), 1);
 	cr_expect_eq(file_lines("cleaned"), 1);
-	expect_channel(name, ""); /* it was done */
+	expect_rest(name, 0, ""); /* it was done */
 	folder_remove();
 }
 
@@ -131,7 +112,7 @@ Test(signals, of_timeout_are_one_request, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("sh", "-c",
 			      "exec timeout 0.5 \"$TOOLS/shm-consume\" -C \"$0\" -- sh -c \"$1\"",
 			      name,
@@ -146,7 +127,7 @@ Test(signals, of_timeout_are_one_request, .timeout = 60)
 		test_skip("the machine is too busy to start a command within half a second");
 	}
 	cr_expect_eq(file_lines("cleaned"), 1);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
@@ -157,7 +138,7 @@ Test(signals, of_another_kind_are_passed_on_as_they_are, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
 			      "trap 'echo >> $DIR/traps' INT HUP;"
 			      "trap 'echo >> $DIR/cleaned; exit 1' TERM; : > $DIR/began;"
@@ -172,7 +153,7 @@ Test(signals, of_another_kind_are_passed_on_as_they_are, .timeout = 60)
 	cr_expect_eq(tool_end(&consumer), 130);
 	cr_expect_eq(file_lines("cleaned"), 1);
 	tool_free(&consumer);
-	expect_channel(name, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
@@ -180,7 +161,7 @@ static struct terminal terminal_with_job(const char *name, const char *script)
 {
 	struct terminal terminal;
 
-	send(name, "job\n");
+	lines_send(name, "job\n");
 	terminal = terminal_start(80, "shm-consume", "-C", name, "--", "sh", "-c", script, NULL);
 	WAIT_FOR(file_exists("began"));
 	cr_assert_eq(write(terminal.master, "\003", 1), 1);
@@ -201,7 +182,7 @@ Test(signals, second_ctrl_c_typed_kills_the_command_at_once, .timeout = 60)
 	terminal_free(&terminal);
 	cr_expect_eq(file_lines("traps"), 1);
 	cr_expect_eq(file_lines("cleaned"), 0);
-	expect_channel(name, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
@@ -223,7 +204,7 @@ Test(signals, ctrl_c_typed_and_passed_on_by_a_wrapper_is_one_request, .timeout =
 	terminal_free(&terminal);
 	if (sent - begun < IMPATIENT_MS) {
 		cr_expect_eq(file_lines("cleaned"), 1);
-		expect_channel(name, "");
+		expect_rest(name, 0, "");
 	} else {
 		test_note("the machine is too busy to send two signals within a second");
 		object_remove(name);
@@ -250,7 +231,7 @@ Test(signals, two_within_a_second_come_to_a_held_command_once, .timeout = 60)
 	file_make("go");
 	cr_expect_eq(tool_end(&holder), 0);
 	tool_free(&holder);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
@@ -264,7 +245,7 @@ Test(signals, leave_nothing_to_do_but_to_wait_for_the_command, .timeout = 60)
 	uint64_t until, switches;
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c", COUNTS("TERM"), NULL);
 	WAIT_FOR(file_exists("began"));
 	kill(consumer.pid, SIGTERM);
@@ -278,7 +259,7 @@ Test(signals, leave_nothing_to_do_but_to_wait_for_the_command, .timeout = 60)
 	file_make("go");
 	cr_expect_eq(tool_end(&consumer), 143);
 	tool_free(&consumer);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
@@ -294,13 +275,13 @@ Test(signals, drain_lets_all_jobs_that_run_finish_and_takes_none, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "1\n1\n1\n");
+	lines_send(channel_name(name), "1\n1\n1\n");
 	consumer = tool_start("shm-consume", "-f", "-C", name, "-j", "4", "--", "sh", "-c", WRITES,
 			      NULL);
 	WAIT_FOR(object_look(name).consumers == 4 && object_look(name).claims == 3);
 	kill(consumer.pid, SIGUSR1);
 	WAIT_FOR(object_look(name).consumers == 3); /* the fourth had nothing to finish */
-	send(name, "2\n2\n");
+	lines_send(name, "2\n2\n");
 	cr_expect_not(tool_ended(&consumer));
 	kill(consumer.pid, SIGUSR1); /* nothing more than the first time */
 	file_make("go");
@@ -308,7 +289,7 @@ Test(signals, drain_lets_all_jobs_that_run_finish_and_takes_none, .timeout = 60)
 	expect_errors_contain(&consumer, "");
 	tool_free(&consumer);
 	expect_file("done", "1\n1\n1\n");
-	expect_channel(name, "2\n2\n");
+	expect_rest(name, 0, "2\n2\n");
 	folder_remove();
 }
 
@@ -347,7 +328,7 @@ Test(signals, drain_gives_back_what_waits_to_be_tried_again, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "again\n");
+	lines_send(channel_name(name), "again\n");
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo >> $DIR/runs; exit 1", NULL);
 	WAIT_FOR(file_lines("runs") == 1);
@@ -355,7 +336,7 @@ Test(signals, drain_gives_back_what_waits_to_be_tried_again, .timeout = 60)
 	cr_expect_eq(tool_end(&consumer), 0);
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("runs"), 1);
-	expect_channel(name, "again\n");
+	expect_rest(name, 0, "again\n");
 	folder_remove();
 }
 
@@ -367,7 +348,7 @@ Test(signals, drain_tries_nothing_again, .timeout = 60)
 
 	for (int retries = 0; retries < 2; retries++) {
 		folder_make();
-		send(channel_name(name), "job\n");
+		lines_send(channel_name(name), "job\n");
 		consumer = tool_start("shm-consume", "-f", "-C", name, "-j", "2", "--retries",
 				      retries == 0 ? "0" : "1", "--retry-delay", "0",
 				      "--on-failure", "skip", "--", "sh", "-c",
@@ -383,7 +364,7 @@ Test(signals, drain_tries_nothing_again, .timeout = 60)
 		tool_free(&consumer);
 		cr_expect_eq(file_lines("runs"), 1);
 		if (retries > 0)
-			expect_channel(name, "job\n");
+			expect_rest(name, 0, "job\n");
 		cr_expect_not(object_exists(name));
 		folder_remove();
 	}
@@ -395,7 +376,7 @@ Test(signals, after_a_drain_end_it_as_ever, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("shm-consume", "-C", name, "-j", "2", "-f", "--", "sh", "-c",
 			      "trap 'echo >> $DIR/traps; exit 1' TERM; : > $DIR/began;"
 			      "while [ -d $DIR ]; do sleep 0.01; done",
@@ -408,7 +389,7 @@ Test(signals, after_a_drain_end_it_as_ever, .timeout = 60)
 	cr_expect_eq(tool_end(&consumer), 143);
 	cr_expect_eq(file_lines("traps"), 1);
 	tool_free(&consumer);
-	expect_channel(name, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
@@ -424,8 +405,8 @@ Test(signals, drain_lets_a_printer_finish_the_message_that_it_writes, .timeout =
 
 	memset(text, 'x', SIZE);
 	strcpy(text + SIZE, "\n");
-	send(channel_name(name), text);
-	send(name, "next\n");
+	lines_send(channel_name(name), text);
+	lines_send(name, "next\n");
 	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
 	consumer = tool_start_fds(-1, pipes[1], "shm-consume", "-C", name, NULL);
 	close(pipes[1]);
@@ -439,7 +420,7 @@ Test(signals, drain_lets_a_printer_finish_the_message_that_it_writes, .timeout =
 	tool_free(&consumer);
 	close(pipes[0]);
 	free(text);
-	expect_channel(name, "next\n");
+	expect_rest(name, 0, "next\n");
 }
 
 Test(signals, drain_that_was_ignored_at_the_start_stays_so, .timeout = 60)
@@ -456,7 +437,7 @@ Test(signals, drain_that_was_ignored_at_the_start_stays_so, .timeout = 60)
 		WAIT_FOR(object_look(name).waiting_data != 0);
 		kill(consumer.pid, SIGUSR1);
 		pause_while();
-		send(name, "x\n");
+		lines_send(name, "x\n");
 		cr_expect_eq(tool_end(&consumer), 0);
 		expect_output(&consumer, i == 0 ? "x\n" : "x");
 		tool_free(&consumer);

@@ -11,15 +11,6 @@
 
 #define TAKEN_BACK "A\r\033[J"
 
-static bool told(const struct tool *tool, const char *part)
-{
-	char *errors = tool_errors(tool);
-	bool has = strstr(errors, part) != NULL;
-
-	free(errors);
-	return has;
-}
-
 static int count_of(const char *text, const char *part)
 {
 	int count = 0;
@@ -119,8 +110,8 @@ Test(why, names_who_is_stopped_with_the_lock, .timeout = 60)
 	snprintf(line, sizeof(line),
 		 "process %ld has the lock, and is stopped; to let it go on: kill -CONT %ld\n",
 		 (long)holder.tool.pid, (long)holder.tool.pid);
-	WAIT_FOR(told(&tool, line));
-	cr_expect(told(&tool, "waiting for a lock\n"));
+	WAIT_FOR(errors_contain(&tool, line));
+	cr_expect(errors_contain(&tool, "waiting for a lock\n"));
 	agent_kill(&holder);
 	cr_expect_eq(tool_end(&tool), 0);
 	tool_free(&tool);
@@ -137,7 +128,7 @@ Test(why, names_who_keeps_the_flock, .timeout = 60)
 	agent_expect(&holder, "ok", "flock");
 	tool = tool_start("shm-consume", "-v", "-C", name, NULL);
 	snprintf(line, sizeof(line), "process %ld has the lock; ", (long)holder.tool.pid);
-	WAIT_FOR(told(&tool, line));
+	WAIT_FOR(errors_contain(&tool, line));
 	agent_kill(&holder);
 	cr_expect_eq(tool_end(&tool), 4);
 	tool_free(&tool);
@@ -154,16 +145,16 @@ Test(why, names_who_has_the_turn_and_who_has_messages_in_hand, .timeout = 60)
 	agent_expect(&first, "ok", "piece 100 more");
 	second = tool_start("shm-produce", "-v", "-C", name, "x", NULL);
 	snprintf(line, sizeof(line), "process %ld sends first; ", (long)first.tool.pid);
-	WAIT_FOR(told(&second, line));
-	cr_expect(told(&second, "waiting for its turn\n"));
+	WAIT_FOR(errors_contain(&second, line));
+	cr_expect(errors_contain(&second, "waiting for its turn\n"));
 	agent_expect(&first, "ok", "piece 100 last");
 	agent_ask(&consumer, "receive");
 	cr_expect_eq(tool_end(&second), 0);
 	tool_free(&second);
 	third = tool_start("shm-produce", "-v", "-a", "-C", name, "y", NULL);
 	snprintf(line, sizeof(line), "process %ld has ", (long)consumer.tool.pid);
-	WAIT_FOR(told(&third, line));
-	cr_expect(told(&third, "waiting for acknowledgements\n"));
+	WAIT_FOR(errors_contain(&third, line));
+	cr_expect(errors_contain(&third, "waiting for acknowledgements\n"));
 	kill(consumer.tool.pid, SIGSTOP);
 	agent_kill(&consumer);
 	agent_kill(&first);
@@ -181,12 +172,12 @@ Test(why, names_a_producer_that_is_silent_or_stopped, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
 	tool = tool_start("shm-consume", "-v", "-C", name, NULL);
 	snprintf(line, sizeof(line), "process %ld has sent nothing new\n", (long)producer.tool.pid);
-	WAIT_FOR(told(&tool, line));
+	WAIT_FOR(errors_contain(&tool, line));
 	agent_expect(&producer, "ok", "send x");
 	kill(producer.tool.pid, SIGSTOP);
 	snprintf(line, sizeof(line), "process %ld is the producer, and is stopped; ",
 		 (long)producer.tool.pid);
-	WAIT_FOR(told(&tool, line));
+	WAIT_FOR(errors_contain(&tool, line));
 	agent_kill(&producer);
 	cr_expect_eq(tool_end(&tool), 4);
 	tool_free(&tool);
@@ -198,8 +189,8 @@ Test(why, a_producer_that_waits_for_consumers_says_how_to_start_one, .timeout = 
 	struct tool tool = tool_start("shm-produce", "-v", "--wait-consumers", "1", "-C",
 				      channel_name(name), "x", NULL);
 
-	WAIT_FOR(told(&tool, "waiting for consumers\n"));
-	WAIT_FOR(told(&tool, "in another terminal: shm-consume -C "));
+	WAIT_FOR(errors_contain(&tool, "waiting for consumers\n"));
+	WAIT_FOR(errors_contain(&tool, "in another terminal: shm-consume -C "));
 	tool_kill(&tool);
 	tool_free(&tool);
 	object_remove(name);
@@ -216,7 +207,7 @@ Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
 
 	WAIT_FOR(object_look(name).consumers == 2);
 	verbose = tool_start("shm-consume", "-v", "-C", name, NULL);
-	WAIT_FOR(told(&verbose, "attached: no producer, 3 consumers ("));
+	WAIT_FOR(errors_contain(&verbose, "attached: no producer, 3 consumers ("));
 	errors = tool_errors(&silent);
 	cr_expect_str_empty(errors);
 	free(errors);
@@ -276,7 +267,7 @@ Test(why, what_root_may_type_about_another_users_channel_works, .timeout = 60)
 			      "--wait-ack", "y", NULL);
 	snprintf(part, sizeof(part),
 		 "in another terminal: shm-consume -C %s --owner 54321 --trust-owner\n", name);
-	WAIT_FOR(told(&producer, part));
+	WAIT_FOR(errors_contain(&producer, part));
 	cr_expect_eq(
 		tool_run(&tool, "shm-consume", "-C", name, "--owner", "54321", "--trust-owner"), 0);
 	expect_output(&tool, "x\ny\n");

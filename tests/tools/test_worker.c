@@ -1,6 +1,7 @@
 /* What becomes of a message whose command fails, and what the consumer ends with. */
 #include "tests/support/agents.h"
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <signal.h>
@@ -8,25 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void send(const char *name, const char *text)
-{
-	struct tool producer;
-
-	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, text), 0);
-	tool_free(&producer);
-}
-
-/* Takes and prints what is in the channel, which is gone then. */
-static void expect_channel(const char *name, const char *expected)
-{
-	struct tool consumer;
-
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 0);
-	expect_output(&consumer, expected);
-	tool_free(&consumer);
-	cr_expect_not(object_exists(name));
-}
 
 /* A command that says that it has begun, and waits. */
 #define HOLD ": > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
@@ -38,7 +20,7 @@ Test(worker, all_well_is_0_and_the_channel_is_gone, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "true"), 0);
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));
@@ -49,8 +31,8 @@ Test(worker, failing_for_good_is_123_and_gives_the_message_back, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
-	send(name, "b");
+	message_send(channel_name(name), "a");
+	message_send(name, "b");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retry-delay", "0", "--",
 			      "sh", "-c", "echo $SHM_ATTEMPT; exit 9"),
 		     123);
@@ -61,7 +43,7 @@ Test(worker, failing_for_good_is_123_and_gives_the_message_back, .timeout = 60)
 			      "shm-consume: message 1 failed for good (given back): \"sh\" "
 			      "ended with status 9\n");
 	tool_free(&consumer);
-	expect_channel(name, "a\nb\n");
+	expect_rest(name, 0, "a\nb\n");
 }
 
 Test(worker, killed_is_125, .timeout = 60)
@@ -69,13 +51,13 @@ Test(worker, killed_is_125, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retries", "0", "--", "sh",
 			      "-c", "kill -9 $$"),
 		     125);
 	expect_errors_contain(&consumer, "\"sh\" was killed by signal 9\n");
 	tool_free(&consumer);
-	expect_channel(name, "a\n");
+	expect_rest(name, 0, "a\n");
 }
 
 Test(worker, not_found_is_127_cannot_run_is_126_and_nothing_is_tried_again, .timeout = 60)
@@ -83,8 +65,8 @@ Test(worker, not_found_is_127_cannot_run_is_126_and_nothing_is_tried_again, .tim
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
-	send(name, "b");
+	message_send(channel_name(name), "a");
+	message_send(name, "b");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--on-failure", "skip", "--",
 			      "no-such-command"),
 		     127);
@@ -101,7 +83,7 @@ Test(worker, not_found_is_127_cannot_run_is_126_and_nothing_is_tried_again, .tim
 			      "--", "sh", "-c", "no-such-command"),
 		     123);
 	tool_free(&consumer);
-	expect_channel(name, "a\nb\n");
+	expect_rest(name, 0, "a\nb\n");
 }
 
 Test(worker, time_out_idle_empty_and_count_end_as_when_printing, .timeout = 60)
@@ -163,7 +145,7 @@ Test(worker, time_out_does_not_come_while_a_command_runs, .timeout = 60)
 	expect_errors_contain(&consumer, "timed out");
 	tool_free(&consumer);
 	agent_quit(&holder);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
@@ -174,8 +156,8 @@ Test(worker, message_that_succeeds_at_last_is_done, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
-	send(name, "b");
+	message_send(channel_name(name), "a");
+	message_send(name, "b");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retry-delay", "0.01", "--",
 			      "sh", "-c",
 			      "echo $(cat)$SHM_ATTEMPT; [ $SHM_SEQ$SHM_ATTEMPT != 11 ] "
@@ -192,7 +174,7 @@ Test(worker, delay_doubles, .timeout = 60)
 	char name[NAME_SIZE];
 	uint64_t began;
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	began = test_now_ms();
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-q", "-C", name, "--retry-delay", "0.1",
 			      "--on-failure", "skip", "--", "false"),
@@ -207,7 +189,7 @@ Test(worker, attempts_count_across_consumers, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	/* It waits long before the second try, and is ended there. */
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT >> $DIR/attempts; false", NULL);
@@ -250,7 +232,7 @@ Test(worker, message_of_a_killed_consumer_comes_again_at_once, .timeout = 60)
 	uint64_t killed;
 
 	folder_make();
-	send(channel_name(name), "job");
+	message_send(channel_name(name), "job");
 	first = tool_start("shm-consume", "-C", name, "--", "sh", "-c", HOLD, NULL);
 	WAIT_FOR(file_exists("began"));
 	second = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
@@ -274,8 +256,8 @@ Test(worker, consumer_killed_again_and_again_by_one_message_gives_it_up, .timeou
 	char name[NAME_SIZE];
 	struct tool consumer;
 
-	send(channel_name(name), "poison");
-	send(name, "fine");
+	message_send(channel_name(name), "poison");
+	message_send(name, "fine");
 	for (int i = 0; i < 3; i++) {
 		cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retries", "2", "--",
 				      "sh", "-c", "echo $SHM_ATTEMPT; kill -9 $PPID"),
@@ -298,8 +280,8 @@ Test(worker, too_long_is_a_failure_and_the_command_is_ended, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "slow");
-	send(name, "quick");
+	message_send(channel_name(name), "slow");
+	message_send(name, "quick");
 	/* With what it has started: all of its process group. */
 	cr_expect_eq(
 		tool_run(&consumer, "shm-consume", "-C", name, "--max-time", "0.2", "--retries",
@@ -326,7 +308,7 @@ Test(worker, command_that_does_not_want_to_end_is_killed, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "stubborn");
+	message_send(channel_name(name), "stubborn");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--max-time", "0.1",
 			      "--retries", "0", "--on-failure", "skip", "--", "sh", "-c",
 			      "trap '' TERM; while :; do sleep 0.1; done"),
@@ -343,7 +325,7 @@ Test(worker, skip_drops_the_message_and_goes_on, .timeout = 60)
 	char name[NAME_SIZE];
 
 	for (int i = 0; i < 4; i++)
-		send(i == 0 ? channel_name(name) : name, i == 1 ? "bad" : "good");
+		message_send(i == 0 ? channel_name(name) : name, i == 1 ? "bad" : "good");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retries", "0",
 			      "--on-failure", "skip", "--", "sh", "-c",
 			      "[ $(cat) = good ] && echo $SHM_SEQ"),
@@ -365,8 +347,8 @@ Test(worker, dead_moves_the_message_byte_for_byte, .timeout = 60)
 	close(input);
 	cr_assert_eq(tool_end(&tool), 0);
 	tool_free(&tool);
-	send(name, "good");
-	send(name, "");
+	message_send(name, "good");
+	message_send(name, "");
 	channel_name(dead);
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "0", "--on-failure",
 			      "dead", "--dead-letter", dead, "--", "grep", "-qx", "good"),
@@ -379,7 +361,7 @@ Test(worker, dead_moves_the_message_byte_for_byte, .timeout = 60)
 	cr_expect_eq(memcmp(output, binary, sizeof(binary) - 1), 0);
 	free(output);
 	tool_free(&tool);
-	expect_channel(dead, "\n");
+	expect_rest(dead, 0, "\n");
 }
 
 Test(worker, dead_letters_may_be_longer_than_the_ring, .timeout = 60)
@@ -403,9 +385,9 @@ Test(worker, dead_letters_may_be_longer_than_the_ring, .timeout = 60)
 	tool_free(&tool);
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
-	expect_channel(dead, bytes);
+	expect_rest(dead, 0, bytes);
 	/* Here it is not: it goes through while somebody takes it. */
-	send(name, "short");
+	message_send(name, "short");
 	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", dead, "-s", "4K", "before"), 0);
 	tool_free(&tool);
 	input = bytes_file(bytes, SIZE + 1);
@@ -441,13 +423,13 @@ Test(worker, full_dead_letter_channel_is_waited_for_as_long_as_the_timeout_says,
 
 	agent_expect(&holder, "ok", "attach producer %s size=4096", channel_name(dead));
 	agent_expect(&holder, "ok", "sendn 4072"); /* all of it */
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-w", "0.3", "--retries", "0",
 			      "--on-failure", "dead", "--dead-letter", dead, "--", "false"),
 		     124);
 	expect_errors_contain(&consumer, "timed out: it is full");
 	tool_free(&consumer);
-	expect_channel(name, "a\n");
+	expect_rest(name, 0, "a\n");
 	agent_quit(&holder);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* somebody gave up */
 	tool_free(&consumer);
@@ -459,7 +441,7 @@ Test(worker, message_stays_if_it_cannot_be_moved, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE], dead[NAME_SIZE];
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	channel_name(dead); /* an object of that name that is no channel */
 	cr_assert_eq(tool_run(&consumer, "sh", "-c", "echo rubbish > \"$0\"", object_path(dead)),
 		     0);
@@ -471,7 +453,7 @@ Test(worker, message_stays_if_it_cannot_be_moved, .timeout = 60)
 	expect_errors_contain(&consumer, dead);
 	tool_free(&consumer);
 	object_remove(dead);
-	expect_channel(name, "a\n");
+	expect_rest(name, 0, "a\n");
 }
 
 /* ---- messages longer than the ring ---- */
@@ -528,7 +510,7 @@ Test(worker, removed_channel_is_noticed_while_a_command_runs, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
 			      "rm \"$0\"; sleep 2.5; echo done", object_path(name), NULL);
 	cr_expect_eq(tool_end(&consumer), 1);
@@ -545,7 +527,7 @@ Test(worker, says_try_of_one_and_tries_of_more, .timeout = 60)
 	struct tool consumer;
 
 	for (int deaths = 1; deaths <= 2; deaths++) {
-		send(channel_name(name), "poison");
+		message_send(channel_name(name), "poison");
 		for (int i = 0; i < deaths; i++) {
 			cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "sh",
 					      "-c", "kill -9 $PPID"),

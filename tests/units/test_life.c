@@ -351,13 +351,13 @@ Test(life, equal_thread_ids_in_two_pid_namespaces_do_not_meet, .timeout = 60)
 Test(life, first_process_of_a_namespace_ends_with_the_signal_as_status, .timeout = 60)
 {
 	struct tool consumer;
-	char name[NAME_SIZE], consume[1100];
+	char name[NAME_SIZE];
 
 	if (!namespaces_allowed())
 		test_skip("no permission to make a pid namespace");
 	channel_name(name);
-	snprintf(consume, sizeof(consume), "%s/shm-consume", getenv("TOOLS"));
-	consumer = tool_start("unshare", "--pid", "--fork", consume, "-C", name, NULL);
+	consumer = tool_start("unshare", "--pid", "--fork", tool_path("shm-consume"), "-C", name,
+			      NULL);
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	{
 		char path[64];
