@@ -2,6 +2,8 @@
 #ifndef SUPPORT_SCENES_H
 #define SUPPORT_SCENES_H
 
+#include <stdlib.h>
+
 #include "tests/support/support.h"
 
 /* Sends one message, or what it reads, with shm-produce. */
@@ -30,5 +32,21 @@ void expect_done(struct tool tool, const char *output);
 
 /* `count` lines of different lengths that begin with a number from 0 on; to be freed. */
 char *numbered_lines(int count, size_t *size);
+
+/* Runs a tool to its end: its status and output must be these. */
+#define EXPECT_RUN(status, output, ...)                                                            \
+	do {                                                                                       \
+		struct tool tool_ = tool_start(__VA_ARGS__, NULL);                                 \
+		int got_ = tool_end(&tool_);                                                       \
+		char *errors_ = tool_errors(&tool_);                                               \
+                                                                                                   \
+		cr_expect_eq(got_, status, "ended with %d, not %d: %s", got_, status, errors_);    \
+		expect_output(&tool_, output);                                                     \
+		free(errors_);                                                                     \
+		tool_free(&tool_);                                                                 \
+	} while (0)
+
+/* Starts a shell with this script; what follows are its arguments. */
+#define SHELL(script, ...) tool_start("sh", "-c", script, "sh", __VA_ARGS__, NULL)
 
 #endif

@@ -1,5 +1,6 @@
 /* shm-produce --hold: one producer's place while a command starts others. */
 #include "tests/support/agents.h"
+#include "tests/support/input.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -8,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void put(int fd, const char *text)
-{
-	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-}
 
 /* The consumer has taken all there is and sleeps; of the producers only the holder is left. */
 static bool idle(const char *name)
@@ -34,9 +30,9 @@ Test(hold, consumers_see_one_stream_of_producers_that_come_and_go, .timeout = 60
 				"while read -r line; do \"$TOOLS/shm-produce\" \"$line\"; done",
 				NULL);
 	close(lines[0]);
-	put(lines[1], "one\n");
+	feed(lines[1], "one\n");
 	WAIT_FOR(output_is(&consumer, "one\n") && idle(name));
-	put(lines[1], "two\n");
+	feed(lines[1], "two\n");
 	WAIT_FOR(output_is(&consumer, "one\ntwo\n") && idle(name));
 	cr_expect_not(tool_ended(&consumer));
 	close(lines[1]);
