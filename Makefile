@@ -1,5 +1,6 @@
 # make            the two tools, in build/ (V=1 shows the commands)
 # make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
+# make learn      the five small programs of tests/learn/README.md, built and run
 # make torture    the crash walk: kill -9 after every instruction (STRIDE=N: every Nth)
 # make fuzz       hostile contents and text, FUZZ_SECONDS=300 (needs clang); make fuzz-long: 20 minutes
 # make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
@@ -87,6 +88,8 @@ archives := $(tools_library) $(library)
 test_programs := $(addprefix support/,agent trickle without) $(addprefix crash/,cond_wedge crash_walk) \
 	$(addprefix fuzz/,fuzz_replay parse_replay) model/weak_order
 other_programs := crash/stress
+# For the learner, see tests/learn/README.md. Each is one file and needs nothing of ours.
+lessons := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/learn/*.c)))
 test_support := $(filter-out $(addprefix tests/support/,agent.c trickle.c without.c fortified.c syscall_filter.c),\
 	$(wildcard tests/support/*.c))
 test_objects := $(call objects,$(sort $(wildcard tests/*/test_*.c) $(test_support)))
@@ -94,7 +97,7 @@ source_folders := common common/* producer producer/* consumer consumer/* tests/
 sources := $(sort $(wildcard $(foreach ending,.c .h .cc,$(addsuffix /*$(ending),$(source_folders)))))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/*/*.sh)) .ci/run
 
-.PHONY: all test tests programs fuzz fuzz-long torture model analyze check format install uninstall deb clean
+.PHONY: all test tests programs learn fuzz fuzz-long torture model analyze check format install uninstall deb clean
 all: $(tools) $(completions)
 
 $(BUILD)/shm-produce: $(call objects,$(producer_sources)) $(archives)
@@ -125,7 +128,7 @@ $(BUILD)/completions/%: $(BUILD)/%
 # Tests. TOOLS: the folder of the tools and the agent under test, if not this build's: another
 # C library cannot be linked with Criterion (make CC=musl-gcc all programs comes first).
 TOOLS ?= $(BUILD)
-programs: $(addprefix $(BUILD)/tests/,$(notdir $(test_programs)))
+programs: $(addprefix $(BUILD)/tests/,$(notdir $(test_programs))) $(lessons)
 tests: all $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
@@ -143,6 +146,13 @@ $(foreach program,$(test_programs) $(other_programs),\
 $(BUILD)/tests/%: $(archives)
 	@mkdir -p $(@D)
 	$(call say,$(link),LD)
+$(lessons): inih :=
+$(lessons): jansson :=
+$(lessons): $(BUILD)/tests/learn/%: $(BUILD)/obj/tests/learn/%.o
+	@mkdir -p $(@D)
+	$(call say,$(link),LD)
+learn: $(lessons)
+	@set -e; for lesson in $^; do echo "== $${lesson##*/}"; $$lesson; done
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests

@@ -1,32 +1,47 @@
 /*
- * A producer that is alone writes without the mutex (common/send/alone.c, the locked way in
- * send.c, side.c), others come beside it, kill -9 at any step.
+ * A lone producer, which writes without the mutex (send_alone()), beside producers that come, send
+ * with the mutex, bury and repair; kill -9 at any step.
  *
- * PRODUCERS producers attach at any time, send (the first MESSAGES, the others OTHERS), alone or
- * with the mutex as they find it, and leave; one consumer that sleeps takes everything, unless
- * NO_CONSUMER. With
- * CAPACITY less than all records there are waits for room and the turn; with LONG the last
- * producer's message comes in two pieces, and a burial closes it if it dies in between. CHECKS:
- * who attaches or repairs looks whether what it finds makes sense.
+ * PRODUCERS producers attach at any time, send (the first one MESSAGES messages, each of the others
+ * OTHERS), alone or with the mutex as they find it, and leave. One consumer, which sleeps, takes
+ * everything, unless NO_CONSUMER is given. With CAPACITY less than the number of all records there
+ * are waits for room and for the turn. With LONG, the last producer's message comes in two pieces,
+ * and a burial closes it if its producer dies in between. With CHECKS, a producer that attaches or
+ * repairs checks whether what it finds makes sense.
  *
- * A plain store goes into its processor's buffer, as on x86, and is seen by others later, in
- * order; an atomic exchange and an unlock wait for the own buffer to be empty. The mutex, the
- * bitmaps and the turn are not buffered. A visit of the consumer to its mutex is one step.
+ * A plain store goes into its processor's store buffer, as on x86: others see it later, in order.
+ * An atomic exchange, and an unlock, wait until the own store buffer is empty. The mutex, the
+ * bitmaps and the turn are not buffered. The consumer's critical section is one step.
  *
- * Checked: never two at tail; no committed record is written over; the consumer gets all of
- * them, and their numbers neither skip nor double; nobody who attaches or repairs beside a
- * lone producer takes what it sees for damage; what a lone producer remembers of tail is true.
- * KILLS=0: there is no clock, so a sleeper that only a time-out could wake is an invalid end
- * state, and none may sleep on what a producer has left that sends nothing more. KILLS>0:
- * PATIENCE ticks of a slow clock without anything getting done find nobody stuck.
+ * Checked: there are never two producers at tail; no committed record is overwritten; the consumer
+ * gets all records, and their numbers neither skip nor repeat; a producer that attaches or repairs
+ * beside a lone producer does not take what it sees for damage; what a lone producer remembers of
+ * tail is true.
  *
- * ASYMMETRIC: who writes alone does without fences, who attaches or is about to sleep waits
- * until each processor's stores so far are visible (common/base/barrier.h). So stores of two messages
- * may be on their way while their producer looks who is attached. VICTIM: only that one is killed.
+ * KILLS=0: there is no clock. A sleeper that only a time-out could wake is an invalid end state,
+ * and nobody may sleep on what a producer has left that sends nothing more. KILLS>0: after PATIENCE
+ * ticks of a slow clock in which nothing got done, nobody may be stuck. VICTIM: only this producer
+ * is killed.
  *
- * Switches that remove a rule: NO_SETTLE, NO_FENCE, NO_SECOND_LOOK, NO_LAST_FENCE,
- * NO_TURN_WAKE, NO_BURIAL (of `writing`), HEAD_ONCE, TAIL_ONCE, TAIL_EARLY, NO_HEAVY_ATTACH,
- * NO_HEAVY_SLEEP, EVENTS_EARLY, EVENTS_LATE, NO_COUNT.
+ * ASYMMETRIC: a producer that writes alone does without fences; a process that attaches or is about
+ * to sleep waits until all stores made so far by each processor are visible (barrier_heavy()). So
+ * the stores of two messages may be on their way while their producer looks who is attached.
+ *
+ * Switches that remove a rule:
+ *   NO_SETTLE        a newcomer does not look whether another producer is writing
+ *   NO_FENCE         no fence between setting `writing` and looking who is attached
+ *   NO_SECOND_LOOK   no look at who is attached after `writing` is set
+ *   NO_LAST_FENCE    no fence between tail and the look at who sleeps
+ *   NO_TURN_WAKE     a lone producer does not wake the producers that wait for it
+ *   NO_BURIAL        a burial does not clear `writing`
+ *   HEAD_ONCE        a check reads head only before tail
+ *   TAIL_ONCE        a mark is looked for only once
+ *   TAIL_EARLY       tail is read again before the marks are
+ *   NO_HEAVY_ATTACH  attaching has no heavy fence
+ *   NO_HEAVY_SLEEP   going to sleep has no heavy fence
+ *   EVENTS_EARLY     `events` is read before `writing` is set
+ *   EVENTS_LATE      `events` is read after the second look at who is attached
+ *   NO_COUNT         a producer that attaches does not count itself in `events`
  */
 #ifdef ASYMMETRIC
 #define NO_FENCE

@@ -1,29 +1,34 @@
 /*
- * What a claim's `owner` says of its messages: how often they were handed out, and how many tries
- * with them failed (claim.c; claim_abandon() and claim_bury() in orphan.c, claim_fit() in visit.c,
- * hand_over(), channel_try() and channel_retry() in receive.c), kill -9 at any step.
+ * What a claim's word `owner` says of its messages: how often they were handed out, and how many
+ * tries with them failed (claim_split(), claim_abandon(), claim_bury(), claim_fit(), hand_over(),
+ * channel_try(), channel_retry()); kill -9 at any step.
  *
- * RECORDS messages are in the ring, each a record (BLOCK: the first two are one). CONSUMERS
- * consumers attach and leave LIVES times each. A consumer that is alone claims two records at
- * once, and gets them one by one (TOGETHER: the first consumer gets both at once); of a block the
- * first consumer takes all, the others one message. It acknowledges what it has in hand, is handed
- * it once more (RETRIES times in all), begins a try with it (TRIES in all), which succeeds or
- * fails, or gives it back and leaves. Each store to shared memory is a step. What is acknowledged
- * without the mutex is in batch.pml.
+ * RECORDS messages are in the ring, each in a record of its own (BLOCK: the first two are in one
+ * record). CONSUMERS consumers attach and leave, LIVES times each. A lone consumer claims two
+ * records at once and gets them one by one (TOGETHER: the first consumer gets both at once); of a
+ * block the first consumer takes all, the others one message. A consumer acknowledges what it has
+ * in hand, is handed it once more (RETRIES times in all), begins a try with it (TRIES times in all)
+ * that succeeds or fails, or gives it back and leaves. Each store to shared memory is a step.
+ * Acknowledging without the mutex is left out: batch.pml has it.
  *
- * Checked: a message is handed out with the attempts and the failures that it really had. Only of
- * what a consumer had taken when it died, and was about to hand out, an attempt too many may be
- * counted, never a failure. What is acknowledged does not come again, no message is in two claims, and each
- * one that is neither acknowledged nor in a claim lies behind `next`.
+ * Checked: a message is handed out with the attempts and the failures that it really had. If a
+ * consumer dies when it has taken a message and is about to hand it out, an attempt too many may be
+ * counted for it, never a failure. What is acknowledged does not come again, no message is in two
+ * claims, and each message that is neither acknowledged nor in a claim lies at or after `next`.
  *
- * Switches that remove a rule: NO_FIT (what was not asked for stays in the claim), REST_INHERITS
- * (the rest of a split claim has the attempts of its front), UNSEEN_COUNTS (a claim that is given
- * back untouched was handed out), RESET (an orphan has no attempts), FLAG_STAYS (an orphan is
- * still CLAIM_TOGETHER in other hands), NO_TOGETHER (the flag is not stored), NO_NARROW (a try
- * begins with more in the claim than in hand), CUT_FIRST (a claim is cut before its rest has an
- * entry), REST_FIRST (the rest is an orphan before the claim is cut), NO_SPLIT_REPAIR (what is
- * half split stays so), DEATH_IS_NONE (a death ends a try without a failure), RETURN_IS_ONE (so
- * does who leaves in good order, with one).
+ * Switches that remove a rule:
+ *   NO_FIT           what the consumer did not ask for stays in the claim
+ *   REST_INHERITS    the rest of a split claim has the attempts of its front
+ *   UNSEEN_COUNTS    a claim that is given back untouched counts as handed out
+ *   RESET            an orphan has no attempts
+ *   FLAG_STAYS       an orphan is still CLAIM_TOGETHER in its next owner's hands
+ *   NO_TOGETHER      the flag CLAIM_TOGETHER is not stored
+ *   NO_NARROW        a try begins with more in the claim than in hand
+ *   CUT_FIRST        a claim is cut before its rest has an entry
+ *   REST_FIRST       the rest becomes an orphan before the claim is cut
+ *   NO_SPLIT_REPAIR  the repair leaves a split that was begun as it is
+ *   DEATH_IS_NONE    a death ends a try without a failure
+ *   RETURN_IS_ONE    giving back in good order ends a try with a failure
  */
 #ifndef CONSUMERS
 #define CONSUMERS 2

@@ -1,22 +1,29 @@
 /*
- * Several records in one claim (common/receive/receive.c, visit.c, orphan.c) and who waits for what it frees
- * (head_catch_up(), room_wait() and producers_wake_for_head() in send.c), kill -9 at any step.
+ * Several records in one claim of a lone consumer, which acknowledges them without the mutex
+ * (receive_on(), batch_share(), claim_bury()), and producers that wait for what this frees
+ * (head_catch_up(), room_wait(), producers_wake_for_head()); kill -9 at any step.
  *
- * CONSUMERS consumers that attach at any time: who is alone claims up to BATCH records, and
- * acknowledges each with one store of `done`, a fence, and a look whether anybody waits. A
- * producer ROOM that sends RECORDS records into a ring of CAPACITY, and one, ACK, that waits
- * until the first record, which it has sent, is acknowledged. Each store to shared memory is a
- * step. `done` is a plain store: it goes into the processor's buffer, as on x86.
+ * CONSUMERS consumers attach at any time. A lone one claims up to BATCH records, and acknowledges
+ * each with one store of `done`, a fence, and a look whether anybody waits. LEAVERS consumers give
+ * back and leave. A producer, ROOM, sends RECORDS records into a ring of CAPACITY, and a producer,
+ * ACK, waits until the first record, which it has sent, is acknowledged. Each store to shared
+ * memory is a step. `done` is a plain store: it goes into the processor's store buffer, as on x86.
  *
- * Checked: what is acknowledged is not delivered again, what is not is never passed by head;
- * a record is in one hand at a time; who ends leaves none that is not acknowledged. KILLS=0: there is no
- * clock, so a sleeper that only a time-out could wake is an invalid end state; SLOW: a
- * consumer may use its record for ever, and a producer stay; no producer may sleep on what is
- * acknowledged.
- * KILLS>0: PATIENCE ticks of a slow clock without anything getting done find nobody stuck.
+ * Checked: what is acknowledged is not delivered again, and head never passes what is not; a record
+ * is in one hand at a time; a consumer that ends leaves no record that is not acknowledged.
  *
- * Switches that remove a rule: NO_FENCE, NO_CATCH_UP, NO_WAKE (by who has caught up),
- * CLAIM_FIRST (in claim_shorten()), NO_DONE (who buries does not look at it), NO_REPAIR (of next).
+ * KILLS=0: there is no clock. A sleeper that only a time-out could wake is an invalid end state.
+ * SLOW: a consumer may use its record for ever, and a producer may stay; no producer may sleep on
+ * what is acknowledged. KILLS>0: after PATIENCE ticks of a slow clock in which nothing got done,
+ * nobody may be stuck.
+ *
+ * Switches that remove a rule:
+ *   NO_FENCE      no fence between storing `done` and looking whether anybody waits
+ *   NO_CATCH_UP   a producer does not take in what is `done` before it sleeps
+ *   NO_WAKE       a producer that has moved head by that wakes no other producer
+ *   CLAIM_FIRST   when the rest is cut off, the claim's end goes back before `next` does
+ *   NO_DONE       a burial does not look at `done`
+ *   NO_REPAIR     the repair does not raise `next`
  */
 #ifndef CONSUMERS
 #define CONSUMERS 1

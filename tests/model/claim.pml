@@ -1,27 +1,35 @@
 /*
- * Claim, acknowledge, adopt, give back, the end of a stream and the life of slots
- * (common/channel/claim.c, visit.c, side.c, attach.c), kill -9 at any step.
+ * Claiming, acknowledging, adopting and giving back; the end of a stream; the life of slots
+ * (receive_locked(), claim_begin(), claim_adopt(), claim_abandon(), stream_end(), end_tell(),
+ * side_enter(), side_leave(), slot_bury()); kill -9 at any step.
  *
- * PRODUCERS producers that send one or more messages each, CONSUMERS consumers that attach at
- * any time, and a newcomer when all of them are gone. Each store to shared memory is a step,
- * and so is each read of a word that the other side writes. Wake-ups are not taken apart here
- * (sleep.pml does that): whatever is published wakes everybody, and a slow clock ticks when
- * nothing else can happen.
+ * PRODUCERS producers send one or more MESSAGES each; CONSUMERS consumers attach at any time, and a
+ * newcomer attaches when all of them have gone. GIVERS consumers give a message back and leave.
+ * Each store to shared memory is a step, and so is each read of a word that the other side writes.
+ * Wake-ups are left out (sleep.pml has them): whatever is published wakes everybody, and a slow
+ * clock ticks when nothing else can happen.
  *
- * Checked: no message is claimed from the ring twice, or acknowledged twice; a claim's owner
- * is attached; who ends has seen all producers of that stream go, and nothing that was
+ * FOLLOWERS consumers go on through an end once, or leave there: with a report of it (when idle),
+ * or without one (on a Unix signal).
+ *
+ * Checked: no message is claimed from the ring twice, or acknowledged twice; a claim's owner is
+ * attached; a consumer that ends has seen all producers of that stream go, and nothing that was
  * committed before is unacknowledged when all is over; the newcomer finds the rest; a death is
- * told, and none is told that was none; PATIENCE ticks without progress find nobody stuck.
+ * reported, and none is reported that did not happen; after PATIENCE ticks without progress nobody
+ * is stuck.
  *
- * FOLLOWERS consumers go on through an end once, or leave there: with a report of it (idle), or
- * without (a signal).
- *
- * Switches that remove a rule: PROBE_OUTSIDE, END_DESPITE_CLAIMS, COUNT_FIRST, NO_REPAIR,
- * TELL_IN_PASSING, TOLD_GOES_BACK.
+ * Switches that remove a rule:
+ *   PROBE_OUTSIDE       `alive` mutexes are tried without the side's mutex
+ *   END_DESPITE_CLAIMS  a consumer ends although another one has a claim
+ *   COUNT_FIRST         a producer counts itself in `events` before it sets its bit, and consumers
+ *                       read `events` once
+ *   NO_REPAIR           the repair does not raise `next`
+ *   TELL_IN_PASSING     a consumer that goes on through an end reports it
+ *   TOLD_GOES_BACK      a consumer that ended first and leaves last stores its older `told`
  *
  * STRICT_END asks for more than the protocol promises: that the newcomer also ends if the only
- * consumer was killed between its last acknowledgement and telling the end. It does not; it
- * waits for the next stream.
+ * consumer was killed between its last acknowledgement and reporting the end. It does not end then;
+ * it waits for the next stream.
  */
 #ifndef PRODUCERS
 #define PRODUCERS 1

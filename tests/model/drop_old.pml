@@ -1,27 +1,31 @@
 /*
- * A producer that makes room out of the oldest messages (common/send/drop_old.c, full.c, room_look()
- * and room_lock() in send.c), and how consumers learn what they have missed (next_expect() in
- * claim.c, sequence_at() in group.c), kill -9 at any step.
+ * A producer that makes room out of the oldest messages (drop_old(), full_answer(), room_look(),
+ * room_lock()), and how consumers learn what they have missed (next_expect(), sequence_at()); kill
+ * -9 at any step.
  *
  * PRODUCERS producers with --when-full drop-old send MESSAGES messages each into a ring of
  * CAPACITY. One consumer in each of GROUPS groups claims up to two records at a time, uses them,
- * and may give back what it has in hand, or what it has not; if it dies, a newcomer follows. Each
- * store to shared memory is a step, and so is each read of a word that the other side writes
- * meanwhile: tail, and the marks. Waking is not looked at here.
- *
- * Checked: what is in a claim is not dropped, and nothing is dropped that makes no room; head is
- * before what a group needs; a group that moves on over missing numbers counts those that
- * vanished, none of them twice, and no other; in the end each message is acknowledged in each
- * group or has vanished for it. Without a death each group has counted all that vanished for it,
- * and the producers together as many as vanished from the group that missed most. With one, no
- * group has counted more than vanished.
+ * and may give back what it has in hand, or what it has not been handed (GIVERS times in all). If
+ * it dies, a newcomer follows. Each store to shared memory is a step, and so is each read of a word
+ * that the other side writes meanwhile: tail, and the marks. Waking is left out.
  *
  * NEWEST: a group begins at tail while producers are at work (group_begin_newest()).
  *
- * Switches that remove a rule: NO_HOLDS (claims are not looked at), NO_MUTEX (the consumers' is
- * not taken), NO_LOWER (`expected` stays as it is when what was given back is dropped), HEAD_FIRST
- * (head moves before `next`), COUNT_FIRST (`dropped` is stored before `expected`), MARK_ONCE (tail
- * is not read again behind the mark), NO_END (nobody looks for what is missing in the end).
+ * Checked: what is in a claim is not dropped, and nothing is dropped that makes no room; head does
+ * not pass what a group needs; a group that moves on over missing numbers counts the messages that
+ * vanished, none of them twice, and no other; in the end each message is, for each group,
+ * acknowledged or vanished. Without a death each group has counted all messages that vanished for
+ * it, and the producers together as many as vanished from the group that missed most. With a death,
+ * no group has counted more than vanished.
+ *
+ * Switches that remove a rule:
+ *   NO_HOLDS     claims are not looked at
+ *   NO_MUTEX     the consumers' mutex is not taken
+ *   NO_LOWER     `expected` stays as it is when messages that were given back are dropped
+ *   HEAD_FIRST   head moves before `next`
+ *   COUNT_FIRST  `dropped` is stored before `expected`
+ *   MARK_ONCE    tail is not read again after the mark
+ *   NO_END       nobody looks for what is missing at the end
  */
 #ifndef PRODUCERS
 #define PRODUCERS 1
@@ -321,7 +325,7 @@ inline next_expect()
 inline forsake()
 {
 	if
-	:: attempts[g] == 1 && begin[g] + 1 < limit[g] && next[g] == limit[g] -> /* claim_shorten() */
+	:: attempts[g] == 1 && begin[g] + 1 < limit[g] && next[g] == limit[g] -> /* claim_split() */
 		next[g] = begin[g] + 1;
 		limit[g] = begin[g] + 1
 	:: else

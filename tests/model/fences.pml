@@ -1,16 +1,17 @@
 /*
- * Endpoints that can use membarrier and one that cannot, in one channel (common/channel/fences.c,
- * common/base/barrier.h).
+ * Endpoints that can use membarrier, and one that cannot, in one channel (fences_agree(),
+ * fences_look(), barrier_light(), barrier_heavy()).
  *
- * A publisher sends MESSAGES and does without fences, until it looks whether it shall. A sleeper
- * that has membarrier, and a newcomer that has not, want to see all of them. The publisher's plain
- * stores are seen by others later, in order; it can keep back STORES. An atomic exchange waits until
- * its own are visible; membarrier waits until the publisher's are. There is no clock: a sleeper that
- * only a time-out could wake is an invalid end state.
+ * A publisher sends MESSAGES messages, and does without fences until it finds that it has to run
+ * them. A sleeper that has membarrier, and a newcomer that has not, must see all the messages.
+ * Others see the publisher's plain stores later, in order; it can keep back up to STORES of them.
+ * An atomic exchange waits until the own stores are visible; membarrier waits until the publisher's
+ * are. There is no clock: a sleeper that only a time-out could wake is an invalid end state.
  *
- * Switches that remove a rule: NO_AGREEMENT (the newcomer takes its slot at once), LATE (the
- * publisher says that it runs fences one look before it does), GIVES_UP (who has changed calls
- * membarrier no longer).
+ * Switches that remove a rule:
+ *   NO_AGREEMENT  the newcomer takes its slot at once
+ *   LATE          the publisher says that it runs fences one look before it does
+ *   GIVES_UP      an endpoint that has changed calls membarrier no longer
  */
 #ifndef MESSAGES
 #define MESSAGES 3

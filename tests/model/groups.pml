@@ -1,31 +1,37 @@
 /*
- * Groups of consumers over one ring (common/channel/group.c; attaching and leaving in side.c and
- * attach.c; claims as in claim.c and orphan.c), kill -9 at any step.
+ * Groups of consumers over one ring (group_enter(), group_join(), group_joined(), group_leaving(),
+ * group_keep(), group_discard(), groups_tidy(), groups_settle(), groups_repair(), head_advance());
+ * kill -9 at any step.
  *
  * A producer sends RECORDS messages into a ring of CAPACITY. CONSUMERS consumers attach at any
- * time, each to one of two groups, take what they find, and leave or give it back; with DECLARE
- * one more producer declares the second group durable, and with REMOVE somebody removes it. A
- * slot is used again by whoever comes next. Each store to shared memory is a step. The
- * consumers' mutex keeps them apart, so what is searched is in what order they come, where the
- * producer gets between them, and where somebody dies. Waking is not looked at here (sleep.pml),
- * nor is the end of the stream (claim.pml). Last of all somebody comes to each group that is not
- * over, takes all of it, and leaves.
+ * time, each to one of two groups, take what they find, and leave or give it back. With DECLARE one
+ * more producer declares the second group durable, and with REMOVE a process removes that group. A
+ * slot is used again by whoever comes next. Each store to shared memory is a step. The consumers'
+ * mutex keeps the processes apart; so what is searched is in which order they come, where the
+ * producer gets between them, and where a process dies. Left out: waking (see sleep.pml) and the
+ * end of the stream (see claim.pml). Last of all a consumer comes to each group that is not over,
+ * takes all of it, and leaves.
  *
- * A group's *promise* begins when a consumer has joined it or when it is durable, with all that
- * is in the ring for it, and ends when its last consumer leaves in good order, if it is not
- * durable, or when it is removed. Checked: while it lasts, each message of it and all that are
- * sent meanwhile are claimed, unclaimed or acknowledged, and head is not past them; none is
- * delivered twice unless somebody died or gave it back; a message that head passes has been
- * acknowledged in some group, or was removed with one; there are never two groups of a name that
- * are not over, and never none at all; in the end all promises are kept, and head has come to
- * tail, so no producer waits for a group that is over.
+ * A group's *promise* begins when a consumer has joined it or when it is durable, with all that is
+ * in the ring for it. It ends when its last consumer leaves in good order, if the group is not
+ * durable, or when the group is removed. Checked: while the promise lasts, each message of it, and
+ * each that is sent meanwhile, is claimed, unclaimed or acknowledged, and head has not passed those
+ * that are not acknowledged; no message is delivered twice unless somebody died or gave it back; a
+ * message that head passes has been acknowledged in some group, or was removed with one; there are
+ * never two groups of one name that are not over, and never no group at all; in the end all
+ * promises are kept, and head has come to tail, so no producer waits for a group that is over.
  *
- * Switches that remove a rule: RENAME_FIRST (a removed group's name, then its durability),
- * NO_FORGET (whom a slot belonged to), NO_KEEPER (the last group ends, too), OWN_HEAD (head does
- * not wait for other groups), NO_REPAIR (of `next`, in the second group), NO_TIDY (groups that are
- * over do not end), NO_TIDY_ON_BURIAL (nor that of one who died while leaving), NO_HEAD_ON_LEAVING
- * (nobody moves head when a group has ended), ALWAYS_ENDS (also those that are durable),
- * BEGIN_AT_ZERO (a new group, not where head is).
+ * Switches that remove a rule:
+ *   RENAME_FIRST        a removed group loses its name first, then its durability
+ *   NO_FORGET           a newcomer does not clear what its slot's last owner left in `members`
+ *   NO_KEEPER           the last group ends, too
+ *   OWN_HEAD            head does not wait for the other groups
+ *   NO_REPAIR           the repair does not raise `next` of the second group
+ *   NO_TIDY             groups that are over do not end
+ *   NO_TIDY_ON_BURIAL   ... or only not when the last consumer died while it was leaving
+ *   NO_HEAD_ON_LEAVING  nobody moves head when a group has ended
+ *   ALWAYS_ENDS         durable groups end, too
+ *   BEGIN_AT_ZERO       a new group does not begin at head
  */
 #ifndef CONSUMERS
 #define CONSUMERS 2

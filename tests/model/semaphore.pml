@@ -1,15 +1,17 @@
 /*
- * A slot's semaphore (common/channel/condition.c): a word that is NONE, TOKEN, or ASLEEP while its owner
- * sleeps or is about to, and the kernel's futex. sleep.pml and the others take it as one bit.
+ * A slot's semaphore (semaphore_post(), semaphore_wait()): a word that is NONE, TOKEN, or ASLEEP
+ * while its owner sleeps or is about to, and the kernel's futex. sleep.pml and the other models
+ * take a semaphore as one bit.
  *
- * The owner waits WAITS times, POSTERS others post once each, and a signal handler of the owner's
- * posts too, at any step of it. A post that comes while there is a token is lost, as it should be, so
- * a wait may be given up when everybody has posted and there is nothing for it: but then there must be
- * no token, and nobody may sleep on one.
+ * The owner waits WAITS times. POSTERS other processes post once each, and a Unix signal handler of
+ * the owner posts, too, at any step of the owner. A post that comes while there is a token is lost,
+ * as it should be; so a wait may be given up when everybody has posted and there is nothing for it.
+ * But then there must be no token, and nobody may sleep on one.
  *
- * Switches that remove a rule: NO_KERNEL_LOOK (futex_wait sleeps whatever the word is now),
- * PLAIN_ANNOUNCE (a store instead of compare-and-swap), WAKE_IF_NONE (a poster calls the kernel for
- * who has not said that it sleeps).
+ * Switches that remove a rule:
+ *   NO_KERNEL_LOOK  futex_wait sleeps whatever the word is by then
+ *   PLAIN_ANNOUNCE  the owner announces its sleep with a store instead of compare-and-swap
+ *   WAKE_IF_NONE    a poster calls the kernel for an owner that has not said that it sleeps
  */
 #ifndef POSTERS
 #define POSTERS 2

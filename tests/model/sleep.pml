@@ -1,22 +1,26 @@
 /*
- * Sleep and wake (common/channel/condition.c, and its use in send.c, receive.c, visit.c): one binary
- * semaphore per endpoint, one bitmap per condition, kill -9 at any step.
+ * Sleeping and waking (condition_wait(), condition_signal(), and how sending and receiving use
+ * them): one binary semaphore for each endpoint, one bitmap for each condition; kill -9 at any
+ * step.
  *
- * One producer, CONSUMERS consumers, conditions `data`, `piece`, `ack`, and the wish for room.
- * A visit to the mutex is one step here (claim.pml takes it apart); each step of a wait and of
- * a wake is one of its own. Records: with LONG, two pieces of one message and then a message;
- * without, RECORDS messages.
+ * One producer, CONSUMERS consumers, the conditions `data`, `piece` and `ack`, and the request for
+ * room. A critical section is one step here (claim.pml takes it apart); each step of a wait and of
+ * a wake-up is a step of its own. Records: with LONG, two pieces of one message and then a message;
+ * without it, RECORDS messages.
  *
- * KILLS=0: there is no clock. A sleeper that only a time-out could wake is an invalid end
- * state, so no wake-up relies on the time-out as long as nobody dies.
- * KILLS>0: a slow clock ticks when nothing else can happen. If it has to tick more
- * than PATIENCE times in a row without anything getting done while a consumer waits, that
- * consumer is stuck.
- * EARLY=1: all time-outs may also come once too soon. LEAVERS: consumers that leave a wait.
- * SLOW: a consumer may use its message for ever; others must not sleep on unclaimed work.
+ * KILLS=0: there is no clock. A sleeper that only a time-out could wake is an invalid end state, so
+ * no wake-up relies on the time-out as long as nobody dies.
+ * KILLS>0: a slow clock ticks when nothing else can happen. If it has to tick more than PATIENCE
+ * times in a row without anything getting done while a consumer waits, that consumer is stuck.
+ * EARLY=1: all time-outs may also come once too soon. LEAVERS: consumers that leave a wait. SLOW: a
+ * consumer may use its message for ever; others must not sleep on unclaimed work.
  *
- * Switches that remove a rule: NO_SECOND_LOOK, ONE_BITMAP, NO_FENCE, NO_PASS_ON,
- * NO_SIGNAL_ON_LEAVING.
+ * Switches that remove a rule:
+ *   NO_SECOND_LOOK        a waiter does not look again after it has announced itself
+ *   ONE_BITMAP            two conditions share a bitmap
+ *   NO_FENCE              no fence between publishing and looking for waiters
+ *   NO_PASS_ON            a consumer that has claimed and sees more does not wake the next one
+ *   NO_SIGNAL_ON_LEAVING  a consumer that leaves a wait does not signal the condition
  */
 #ifndef CONSUMERS
 #define CONSUMERS 2

@@ -1,28 +1,34 @@
 /*
- * An observer that reads a ring while producers write over it, and holds nobody up
- * (common/observe/view.c, tap.c; frontier_move(), record_begin() and record_commit() in append.h).
+ * An observer that reads a ring while producers overwrite it, and holds nobody up (tap_receive(),
+ * view_load(), frontier_move(), record_begin(), record_commit()).
  *
- * PRODUCERS producers send RECORDS records, each when it has the mutex, into a ring of CAPACITY
- * places; a record is a header and a payload, two words, and both name its position. A consumer
- * takes them and moves head, and an observer, which begins at head, copies what it can. Nobody
- * waits for it: it may stop for as long as it likes, at any step.
+ * PRODUCERS producers send RECORDS records, each with the mutex, into a ring of CAPACITY places. A
+ * record is a header and a payload, two words, and both name its position. A consumer takes the
+ * records and moves head. An observer, which begins at head, copies what it can. Nobody waits for
+ * it: it may stop for as long as it likes, at any step.
  *
- * Stores are weak: a plain store is seen by others later, in any order. A release, as a fence or
- * a store, waits until all stores before it are seen, and so does an unlock. (For who looks that
- * is the same as a later store that waits for an earlier one.) Each word that is read is a step, in
- * the order of the code: that is what the fence is for, and LOOK_FIRST is what may happen without.
+ * Stores are weak: others see a plain store later, in any order. A release, be it a fence or a
+ * store, waits until all stores before it are seen, and so does an unlock. (For a reader that is
+ * the same as a later store that waits for an earlier one.) Each read of a word is a step, in the
+ * order of the code: that is what the fence is for, and LOOK_FIRST is what may happen without it.
  *
- * Checked: what the observer delivers is one record, whole, and the one of its position; what it
- * finds is never taken for damage; it delivers none twice and in their order; in the end what it
- * has delivered and what it says that it has missed are all records, and it says so only of those
- * that it did not deliver. KILLS>0: a producer dies at any step, in the midst of its stores.
+ * ALONE: the producer writes without the mutex (send_alone()), so it goes on with the next record
+ * when others do not yet see the tail of the last one. AHEAD: by how many records frontier is moved
+ * in advance.
  *
- * ALONE: the producer writes without the mutex (alone.c), so it goes on with the next record
- * when others do not yet see the tail of the last.
+ * Checked: what the observer delivers is one record, whole, and the one of its position; it never
+ * takes what it finds for damage; it delivers the records in their order and none twice; in the end
+ * the records that it has delivered and those of which it says that it has missed them are all
+ * records, and it says so only of those that it did not deliver. KILLS>0: a producer dies at any
+ * step, in the midst of its stores.
  *
- * Switches that remove a rule: NO_FRONTIER (only tail says how far producers are), NO_FENCE
- * (behind frontier), NO_RELEASE (of tail), LOOK_FIRST (at frontier and head, then at the bytes),
- * LOOK_ONCE (only behind the header), NO_MISS (what is skipped is not counted).
+ * Switches that remove a rule:
+ *   NO_FRONTIER  only tail says how far producers have written
+ *   NO_FENCE     no fence after frontier is moved
+ *   NO_RELEASE   tail is stored without release
+ *   LOOK_FIRST   the observer looks at frontier and head before it reads the bytes
+ *   LOOK_ONCE    it looks after the header only, not after the payload
+ *   NO_MISS      what is skipped is not counted
  */
 #ifndef PRODUCERS
 #define PRODUCERS 1
