@@ -26,14 +26,14 @@ const char *agent_hear(struct agent *agent);
 const char *agent_ask(struct agent *agent, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Has it answered yet? */
+/* True if the answer to the last command has come. */
 bool agent_answered(const struct agent *agent);
 
 /* Sends a command; the answer must be this text. */
 #define agent_expect(agent, expected, ...) cr_assert_str_eq(agent_ask(agent, __VA_ARGS__), expected)
 
-void agent_kill(struct agent *agent); /* kill -9, then wait */
-void agent_quit(struct agent *agent); /* detaches if attached, ends */
+void agent_kill(struct agent *agent); /* kills it with -9 and waits for its end */
+void agent_quit(struct agent *agent); /* makes it detach, if it is attached, and end */
 
 /* ---- what a consumer is handed ---- */
 
@@ -56,7 +56,7 @@ struct delivery {
 /* True if the answer says that exactly this was delivered. */
 bool delivery_is(const char *answer, const struct delivery *expected);
 
-/* The answer that is expected, as far as it is checked (static buffer). */
+/* Returns the answer that is expected, as far as it is checked (static buffer). */
 const char *delivery_answer(const struct delivery *expected);
 
 /* Reads such an answer back, but for key and text; anything else fails the test. */

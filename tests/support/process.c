@@ -67,7 +67,7 @@ int process_children(pid_t parent, pid_t *child)
 		if (file == NULL)
 			continue;
 		if (fgets(text, sizeof(text), file) != NULL && (end = strrchr(text, ')')) != NULL &&
-		    atoi(end + 4) == parent) { /* ") S PPID" */
+		    atoi(end + 4) == parent) { /* what follows is "S PPID" */
 			if (child != NULL)
 				*child = atoi(process->d_name);
 			count++;

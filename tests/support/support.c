@@ -44,7 +44,7 @@ void test_pause(void)
 	nanosleep(&pause, NULL);
 }
 
-/* What tests/run.sh tells. */
+/* Returns a setting that tests/run.sh passes in the environment. */
 static const char *setting(const char *variable)
 {
 	const char *value = getenv(variable);
@@ -168,8 +168,9 @@ unsigned char *object_contents(const char *name, size_t *size)
 /* ---- tools as other processes ---- */
 
 /*
- * Opened once more by its path: only then two processes that write to it at once take turns, as for
- * any other file. As memfd_create() returns it they may both write to the same place.
+ * The file is opened once more by its path: only then do two processes that write to it at once
+ * take turns, as for any other file. With the descriptor of memfd_create() both may write to the
+ * same place.
  */
 static int memory_file(void)
 {
@@ -218,7 +219,7 @@ struct tool tool_start_argv(int input, int output, const char *const *argv)
 	tool.pid = fork();
 	cr_assert_geq(tool.pid, 0);
 	if (tool.pid == 0) {
-		/* Nothing in here may fail an assertion or return. */
+		/* The child must neither fail an assertion nor return. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(125);

@@ -16,7 +16,7 @@
 
 enum { ARGUMENTS_MAX = 32 };
 
-/* Nothing in here may fail an assertion or return. */
+/* The child must neither fail an assertion nor return. */
 static void run(const char *slave, const struct winsize *window, const char *path,
 		const char *const *argv)
 {
@@ -99,7 +99,7 @@ static bool ended(struct terminal *terminal)
 {
 	siginfo_t info = { 0 };
 
-	terminal_shows(terminal, ""); /* or it waits for somebody who reads */
+	terminal_shows(terminal, ""); /* otherwise it waits until somebody reads */
 	return waitid(P_PID, (id_t)terminal->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0;
 }
