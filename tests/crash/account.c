@@ -8,7 +8,7 @@
 
 #include "tests/crash/scene.h"
 
-/* A try that began has failed, once, if it did not end well; being in hand is none. */
+/* A try that began and did not end well has failed, once; being in a consumer's hands is no try. */
 static void failures_check(const struct message *message, const struct delivered *delivered)
 {
 	bool must = !delivered->by_victim && atomic_load(&message->must_fail);

@@ -23,8 +23,9 @@ struct run {
 };
 
 /*
- * Takes from the calling process what the operation does without: where it is `named`, no unnamed
- * file ever gets a name, as without /proc or in a file system that cannot do it.
+ * Takes from the calling process the system calls that the operation must do without: where it is
+ * `named`, no unnamed file ever gets a name, as without /proc or in a file system that cannot do
+ * that.
  */
 void child_limit(const struct operation *operation);
 

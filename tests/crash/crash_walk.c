@@ -35,8 +35,8 @@ enum { WORKERS_MAX = 16, NAMES_MAX = 64 };
 /* ---- one kill point ---- */
 
 /*
- * Wakes the consumers that sleep, as time would: what they make of the death alone must be
- * right before anybody comes and repairs. A few looks' time is enough; it need not be exact.
+ * Wakes the consumers that sleep, as time would. What they make of the death alone must be right
+ * before another process comes and repairs. It takes the time of a few looks; it need not be exact.
  */
 static void survivors_nudge(void)
 {
@@ -52,7 +52,10 @@ static void survivors_nudge(void)
 		pause_briefly();
 }
 
-/* It must not come when all is over, and wait for the next stream. */
+/*
+ * Starts a consumer and waits until it has attached: if it came when all is over, it would wait for
+ * the next stream.
+ */
 static void consumer_join(struct run *run, void (*role)(int self), uint64_t since)
 {
 	int index = child_start(run, role);
@@ -62,8 +65,8 @@ static void consumer_join(struct run *run, void (*role)(int self), uint64_t sinc
 }
 
 /*
- * One run of an operation with a kill after `steps` instructions. With a path it runs most
- * of the way; with NOTED_ALL it makes the path and ends unharmed.
+ * Runs an operation once, with a kill after `steps` instructions. With a path the victim runs
+ * freely most of the way; with NOTED_ALL the run notes the path and ends unharmed.
  */
 static enum arrival walk_point(const struct operation *operation, int steps, struct path *path,
 			       struct tally *tally)
@@ -83,7 +86,7 @@ static enum arrival walk_point(const struct operation *operation, int steps, str
 	for (int i = 0; i < 2 && operation->after[i] != NULL; i++)
 		child_settle(&run, child_start(&run, operation->after[i]));
 	if (operation->first_dies_twice) {
-		/* Another one repairs first, and dies somewhere in it. */
+		/* Another process repairs first, and dies somewhere in the repair. */
 		victim_step_and_kill(&run, victim_start(operation), 1 + steps % 1500 * 37 % 1500,
 				     NULL);
 		atomic_store(&scene->done, 0);
@@ -129,7 +132,7 @@ static enum arrival walk_point(const struct operation *operation, int steps, str
 
 /* ---- the walk ---- */
 
-/* One worker's share of the kill points: every count-th from its own first one. */
+/* Does one worker's share of the kill points: every count-th, from its own first one on. */
 static void work(const struct operation *operation, int stride, int worker, int count,
 		 struct tally *tally)
 {
@@ -139,8 +142,8 @@ static void work(const struct operation *operation, int stride, int worker, int 
 	struct path *path;
 
 	/*
-	 * On one processor with its victim: a step is then a switch between two processes,
-	 * several times cheaper than a wake across processors.
+	 * Stay on one processor with the victim: a step is then a switch between two processes,
+	 * several times cheaper than a wake-up across processors.
 	 */
 	CPU_ZERO(&processor);
 	CPU_SET((size_t)worker, &processor);
@@ -157,7 +160,7 @@ static void work(const struct operation *operation, int stride, int worker, int 
 	do {
 		steps += count * stride;
 		arrival = walk_point(operation, steps, path, tally);
-		if (arrival == WENT_ANOTHER_WAY) /* then every step of the way, to be sure */
+		if (arrival == WENT_ANOTHER_WAY) /* then single steps all the way, to be sure */
 			arrival = walk_point(operation, steps, NULL, tally);
 	} while (arrival == ARRIVED);
 	path_free(path);

@@ -24,7 +24,7 @@ void prepare_producer(void)
 	victim = attach(CHANNEL_PRODUCER);
 }
 
-/* The ring is full, so what is sent next has to wait. */
+/* Fills the ring, so that what is sent next has to wait. */
 void prepare_full_producer(void)
 {
 	victim = attach(CHANNEL_PRODUCER);
@@ -59,7 +59,7 @@ static void victim_receive(uint32_t most)
 		note_delivery(&victim_delivery, &victim_at);
 }
 
-/* It has been quick so far, so it claims all there is. */
+/* The victim has been quick so far, so it claims all that there is. */
 void prepare_quick_consumer(void)
 {
 	victim = attach(CHANNEL_CONSUMER);
@@ -96,7 +96,7 @@ void operate_attach_declaring(void)
 	victim = attach_as(CHANNEL_PRODUCER, options);
 }
 
-/* What it takes is noted for the other group only. */
+/* Receives "one" in the second group. It is noted for that group only. */
 void operate_receive_other(void)
 {
 	if (channel_receive(victim, UINT32_MAX, CHANNEL_DONTWAIT, 0, &victim_delivery) !=
@@ -108,7 +108,7 @@ void operate_receive_other(void)
 		fail("acknowledge");
 }
 
-/* With a part of a block in hand. */
+/* The victim has a part of a block in hand. */
 void prepare_part_holder(void)
 {
 	victim = attach(CHANNEL_CONSUMER);
@@ -146,7 +146,7 @@ void operate_send_block(void)
 	send_block(victim);
 }
 
-/* What comes is not this one, and its number is nobody else's. */
+/* What arrives must not be this message, and no other message may have its number. */
 void operate_drop(void)
 {
 	message_new("dropped");
@@ -164,7 +164,7 @@ static void may_drop(const char *text)
 		atomic_store(&message->may_drop, 1);
 }
 
-/* Takes the place of the first three messages; two stay. */
+/* Sends a message that takes the place of the first three; two stay. */
 void operate_drop_old(void)
 {
 	size_t left = RING_BYTES - 2 * ring_record_bytes(strlen(block_texts[0]));
@@ -174,7 +174,7 @@ void operate_drop_old(void)
 	send_filler_bytes(victim, left - sizeof(struct record));
 }
 
-/* First there has to be room for somebody else. */
+/* Sends when the ring is full and another producer waits: that one has to get room first. */
 void operate_drop_old_for_other(void)
 {
 	may_drop("filler");
@@ -215,7 +215,7 @@ void operate_receive_part(void)
 	victim_receive(2);
 }
 
-/* One after the other out of a block that others work on, too. */
+/* Receives one message after the other out of a block that other consumers work on, too. */
 void operate_receive_shared(void)
 {
 	for (int i = 0; i < 3; i++) {
@@ -233,7 +233,7 @@ void operate_receive_together(void)
 	receive_together(victim, BLOCK_COUNT - 1, &victim_at);
 }
 
-/* Another attempt at what is in hand, then one message after the other. */
+/* Retries what is in hand, then acknowledges it. */
 void operate_retry(void)
 {
 	uint32_t attempts;
@@ -244,7 +244,7 @@ void operate_retry(void)
 	channel_acknowledge(victim);
 }
 
-/* A try with what is in hand, which is a part of a block; it fails. */
+/* Tries what is in hand, which is a part of a block; the try fails. */
 void operate_try(void)
 {
 	mark_victims(offsetof(struct message, may_fail));
@@ -263,7 +263,7 @@ void operate_receive_several(void)
 	}
 }
 
-/* In the middle of a claim of several records. */
+/* The victim is in the middle of a claim of several records. */
 void prepare_quick_holder(void)
 {
 	prepare_quick_consumer();
@@ -290,7 +290,10 @@ void operate_detach(void)
 	channel_detach(victim, 0);
 }
 
-/* Until it leaves, somebody else has to be told. */
+/*
+ * Receives the end after a producer's death. Until the victim has left, another consumer still has
+ * to report it.
+ */
 void operate_end(void)
 {
 	if (channel_receive(victim, 1, CHANNEL_DONTWAIT, 0, &victim_delivery) != CHANNEL_ENDED ||

@@ -21,7 +21,7 @@ void role_other_consumer(int self);
 /* Follows the stream to its end as an observer; it takes nothing, so nothing is noted. */
 void role_tap(int self);
 
-/* Takes five messages in one delivery and gives them back: they have been delivered once. */
+/* Takes five messages in one delivery and gives them back: so they have been delivered once. */
 void role_giver(int self);
 
 /* Takes everything and dies with it in hand. */

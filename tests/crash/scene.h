@@ -65,10 +65,13 @@ extern bool is_victim;
 uint64_t now_ms(void);
 void pause_briefly(void); /* 0.2 ms */
 
-/* Something is wrong in this run; the first that is found is kept, to be printed. */
+/* Notes that something is wrong in this run; the first note is kept, to be printed. */
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Notes that a message with this text will be sent; it is found by its text. NULL: there is none. */
+/*
+ * message_new() notes that a message with this text will be sent; message_find() finds it by its
+ * text, and returns NULL if there is none.
+ */
 struct message *message_new(const char *text);
 struct message *message_find(const char *text);
 
@@ -79,8 +82,8 @@ void delivered_add(const char *text, uint64_t sequence, const struct channel_del
 const char *object_name(void);
 
 /*
- * Maps the channel's object, if it is there and made as far as its size; to be unmapped. NULL if it
- * is not.
+ * Maps the channel's object; the caller unmaps it. Returns NULL if it does not exist, or not yet in
+ * its size.
  */
 struct shared_buffer *object_map(void);
 

@@ -132,7 +132,7 @@ void send_piece(struct channel *channel, size_t from, size_t size, unsigned flag
 		fail("send piece: %d", rc);
 }
 
-/* What begins with "keyed" has that key, nothing else has one. */
+/* Checks that a message that begins with "keyed" has the key, and any other none. */
 static void key_check(const struct channel_delivery *delivery)
 {
 	bool keyed = delivery->size >= 5 && memcmp(delivery->bytes, "keyed", 5) == 0;

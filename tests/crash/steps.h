@@ -21,7 +21,10 @@ extern const char walk_key[];
 /* The name of the second group; the first has none. */
 extern const char other_group[];
 
-/* Fills what long messages are sent from. Before the walk: else most steps would be this. */
+/*
+ * Fills the memory that long messages are sent from. To be called before the walk: else most of the
+ * steps would be these.
+ */
 void bytes_make(void);
 
 /* ---- attaching: a failure is noted, and the channel returned all the same ---- */
@@ -37,14 +40,17 @@ struct tap *tap_of(struct channel *channel, bool newest);
 
 void send_text(struct channel *channel, const char *text);
 
-/* A message of that many bytes with the text "filler"; or one that fills the ring to its end. */
+/*
+ * Sends a message of that many bytes that is known as "filler"; or one that fills the ring to its
+ * end.
+ */
 void send_filler_bytes(struct channel *channel, size_t size);
 void send_filler(struct channel *channel);
 
-/* The texts above in one block. */
+/* Sends block_texts in one block. */
 void send_block(struct channel *channel);
 
-/* The bytes from..from+size of the message "long"; flags: CHANNEL_MORE if others follow. */
+/* Sends the bytes from..from+size of the message "long"; flags: CHANNEL_MORE if others follow. */
 void send_piece(struct channel *channel, size_t from, size_t size, unsigned flags);
 
 /* ---- receiving ---- */

@@ -60,7 +60,7 @@ pid_t victim_start(const struct operation *operation)
 	return WIFSTOPPED(status) ? pid : -1;
 }
 
-/* What stepper.c has to know to let a victim go on. */
+/* What victim_resume() has to know, which stepper.c calls. */
 struct victim_run {
 	struct run *run;
 	pid_t pid;
@@ -69,8 +69,8 @@ struct victim_run {
 };
 
 /*
- * Lets the victim go on until it stops. A victim asleep in a system call stays there if
- * that is its last step, else somebody is started who wakes it.
+ * Lets the victim go on until it stops. A victim that sleeps in a system call stays there if that
+ * is its last step; else a process is started that wakes it.
  */
 static bool victim_resume(void *context, enum stepper_reach reach, bool last)
 {
@@ -83,7 +83,7 @@ static bool victim_resume(void *context, enum stepper_reach reach, bool last)
 	    ptrace(reach == STEPPER_ONE_STEP ? PTRACE_SINGLESTEP : PTRACE_CONT, victim_run->pid,
 		   NULL, NULL) != 0)
 		return false;
-	while (waitpid(victim_run->pid, &status, 0) < 0) { /* a tick: it sleeps, or is not run */
+	while (waitpid(victim_run->pid, &status, 0) < 0) { /* a tick: asleep, or not scheduled */
 		if (ticks - began < SLEEP_TICKS)
 			continue;
 		if (atomic_load(&scene->done))

@@ -9,7 +9,10 @@
 #include "tests/crash/operations.h"
 #include "tests/crash/stepper.h"
 
-/* Once in each process that starts victims: lets it notice that a victim sleeps. */
+/*
+ * To be called once in each process that starts victims: it lets that process notice that a victim
+ * sleeps.
+ */
 void ticks_start(void);
 
 /* Starts a victim; returns its pid when it has stopped right before its operation, -1 if it died. */
