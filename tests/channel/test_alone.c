@@ -1,4 +1,6 @@
-/* A producer that is alone writes without the mutex; whoever comes must not write beside it. */
+/*
+ * A producer that is alone writes without the mutex; a process that comes must not write beside it.
+ */
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
 
@@ -11,7 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As if the producer in the first slot had been stopped in the middle of writing alone. */
+/*
+ * Leaves the object as if the producer in the first slot had been stopped in the middle of writing
+ * alone.
+ */
 static void writing_set(const char *name, uint32_t writing)
 {
 	object_write(name, OFFSET(producers.side.slots[0].writing), &writing, sizeof(writing));
@@ -29,7 +34,7 @@ Test(alone, a_newcomer_waits_for_who_writes_and_names_it, .timeout = 60)
 	cr_expect_eq(tool_run(&newcomer, "shm-produce", "-C", name, "-w", "0.3", "late"), 124);
 	expect_errors_contain(&newcomer, pid);
 	tool_free(&newcomer);
-	cr_expect_eq(object_look(name).tail, object_look(name).head); /* it has written nothing */
+	cr_expect_eq(object_look(name).tail, object_look(name).head); /* nothing was written */
 
 	newcomer = tool_start("shm-produce", "-C", name, "late", NULL);
 	WAIT_FOR(object_look(name).waiting_turn != 0);
@@ -38,7 +43,7 @@ Test(alone, a_newcomer_waits_for_who_writes_and_names_it, .timeout = 60)
 	cr_expect_eq(tool_end(&newcomer), 0); /* it looks again within a second */
 	tool_free(&newcomer);
 	agent_quit(&first);
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4); /* one gave up */
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4); /* one producer gave up */
 	expect_output(&consumer, "late\n");
 	tool_free(&consumer);
 	cr_assert(!object_exists(name));
@@ -64,7 +69,10 @@ Test(alone, a_newcomer_goes_on_when_who_writes_has_died, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* Who writes says so, and wakes who waits for it: the second look of the handshake. */
+/*
+ * A lone producer announces that it writes, and wakes the process that waits for it to finish: the
+ * second look of the handshake.
+ */
 Test(alone, a_lone_producer_sees_a_newcomer_and_takes_the_lock, .timeout = 60)
 {
 	struct agent first = agent_start(), second = agent_start(), consumer = agent_start();
@@ -74,7 +82,7 @@ Test(alone, a_lone_producer_sees_a_newcomer_and_takes_the_lock, .timeout = 60)
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&first, "ok", "send alone");
 	agent_expect(&second, "ok", "attach producer %s timeout=300", name);
-	agent_expect(&first, "ok", "lock producer"); /* would not be noticed by who writes alone */
+	agent_expect(&first, "ok", "lock producer"); /* the lone producer would not notice */
 	agent_expect(&second, "error ETIMEDOUT", "send second");
 	agent_expect(&first, "ok", "unlock producer");
 	agent_expect(&second, "ok", "lock producer");
@@ -94,7 +102,7 @@ Test(alone, a_lone_producer_sees_a_newcomer_and_takes_the_lock, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* Numbered lines into a pipe, until *stop is set. Never returns. */
+/* Writes numbered lines into a pipe, until *stop is set. Never returns. */
 static void feed(int output, const atomic_int *stop)
 {
 	char line[16];
@@ -108,7 +116,7 @@ static void feed(int output, const atomic_int *stop)
 	_exit(0);
 }
 
-/* Both kinds of lines, each in its order and none missing: counts them. */
+/* Counts both kinds of lines. Each kind must come in its order, and none may be missing. */
 static void lines_check(const struct tool *consumer, int *visitors, int *others)
 {
 	char *output = tool_output(consumer, NULL);
@@ -127,7 +135,7 @@ static void lines_check(const struct tool *consumer, int *visitors, int *others)
 	free(output);
 }
 
-/* One sends all the time; others come, send one message each, and go. */
+/* One producer sends all the time; others come, send one message each, and go. */
 Test(alone, others_come_and_go_beside_a_busy_producer, .timeout = 120)
 {
 	enum { VISITORS = 100 };

@@ -1,6 +1,6 @@
 /*
- * What each message has been through: how often it was handed out, and how many tries with it have
- * failed. Whatever becomes of the claims it lies in, both must be what really happened to it.
+ * The history of each message: how often it was handed out, and how many tries with it have failed.
+ * Whatever becomes of the claims that it lies in, both numbers must be what really happened to it.
  */
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
@@ -22,7 +22,7 @@ struct message {
 
 struct consumer {
 	struct agent agent;
-	unsigned first, count; /* what is in hand */
+	unsigned first, count; /* the messages in hand */
 	bool together, trying;
 };
 
@@ -34,7 +34,7 @@ struct scene {
 	struct message messages[MESSAGES + 1]; /* by their number: the first is 1 */
 	unsigned sent;
 	unsigned seed;
-	char story[4096]; /* of this run, to find out what went wrong */
+	char story[4096]; /* the story of this run, to find out what went wrong */
 };
 
 static unsigned below(struct scene *scene, unsigned limit)
@@ -54,7 +54,10 @@ static void tell(struct scene *scene, unsigned who, const char *what)
 	snprintf(scene->story + size, sizeof(scene->story) - size, "%u: %s\n", who, what);
 }
 
-/* What is in this consumer's hands is done, or is given back but for its first `done` messages. */
+/*
+ * Notes that what is in this consumer's hands is done, or is given back but for its first `done`
+ * messages.
+ */
 static void let_go(struct scene *scene, struct consumer *consumer, unsigned done)
 {
 	for (unsigned i = 0; i < consumer->count; i++)
@@ -69,7 +72,7 @@ static void failed(struct scene *scene, struct consumer *consumer)
 		scene->messages[consumer->first + i].failures++;
 }
 
-/* Takes in the answer to "receive" or "more", which must say what is true. */
+/* Checks the answer to "receive" or "more" against the model, and notes it there. */
 static void handed_out(struct scene *scene, struct consumer *consumer, unsigned who)
 {
 	struct delivery delivery = delivery_read(consumer->agent.answer);
@@ -163,7 +166,7 @@ static void give_back(struct scene *scene, struct consumer *consumer)
 	let_go(scene, consumer, done);
 }
 
-/* With a try that goes on it has failed. */
+/* A consumer that dies in the middle of a try has failed with it. */
 static void die(struct scene *scene, struct consumer *consumer)
 {
 	agent_kill(&consumer->agent);
@@ -206,7 +209,7 @@ static void step_with_messages(struct scene *scene, struct consumer *consumer, u
 	case 4:
 		die(scene, consumer);
 		break;
-	case 5: /* in good order: that is no failure */
+	case 5: /* in good order, which is no failure */
 		agent_quit(&consumer->agent);
 		let_go(scene, consumer, 0);
 		attach(scene, consumer);
@@ -233,7 +236,7 @@ static void step(struct scene *scene)
 		receive(scene, consumer, who);
 }
 
-/* All but the first consumer leave, and it gets what is left. */
+/* Makes all consumers but the first leave; that one gets what is left. */
 static void drain(struct scene *scene)
 {
 	struct consumer *last = &scene->consumers[0];
@@ -260,7 +263,7 @@ Test(attempts, are_what_each_message_has_been_through, .timeout = 300)
 
 		memset(&scene, 0, sizeof(scene));
 		scene.seed = run;
-		scene.consumer_count = 1 + run % CONSUMERS; /* one alone claims ahead */
+		scene.consumer_count = 1 + run % CONSUMERS; /* when alone it claims ahead */
 		scene.producer = agent_start();
 		agent_expect(&scene.producer, "ok", "attach producer %s", channel_name(scene.name));
 		for (unsigned i = 0; i < scene.consumer_count; i++)

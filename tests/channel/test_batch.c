@@ -1,4 +1,4 @@
-/* A consumer that is alone claims several records at once; nobody may notice. */
+/* A lone consumer claims several records at once; no other process may notice. */
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
 
@@ -7,7 +7,10 @@
 
 enum { QUICK = 20, MESSAGES = 60 };
 
-/* Who has sent MESSAGES messages, and who has taken QUICK of them and claims many at once. */
+/*
+ * A producer that has sent MESSAGES messages, and a consumer that has taken QUICK of them and
+ * claims many at once.
+ */
 struct pair {
 	char name[NAME_SIZE];
 	struct agent producer, consumer;
@@ -32,7 +35,7 @@ static struct pair pair_start(void)
 	return pair;
 }
 
-/* Takes the rest, ends both. */
+/* Receives the rest; then both processes end. */
 static void pair_end(struct pair *pair, struct agent *consumer, unsigned next)
 {
 	for (unsigned i = next; i <= MESSAGES; i++)
@@ -84,7 +87,7 @@ Test(batch, who_leaves_after_acknowledging_leaves_no_orphan, .timeout = 60)
 	pair_end(&pair, &next, QUICK + 1);
 }
 
-/* What was delivered comes again, and says so; what was only claimed does not. */
+/* What was delivered comes again, and says so; what was only claimed comes for the first time. */
 Test(batch, who_gives_back_gives_back_what_was_delivered, .timeout = 60)
 {
 	struct pair pair = pair_start();
@@ -94,7 +97,10 @@ Test(batch, who_gives_back_gives_back_what_was_delivered, .timeout = 60)
 	pair_end(&pair, &pair.consumer, QUICK + 1);
 }
 
-/* Also beside others, who get what was only claimed as if it had not been. */
+/*
+ * The same rule beside other consumers: they get what was only claimed as if it had not been
+ * claimed.
+ */
 Test(batch, the_rest_of_a_block_that_is_given_back_has_been_delivered, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -116,7 +122,10 @@ Test(batch, the_rest_of_a_block_that_is_given_back_has_been_delivered, .timeout 
 	cr_assert(!object_exists(name));
 }
 
-/* A claim that ends moves head in the visit that begins the next: who waits for room sees it. */
+/*
+ * A claim that ends moves head in the critical section that begins the next claim: a producer that
+ * waits for room sees it.
+ */
 Test(batch, head_moves_when_a_claim_ends_and_only_then, .timeout = 60)
 {
 	struct agent producer = agent_start(), consumer = agent_start();
@@ -158,7 +167,7 @@ Test(batch, what_is_acknowledged_is_room_for_a_producer_that_does_not_wait, .tim
 		receive_expect(&consumer, i, 1);
 	while (strcmp(agent_ask(&producer, "send word"), "ok") == 0)
 		free++;
-	cr_expect_eq(free, QUICK); /* all but the one in hand */
+	cr_expect_eq(free, QUICK); /* all but the message in hand */
 	agent_kill(&consumer);
 	agent_quit(&producer);
 	cr_expect_gt(sent, QUICK);

@@ -1,4 +1,4 @@
-/* Values that nobody would write: a named refusal, or going on. Never a hang. */
+/* Values that no process would write: they are refused by name, or work goes on. It never hangs. */
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
 
@@ -47,7 +47,7 @@ Test(damage, claim_of_a_consumer_that_is_not_there_is_orphaned, .timeout = 60)
 	object_remove(name);
 }
 
-/* Each of the words that the sides exchange, replaced by garbage under a waiting pair. */
+/* Each of the words that the two sides exchange is replaced by garbage under a waiting pair. */
 Test(damage, garbage_in_any_word_is_refused_or_survived, .timeout = 200)
 {
 	static const struct {

@@ -49,7 +49,7 @@ Test(deaths, ten_killed_waiting_producers_do_not_stop_the_eleventh, .timeout = 1
 		producer = tool_start("shm-produce", "-C", name,
 				      "a message that waits for room, and for ever", NULL);
 		WAIT_FOR(object_look(name).room_wanted != 0 && !tool_ended(&producer));
-		/* A second one queues for the turn and goes the same way. */
+		/* A second producer waits for the turn and goes the same way. */
 		if (i % 2 == 0) {
 			struct tool second =
 				tool_start("shm-produce", "-C", name,
@@ -73,7 +73,7 @@ Test(deaths, ten_killed_waiting_producers_do_not_stop_the_eleventh, .timeout = 1
 	cr_expect_eq(tool_end(&producer), 0);
 	agent_quit(&filler);
 	agent_quit(&consumer);
-	/* The dead are told as such: everything whole comes, and then status 4. */
+	/* Deaths are reported: every whole message comes, and then status 4. */
 	cr_expect_eq(tool_run(&rest, "shm-consume", "-C", name), 4);
 	expect_output(&rest, "the eleventh, as long as the others, so that it waits as well\n");
 	tool_free(&rest);
@@ -138,7 +138,10 @@ Test(deaths, last_message_of_an_ended_stream_is_not_stranded, .timeout = 60)
 	agent_expect(&worker, "ok", "attach consumer %s", name);
 	agent_expect_delivery(&worker, "receive", .sequence = 1, .text = "the last one");
 	other = tool_start("shm-consume", "-C", name, NULL);
-	/* The stream is over, but its last message is in a hand that may die: so it waits. */
+	/*
+	 * The stream is over, but its last message is in the hands of a consumer that may die: so
+	 * the other one waits.
+	 */
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	cr_assert(!tool_ended(&other));
 	agent_kill(&worker);
@@ -247,7 +250,7 @@ Test(deaths, consumer_tool_stops_inside_a_message_that_was_cut_short, .timeout =
 	cr_expect_eq(memcmp(output, "whole\n", 6), 0);
 	free(output);
 	tool_free(&consumer);
-	/* What comes after it is for the next one. */
+	/* What comes after it is for the next consumer. */
 	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "later"), 0);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4);
 	expect_output(&consumer, "later\n");
@@ -322,7 +325,7 @@ Test(deaths, long_message_is_lost_with_the_consumer_that_freed_a_part, .timeout 
 	agent_expect_delivery(&victim, "receive", .sequence = 1, .part = FIRST_PART);
 	agent_expect_delivery(&victim, "receive", .sequence = 1, .part = MIDDLE_PART);
 	agent_kill(&victim);
-	/* The producer waits for room until a newcomer finds out and tells it. */
+	/* The producer waits for room until a newcomer notices the death and tells it. */
 	next = tool_start("shm-consume", "-C", name, NULL);
 	cr_expect_eq(tool_end(&producer), 1);
 	expect_errors_contain(&producer, "a consumer died or left with a part of it");
@@ -372,7 +375,10 @@ Test(deaths, orphan_of_an_aborted_message_is_skipped, .timeout = 60)
 	agent_expect_delivery(&victim, "receive", .sequence = 1, .part = FIRST_PART, .size = 900);
 	agent_kill(&victim);
 	agent_kill(&producer);
-	/* Nothing of it was acknowledged, and its end is known: no part of it is printed. */
+	/*
+	 * Nothing of it was acknowledged, and it is known to have been aborted: no part of it is
+	 * printed.
+	 */
 	cr_expect_eq(tool_run(&next, "shm-consume", "-C", name), 4);
 	expect_output(&next, "");
 	tool_free(&next);
@@ -410,7 +416,10 @@ Test(deaths, acknowledging_waits_as_long_as_the_timeout_says, .timeout = 60)
 	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "x");
 	agent_expect(&holder, "ok", "lock consumer");
 	agent_tell(&consumer, "acknowledge");
-	/* Longer than leaving may take; it must neither give up nor fail. */
+	/*
+	 * The lock is held for longer than leaving may take; the consumer must neither give up nor
+	 * fail.
+	 */
 	start = test_now_ms();
 	while (test_now_ms() - start < 2000)
 		test_pause();
@@ -438,7 +447,7 @@ Test(deaths, nonblocking_send_outlasts_a_neighbour_that_just_writes_its_block, .
 	WAIT_FOR(object_look(name).waiting_turn != 0 || agent_answered(&producer));
 	agent_expect(&neighbour, "ok", "commit 1");
 	cr_expect_str_eq(agent_hear(&producer), "ok");
-	/* But a ring that is full is full at once. */
+	/* But a full ring is reported at once. */
 	agent_expect(&neighbour, "ok", "sendn 3900");
 	agent_expect(&producer, "error EAGAIN", "sendn 500");
 	agent_expect(&producer, "ok", "send y");

@@ -37,7 +37,9 @@ Test(drop_new, drop_new_leaves_a_gap_in_the_sequence, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* A consumer that claims many at once, as one delivery or not, learns of a gap when it is there. */
+/*
+ * A consumer that claims many at once, as one delivery or not, learns of a gap when it gets there.
+ */
 Test(drop_new, a_gap_is_found_in_the_middle_of_what_is_claimed_at_once, .timeout = 60)
 {
 	static const char *const flags[] = { "", " together" };
@@ -50,7 +52,10 @@ Test(drop_new, a_gap_is_found_in_the_middle_of_what_is_claimed_at_once, .timeout
 			     channel_name(name));
 		agent_expect(&consumer, "ok", "attach consumer %s", name);
 		snprintf(receive, sizeof(receive), "receive 9%s", flags[i]);
-		/* It has been quick with these, so it would claim the next all at once. */
+		/*
+		 * The consumer has been quick with these, so it would claim the next messages all
+		 * at once.
+		 */
 		for (int sent = 1; sent <= 8; sent++) {
 			agent_expect(&drop, "ok", "send quick");
 			agent_ask(&consumer, "%s", receive);
@@ -76,7 +81,9 @@ Test(drop_new, a_gap_is_found_in_the_middle_of_what_is_claimed_at_once, .timeout
 	}
 }
 
-/* What was given back after it was claimed comes again, and so does no gap. */
+/*
+ * What was given back after it was claimed comes again, but the gap before it is not counted again.
+ */
 Test(drop_new, a_gap_is_counted_once_though_the_message_behind_it_comes_again, .timeout = 60)
 {
 	struct agent filler, consumer = agent_start(), other = agent_start();
@@ -105,7 +112,7 @@ Test(drop_new, a_gap_is_counted_once_though_the_message_behind_it_comes_again, .
 	all_end(name, &consumer);
 }
 
-/* No message comes behind them that would show the gap. */
+/* No message comes after them that would show the gap. */
 Test(drop_new, what_is_dropped_last_of_all_is_found_at_the_end, .timeout = 60)
 {
 	struct agent filler, drop = agent_start(), consumer = agent_start();
@@ -131,7 +138,7 @@ Test(drop_new, what_is_dropped_last_of_all_is_found_at_the_end, .timeout = 60)
 	agent_quit(&consumer);
 }
 
-/* It begins with what is there or comes; what was dropped before was not for it. */
+/* A new group begins with what is there or comes; what was dropped before was not for it. */
 Test(drop_new, a_new_group_has_missed_nothing, .timeout = 60)
 {
 	struct agent filler, drop = agent_start(), consumer = agent_start();
@@ -151,7 +158,7 @@ Test(drop_new, a_new_group_has_missed_nothing, .timeout = 60)
 	agent_expect_delivery(&newest, "receive", .sequence = 6, .text = "c");
 	agent_expect_delivery(&later, "receive", .sequence = 6, .text = "c");
 	agent_expect(&consumer, "ok 4", "missed");
-	agent_expect(&newest, "ok 1", "missed"); /* since it is there */
+	agent_expect(&newest, "ok 1", "missed"); /* since it has attached */
 	agent_expect(&later, "ok 0", "missed");
 	agent_quit(&filler);
 	agent_quit(&drop);
@@ -162,7 +169,7 @@ Test(drop_new, a_new_group_has_missed_nothing, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* A message that was cut short has a number, too, and was not dropped. */
+/* A message that was cut short has a number, too, and does not count as dropped. */
 Test(drop_new, a_message_that_was_given_up_is_no_gap, .timeout = 60)
 {
 	struct agent longer = agent_start(), producer = agent_start(), consumer = agent_start();
@@ -181,7 +188,7 @@ Test(drop_new, a_message_that_was_given_up_is_no_gap, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* A lone producer, and one beside another: each has its own way to write. */
+/* A lone producer, and one beside another: the two write in different ways. */
 Test(drop_new, sequence_numbers_go_on_after_the_gap_whoever_sends, .timeout = 60)
 {
 	struct agent filler, drop = agent_start(), consumer = agent_start();
@@ -229,7 +236,10 @@ Test(drop_new, dropping_beside_a_message_longer_than_the_ring_does_not_harm_it, 
 	all_end(name, &consumer);
 }
 
-/* The same when that one dies: its aborted mark has the number of its message. */
+/*
+ * Like the test before, but the producer of the long message dies: its aborted mark has the number
+ * of that message.
+ */
 Test(drop_new, a_message_that_is_aborted_after_others_were_dropped_is_known, .timeout = 60)
 {
 	const struct delivery middle = { .sequence = 1, .part = MIDDLE_PART };
@@ -258,8 +268,8 @@ Test(drop_new, a_message_that_is_aborted_after_others_were_dropped_is_known, .ti
 }
 
 /*
- * A lone consumer goes on from record to record without moving head. What it has used up is
- * room, even if nobody has counted it in.
+ * A lone consumer goes on from record to record without moving head. What it has used up is room,
+ * even if head does not say so yet.
  */
 Test(drop_new, room_that_a_consumer_has_done_with_is_found, .timeout = 60)
 {
@@ -276,7 +286,7 @@ Test(drop_new, room_that_a_consumer_has_done_with_is_found, .timeout = 60)
 			agent_expect(&producer, "ok", "sendn 232");
 		for (int got = 0; got < 7; got++)
 			agent_ask(&consumer, "receive");
-		cr_assert_lt(object_look(name).head, 6 * 256); /* it lags behind */
+		cr_assert_lt(object_look(name).head, 6 * 256); /* head lags behind */
 		agent_expect(&producer, "ok", "sendn 1000");
 		agent_quit(&producer);
 		for (int got = 7; got < 17; got++)
@@ -368,7 +378,7 @@ Test(drop_new, the_consumer_says_at_the_end_what_was_dropped_last_unless_it_is_q
 	}
 }
 
-/* Lines from a file: those that come are whole, and with the dropped ones they are all. */
+/* Lines from a file: those that come are whole, and together with the dropped ones they are all. */
 Test(drop_new, lines_that_do_not_fit_are_dropped_and_the_others_are_whole, .timeout = 60)
 {
 	enum { LINES = 5000, LINE = 10 };
@@ -389,7 +399,7 @@ Test(drop_new, lines_that_do_not_fit_are_dropped_and_the_others_are_whole, .time
 	output = tool_output(&consumer, &size);
 	cr_assert_gt(size, 0);
 	cr_assert_eq(size % LINE, 0);
-	cr_expect_eq(memcmp(output, lines, size), 0); /* the first ones: there was room */
+	cr_expect_eq(memcmp(output, lines, size), 0); /* the first ones, for which there was room */
 	errors = tool_errors(&producer);
 	cr_expect_eq(atoi(strstr(errors, "dropped ") + 8), LINES - (int)size / LINE, "%s", errors);
 	free(errors);
@@ -400,7 +410,10 @@ Test(drop_new, lines_that_do_not_fit_are_dropped_and_the_others_are_whole, .time
 	cr_assert(!object_exists(name));
 }
 
-/* A line longer than the ring counts by its first piece: dropped to its end, even later. */
+/*
+ * A line longer than the ring counts by its first piece: if that is dropped, so is all the rest,
+ * even if there is room by then.
+ */
 Test(drop_new, a_line_longer_than_the_ring_is_dropped_to_its_end, .timeout = 60)
 {
 	enum { LONG = 30000 };
@@ -417,7 +430,7 @@ Test(drop_new, a_line_longer_than_the_ring_is_dropped_to_its_end, .timeout = 60)
 				  "drop-new", "-D", "<>", NULL);
 	close(input[0]);
 	cr_assert_eq(write(input[1], line, LONG), LONG);
-	/* It is known to be too long before its end has come; nothing is said until then. */
+	/* The line is known to be too long before its end has come; nothing is said until then. */
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	cr_assert_eq(write(input[1], "<", 1), 1);
 	cr_assert_eq(write(input[1], ">dropped, too<>", 15), 15);
@@ -434,7 +447,7 @@ Test(drop_new, a_line_longer_than_the_ring_is_dropped_to_its_end, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* With room for its first piece it is sent, and waits for room like any other. */
+/* If there is room for its first piece the line is sent, and waits for room like any other. */
 Test(drop_new, a_line_longer_than_the_ring_is_sent_if_its_first_piece_has_room, .timeout = 60)
 {
 	enum { LONG = 30000 };

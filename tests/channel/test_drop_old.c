@@ -42,9 +42,9 @@ Test(drop_old, drop_old_takes_the_place_of_as_many_as_it_needs, .timeout = 60)
 		agent_expect(&drop, "ok", "sendn 232");
 	agent_expect(&drop, "ok", "sendn 500"); /* 528 bytes: three of them */
 	agent_expect(&drop, "ok 3", "dropped");
-	agent_expect(&drop, "ok", "sendn 200"); /* in what is left of the third */
+	agent_expect(&drop, "ok", "sendn 200"); /* it fits into what is left of the third */
 	agent_expect(&drop, "ok 3", "dropped");
-	agent_expect(&drop, "ok", "sendn 4072"); /* all of the ring */
+	agent_expect(&drop, "ok", "sendn 4072"); /* it takes all of the ring */
 	agent_expect(&drop, "ok 18", "dropped");
 	agent_expect(&drop, "ok", "send a");
 	agent_expect(&drop, "ok 19", "dropped");
@@ -55,7 +55,10 @@ Test(drop_old, drop_old_takes_the_place_of_as_many_as_it_needs, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* The new one goes then. Who gives it back, or dies, may have made something of it. */
+/*
+ * Then the new message is dropped. The consumer that gives the old one back, or dies, may already
+ * have made something of it.
+ */
 Test(drop_old, drop_old_never_drops_what_is_in_hand_or_was, .timeout = 60)
 {
 	struct agent drop = agent_start(), consumer = agent_start(), next = agent_start();
@@ -64,7 +67,7 @@ Test(drop_old, drop_old_never_drops_what_is_in_hand_or_was, .timeout = 60)
 	agent_expect(&drop, "ok", "attach producer %s size=4096 drop-old", channel_name(name));
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&drop, "ok", "sendn 2000");
-	agent_ask(&consumer, "receive"); /* alone, so it has claimed one only */
+	agent_ask(&consumer, "receive"); /* it is alone, but so far it claims one record only */
 	agent_expect(&drop, "ok", "sendn 2024");
 	agent_expect(&drop, "dropped", "send a");
 	agent_expect(&consumer, "ok", "give 0"); /* an orphan */
@@ -77,8 +80,8 @@ Test(drop_old, drop_old_never_drops_what_is_in_hand_or_was, .timeout = 60)
 	agent_expect(&next, "ok", "attach consumer %s", name);
 	agent_expect_delivery(&next, "receive", .sequence = 1, .attempts = 3, .size = 2000);
 	agent_expect(&next, "ok", "acknowledge");
-	agent_expect(&drop, "ok", "send d");	 /* its room is free */
-	agent_expect(&drop, "ok", "sendn 2000"); /* and that of the second is made */
+	agent_expect(&drop, "ok", "send d");	 /* the room of the first is free */
+	agent_expect(&drop, "ok", "sendn 2000"); /* and the second is dropped for this one */
 	agent_expect(&drop, "ok 5", "dropped");
 	agent_expect_delivery(&next, "receive", .sequence = 7, .text = "d");
 	agent_expect(&next, "ok 5", "missed");
@@ -87,7 +90,10 @@ Test(drop_old, drop_old_never_drops_what_is_in_hand_or_was, .timeout = 60)
 	all_end(name, &next);
 }
 
-/* It had it in its claim, but not in its hands: it is as if it had never been claimed. */
+/*
+ * The consumer had the message in its claim, but not in its hands: it is as if it had never been
+ * claimed.
+ */
 Test(drop_old, drop_old_drops_and_counts_what_was_claimed_but_not_delivered, .timeout = 60)
 {
 	struct agent drop = agent_start(), consumer = agent_start();
@@ -103,7 +109,7 @@ Test(drop_old, drop_old_drops_and_counts_what_was_claimed_but_not_delivered, .ti
 	agent_expect(&drop, "ok", "send a");
 	agent_expect(&drop, "ok", "send b");
 	agent_expect(&drop, "ok", "send c");
-	/* and claims b and c */
+	/* and it claims b and c as well */
 	agent_expect_delivery(&consumer, "receive", .sequence = 9, .text = "a");
 	agent_expect(&consumer, "ok", "acknowledge");
 	agent_expect(&drop, "ok", "sendn 4072");
@@ -126,7 +132,7 @@ Test(drop_old, drop_old_finds_room_that_a_consumer_has_done_with, .timeout = 60)
 		agent_expect(&drop, "ok", "sendn 232");
 	for (int got = 0; got < 7; got++)
 		agent_ask(&consumer, "receive");
-	cr_assert_lt(object_look(name).head, 6 * 256); /* it lags behind */
+	cr_assert_lt(object_look(name).head, 6 * 256); /* head lags behind */
 	agent_expect(&drop, "ok", "sendn 1000");
 	agent_expect(&drop, "ok 0", "dropped");
 	agent_quit(&drop);
@@ -136,7 +142,7 @@ Test(drop_old, drop_old_finds_room_that_a_consumer_has_done_with, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* Its first lines have been taken; the rest counts. */
+/* The first lines of the block have been taken; the rest of them are dropped and counted. */
 Test(drop_old, drop_old_drops_the_rest_of_a_block, .timeout = 60)
 {
 	struct agent drop = agent_start(), consumer = agent_start();
@@ -159,7 +165,10 @@ Test(drop_old, drop_old_drops_the_rest_of_a_block, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* Each group misses what it has not taken: one is ahead, one behind, one has not come yet. */
+/*
+ * Each group misses what it has not taken: one group is ahead, one is behind, and one has not
+ * begun.
+ */
 Test(drop_old, drop_old_drops_for_the_groups_that_are_behind, .timeout = 60)
 {
 	struct agent drop = agent_start(), ahead = agent_start(), behind = agent_start();
@@ -176,7 +185,7 @@ Test(drop_old, drop_old_drops_for_the_groups_that_are_behind, .timeout = 60)
 		agent_ask(&ahead, "receive 1");
 	agent_ask(&behind, "receive 1");
 	agent_expect(&behind, "ok", "acknowledge");
-	agent_expect(&drop, "ok", "sendn 1000"); /* four of them */
+	agent_expect(&drop, "ok", "sendn 1000"); /* it takes the place of four */
 	agent_expect(&drop, "ok 4", "dropped");	 /* a message once, however many miss it */
 	agent_expect_delivery(&ahead, "receive 1", .sequence = 11, .size = 232);
 	agent_expect(&ahead, "ok 0", "missed");
@@ -185,7 +194,7 @@ Test(drop_old, drop_old_drops_for_the_groups_that_are_behind, .timeout = 60)
 	agent_expect(&later, "ok", "attach consumer %s group=later", name);
 	agent_expect_delivery(&later, "receive 1", .sequence = 5, .size = 232);
 	agent_expect(&later, "ok 4", "missed");
-	/* What one group has in hand stays for all. */
+	/* What one group has in hand stays for all groups. */
 	agent_expect(&later, "ok", "acknowledge");
 	agent_expect(&drop, "dropped", "sendn 1000");
 	agent_expect_delivery(&later, "receive 1", .sequence = 6, .size = 232);
@@ -197,7 +206,7 @@ Test(drop_old, drop_old_drops_for_the_groups_that_are_behind, .timeout = 60)
 	object_remove(name);
 }
 
-/* Whoever comes first gets room, then the one who made it. */
+/* The producer that came first gets room, and then the one that made it. */
 Test(drop_old, drop_old_makes_room_for_one_who_waits_too, .timeout = 60)
 {
 	struct agent filler, drop = agent_start(), consumer = agent_start();
@@ -219,7 +228,10 @@ Test(drop_old, drop_old_makes_room_for_one_who_waits_too, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* Who sends it does not learn that its beginning is gone; consumers skip the rest. */
+/*
+ * The producer of the long message does not learn that its beginning is gone; consumers skip the
+ * rest.
+ */
 Test(drop_old, drop_old_drops_all_of_a_message_longer_than_the_ring, .timeout = 60)
 {
 	struct agent longer = agent_start(), drop = agent_start(), consumer = agent_start();
@@ -252,7 +264,7 @@ Test(drop_old, drop_old_leaves_a_message_longer_than_the_ring_to_who_is_inside, 
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_tell(&longer, "sendn 20000");
 	for (int piece = 1; got < 20000; piece++) {
-		if (piece == 2 || piece == 3) { /* with one in hand, and between two */
+		if (piece == 2 || piece == 3) { /* with a piece in hand, and between two */
 			WAIT_FOR((object_look(name).room_wanted & 1) != 0);
 			agent_expect(&drop, "dropped", "send a");
 		}
@@ -272,7 +284,10 @@ Test(drop_old, drop_old_leaves_a_message_longer_than_the_ring_to_who_is_inside, 
 	all_end(name, &consumer);
 }
 
-/* Without the consumers' mutex nobody knows what may go: it is waited for, like any lock. */
+/*
+ * Without the consumers' mutex it is not known which messages may go: so a producer waits for it,
+ * like for any lock.
+ */
 Test(drop_old, drop_old_waits_for_a_lock, .timeout = 60)
 {
 	struct agent filler, holder = agent_start(), drop = agent_start();
@@ -301,7 +316,7 @@ Test(drop_old, drop_old_waits_for_a_lock, .timeout = 60)
 
 /* ---- drop-old, the tools ---- */
 
-/* How many messages a tool says were dropped: in the note that begins like this. */
+/* Returns how many messages a tool says were dropped: in the note that begins like this. */
 static int dropped_in(const struct tool *tool, const char *before)
 {
 	char *errors = tool_errors(tool);
@@ -366,7 +381,10 @@ Test(drop_old, of_lines_that_do_not_fit_the_last_ones_are_kept, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* Whatever happens between many who make room and those who take: each message is in one count. */
+/*
+ * Whatever happens between many producers that make room and the consumers: each message is in
+ * exactly one count.
+ */
 Test(drop_old, what_is_delivered_and_what_is_dropped_is_what_was_sent, .timeout = 120)
 {
 	enum { PRODUCERS = 4, CONSUMERS = 2, LINES = 20000, LINE = 10 };

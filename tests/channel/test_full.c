@@ -51,7 +51,7 @@ Test(full, fail_and_drop_new_wait_for_a_lock_all_the_same, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* The turn's holder writes its block; it does not wait for room. */
+/* The holder of the turn writes its block; it does not wait for room. */
 Test(full, fail_and_drop_new_wait_for_the_turn_of_one_at_work, .timeout = 60)
 {
 	struct agent worker = agent_start(), fail = agent_start(), drop = agent_start();
@@ -77,7 +77,7 @@ Test(full, fail_and_drop_new_wait_for_the_turn_of_one_at_work, .timeout = 60)
 	all_end(name, &consumer);
 }
 
-/* Whoever comes first waits for room: then there is none for those behind it. */
+/* The producer that came first waits for room: then there is none for those after it. */
 Test(full, fail_and_drop_new_do_not_queue_behind_one_who_waits_for_room, .timeout = 60)
 {
 	struct agent filler, fail = agent_start(), drop = agent_start(), consumer = agent_start();
@@ -104,9 +104,9 @@ Test(full, fail_and_drop_new_do_not_queue_behind_one_who_waits_for_room, .timeou
 }
 
 /*
- * The turn's holder waits awake: its wish is there, without bit 0. It is a reason as long as head
- * is short of it; a holder that has got its room, and was held up before it took the wish back, is
- * one at work.
+ * The holder of the turn waits awake: its request is there, without bit 0. The request is a reason
+ * to refuse as long as head has not reached it. A holder that has got its room, and was held up
+ * before it withdrew the request, counts as a producer at work.
  */
 Test(full, a_wish_without_its_bit_counts_until_head_is_there, .timeout = 60)
 {

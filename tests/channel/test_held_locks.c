@@ -1,4 +1,7 @@
-/* Locks whose holder is stopped: whoever waits for one obeys Ctrl-C and -w, and names the holder. */
+/*
+ * Locks whose holder is stopped: a process that waits for one obeys Ctrl-C and -w, and names the
+ * holder.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +17,7 @@
 
 enum { PROMPT_MS = 3000 }; /* how long after Ctrl-C, or after the time of -w, a tool may live */
 
-/* Ctrl-C, and it ends soon, by that signal. */
+/* Sends Ctrl-C to a tool, which must end soon, by that signal. */
 static void interrupt(struct tool *tool, const char *what)
 {
 	uint64_t start = test_now_ms(), end;
@@ -28,7 +31,7 @@ static void interrupt(struct tool *tool, const char *what)
 	tool_free(tool);
 }
 
-/* -w, and it ends in time, naming the holder. */
+/* Waits for a tool that has -w, which must end in time and name the holder. */
 static void time_out(struct tool *tool, uint64_t start, const char *what, const char *part)
 {
 	uint64_t end;
@@ -90,7 +93,7 @@ Test(held_locks, newcomers_honour_ctrl_c_when_a_stopped_process_holds_the_file_l
 	newcomers_wait_for("flock");
 }
 
-/* What holds it is no tool of ours, so the channel does not know it; the kernel does. */
+/* The holder of this lock is not a tool, so the channel does not know it; the kernel does. */
 Test(held_locks, a_file_lock_held_by_a_stranger_is_said_to_be_held, .timeout = 60)
 {
 	char name[NAME_SIZE], held[80];
@@ -115,7 +118,10 @@ Test(held_locks, a_file_lock_held_by_a_stranger_is_said_to_be_held, .timeout = 6
 	expect_rest(name, 0, "x\n");
 }
 
-/* They are attached; then somebody is stopped with their lock in hand. */
+/*
+ * Endpoints are attached when a process is stopped that holds this lock; all of them must be able
+ * to leave.
+ */
 static void endpoints_leave_without(const char *lock)
 {
 	struct agent holder = agent_start();
@@ -131,7 +137,7 @@ static void endpoints_leave_without(const char *lock)
 	cr_assert_eq(pipe2(output, O_CLOEXEC), 0);
 	channel_name(name);
 	agent_expect(&holder, "ok", "attach producer %s size=65536", name);
-	/* one that holds messages, as nobody reads what it writes, and one that has none */
+	/* a consumer that holds messages, as its output is not read, and one that has none */
 	holding = tool_start_fds(-1, output[1], "shm-consume", "-C", name, NULL);
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	full = tool_start_fds(text, -1, "shm-produce", "-C", name, NULL);
@@ -223,7 +229,7 @@ Test(held_locks, a_lock_that_is_taken_late_does_not_begin_the_timeout_anew, .tim
 	expect_rest(name, 4, "");
 }
 
-/* Not a lock, but others wait for it in the same way. */
+/* The turn is not a lock, but other producers wait for it in the same way. */
 Test(held_locks, a_producer_stopped_inside_a_long_message_is_named, .timeout = 60)
 {
 	struct tool slow, tool;
@@ -250,7 +256,7 @@ Test(held_locks, a_producer_stopped_inside_a_long_message_is_named, .timeout = 6
 	close(ends[1]);
 	tool = tool_start("shm-consume", "-C", name, NULL);
 	cr_expect_eq(tool_end(&slow), 0);
-	cr_expect_eq(tool_end(&tool), 4); /* two have given up */
+	cr_expect_eq(tool_end(&tool), 4); /* two producers have given up */
 	expect_bytes(&tool, bytes, sizeof(bytes));
 	tool_free(&tool);
 	tool_free(&slow);

@@ -1,6 +1,7 @@
 /*
- * Hostile contents, one by one: what a stranger with the right to write would put into the
- * object. Each is refused by name; what the fuzz target finds by chance stands here on purpose.
+ * Hostile contents, one by one: what a process with the right to write could put into the object.
+ * Each is refused by name. The fuzz target finds such contents by chance; here they are made on
+ * purpose.
  */
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
@@ -16,7 +17,7 @@
 
 #define RECORD(field) (sizeof(struct shared_buffer) + offsetof(struct record, field))
 
-/* A channel of 4 KiB with one block of three lines in it. */
+/* Makes a channel of 4 KiB with one block of three lines in it. */
 static void channel_fill(char name[NAME_SIZE])
 {
 	static const char lines[] = "one\ntwo\nthree\n";
@@ -30,7 +31,7 @@ static void channel_fill(char name[NAME_SIZE])
 	close(input);
 }
 
-/* Runs a tool to its end, which is a named refusal and comes soon. */
+/* Runs a tool to its end, which must come soon and be a refusal with this text. */
 #define REFUSED(what, ...)                                                                         \
 	do {                                                                                       \
 		struct tool tool_ = tool_start(__VA_ARGS__, NULL);                                 \
@@ -60,7 +61,10 @@ Test(hostile, a_header_that_does_not_fit_its_object_is_refused, .timeout = 60)
 		REFUSED(what, "shm-consume", "-C", name, "-w", "1");
 		object_remove(name);
 	}
-	/* Longer than its header says, and one whose end has been cut off, all but a byte. */
+	/*
+	 * An object longer than its header says, and one whose end has been cut off, by one byte or
+	 * more.
+	 */
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
 		snprintf(what, sizeof(what), "%ld bytes more", (long)more[i]);
 		channel_fill(name);
@@ -74,7 +78,7 @@ Test(hostile, a_header_that_does_not_fit_its_object_is_refused, .timeout = 60)
 	}
 }
 
-/* The record's check is right, so only what it says can give it away. */
+/* The record's check is right, so only its fields can give it away. */
 Test(hostile, a_record_that_says_what_cannot_be_is_refused, .timeout = 60)
 {
 	static const struct {
@@ -126,7 +130,7 @@ Test(hostile, a_block_without_its_delimiters_is_refused_when_taken_apart, .timeo
 	object_remove(name);
 }
 
-/* The claim of a killed consumer, rewritten: whoever comes would have to deliver it. */
+/* The claim of a killed consumer, rewritten: the next consumer would have to deliver it. */
 Test(hostile, an_orphaned_claim_on_nonsense_is_refused, .timeout = 120)
 {
 	static const struct {
@@ -174,7 +178,7 @@ Test(hostile, a_claim_table_full_of_garbage_is_refused, .timeout = 60)
 	const uint64_t all = UINT64_MAX;
 	char name[NAME_SIZE];
 
-	/* each of them somebody else's, of somebody who cannot be, an orphan */
+	/* the owners: another process, an impossible one, none (an orphan) */
 	for (unsigned fill = 0; fill < 3; fill++) {
 		static const uint64_t owners[] = { 5, 200, OWNER_NONE };
 
@@ -189,14 +193,14 @@ Test(hostile, a_claim_table_full_of_garbage_is_refused, .timeout = 60)
 		REFUSED("garbage", "shm-produce", "-C", name, "-w", "1", "x");
 		object_remove(name);
 	}
-	/* no claim, but none free either */
+	/* there is no claim, but none is free either */
 	channel_fill(name);
 	object_write(name, OFFSET(consumers.groups[0].claims_used), &all, sizeof(all));
 	REFUSED("full", "shm-consume", "-C", name, "-w", "1");
 	object_remove(name);
 }
 
-/* The first claim lies at head; all others, and `next`, lie far behind it. */
+/* The first claim lies at head; all others, and `next`, lie far ahead of it. */
 static void group_crowd(struct group *group, uint64_t head, uint64_t tail)
 {
 	atomic_store(&group->state, GROUP_OPEN);
@@ -212,7 +216,7 @@ static void group_crowd(struct group *group, uint64_t head, uint64_t tail)
 	}
 }
 
-/* As many groups and claims as there can be: whoever looks at them has room for all. */
+/* As many groups and claims as there can be: a process that inspects them has room for all. */
 Test(hostile, all_groups_with_all_claims_are_looked_at, .timeout = 60)
 {
 	static struct shared_buffer copy;

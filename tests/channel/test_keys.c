@@ -1,4 +1,4 @@
-/* Messages with a key: it arrives with each of them, whatever way they take. */
+/* Messages with a key: each of them arrives with it, whatever way they take. */
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
 
@@ -9,7 +9,7 @@
 
 enum { KEY_MAX = 255 };
 
-/* A producer and a consumer on a new channel of 4 KiB. */
+/* Starts a producer and a consumer on a new channel of 4 KiB. */
 static void pair_start(char name[NAME_SIZE], struct agent *producer, struct agent *consumer)
 {
 	*producer = agent_start();
@@ -35,7 +35,7 @@ Test(keys, a_key_comes_with_its_message_and_an_empty_one_is_none, .timeout = 60)
 	agent_expect(&producer, "ok", "send plain");
 	agent_expect(&producer, "ok", "key order");
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&producer, "ok", "send "); /* only a key */
+	agent_expect(&producer, "ok", "send "); /* a key and no text */
 	agent_expect(&producer, "ok", "key invoice");
 	agent_expect(&producer, "ok", "send two");
 	agent_expect(&producer, "ok", "key");
@@ -61,7 +61,10 @@ Test(keys, a_key_may_hold_any_bytes, .timeout = 60)
 	pair_quit(name, &producer, &consumer);
 }
 
-/* 16 KiB and more are copied under the turn, not the mutex: another way into the ring. */
+/*
+ * Messages of 16 KiB and more are copied under the turn and not under the mutex: another way into
+ * the ring.
+ */
 Test(keys, a_key_has_up_to_255_bytes, .timeout = 60)
 {
 	char name[NAME_SIZE], key[KEY_MAX + 2];
@@ -127,7 +130,7 @@ Test(keys, all_messages_of_a_block_have_its_key, .timeout = 60)
 			      .text = "line;");
 	agent_expect_delivery(&consumer, "receive 2", .sequence = 2, .messages = 2, .key = "of;all",
 			      .text = "line;line;");
-	agent_expect(&consumer, "ok", "give 1"); /* one done, one given back */
+	agent_expect(&consumer, "ok", "give 1"); /* one message is done, one is given back */
 	agent_expect_delivery(&consumer, "receive 7", .sequence = 3, .attempts = 2, .key = "of;all",
 			      .text = "line;");
 	agent_expect_delivery(&consumer, "receive 7", .sequence = 4, .messages = 2, .key = "of;all",
@@ -137,7 +140,7 @@ Test(keys, all_messages_of_a_block_have_its_key, .timeout = 60)
 	pair_quit(name, &producer, &consumer);
 }
 
-/* The first of them is taken with a visit to the mutex, the others without. */
+/* The first record is taken in a critical section of the mutex, the others outside of it. */
 Test(keys, records_claimed_together_have_their_keys, .timeout = 60)
 {
 	struct agent producer, consumer;
@@ -202,7 +205,7 @@ Test(keys, the_first_piece_of_a_message_longer_than_the_ring_has_the_key, .timeo
 
 /* ---- the tools ---- */
 
-/* What shm-consume prints of the input with a key, and the story that it tells. */
+/* Sends the input with a key; shm-consume must print this output, and with -v say this. */
 static void expect_keyed(const char *input, const char *output, const char *story,
 			 const char *delimiter)
 {

@@ -1,5 +1,5 @@
 /*
- * That a producer has died is news. It is lost to nobody: a consumer either says it with its exit
+ * That a producer has died is news that must not be lost: a consumer either reports it by its exit
  * status, or leaves it to the next consumer of its group, however it ends itself.
  */
 #include <criterion/criterion.h>
@@ -13,7 +13,7 @@
 #include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
-/* Runs it to its end; its exit status. */
+/* Runs a consumer to its end; returns its exit status. */
 static int consume(const char *name, const char *const *words)
 {
 	struct tool tool = consumer_start(name, words);
@@ -25,7 +25,10 @@ static int consume(const char *name, const char *const *words)
 
 #define CONSUME(name, ...) consume(name, (const char *const[]){ __VA_ARGS__, NULL })
 
-/* A producer sends a message, which is waited for, and is killed; somebody cleans up after it. */
+/*
+ * A producer sends a message, waits until it is received, and is killed; another process cleans up
+ * after it.
+ */
 static void producer_dies(const char *name, const struct tool *consumer)
 {
 	struct agent producer = agent_start();
@@ -35,7 +38,7 @@ static void producer_dies(const char *name, const struct tool *consumer)
 	agent_expect(&producer, "ok", "send one");
 	WAIT_FOR(strcmp(tool_output(consumer, NULL), "one\n") == 0);
 	agent_kill(&producer);
-	/* It looks for the dead before it finds that there is no such group. */
+	/* The tool looks for the dead before it finds that there is no such group. */
 	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove-group", "none"), 1);
 	tool_free(&tool);
 	WAIT_FOR(object_look(name).producers == 0 && object_look(name).waiting_data != 0);
@@ -70,9 +73,9 @@ Test(news, of_a_death_ends_a_worker_that_is_idle_too, .timeout = 60)
 	cr_expect(!object_exists(name), "it is told once");
 }
 
-/* How a follower may end that does not say it itself. */
+/* The ways in which a follower may end that does not report the news itself. */
 static const struct ending {
-	int number; /* the signal that ends it, or ... */
+	int number; /* the signal that ends the follower, or ... */
 	const char *words[8];
 	int status;
 } endings[] = {

@@ -14,7 +14,7 @@ static void play(const char *name)
 	char *output;
 
 	tool = tool_start(tool_path("tests/weak_order"), name, NULL);
-	if (tool_end_within(&tool, 100) != 0) { /* with a sanitizer */
+	if (tool_end_within(&tool, 100) != 0) { /* a sanitizer is slow */
 		output = tool_output(&tool, NULL);
 		cr_expect_fail("%s", output);
 		free(output);

@@ -33,7 +33,7 @@ static void pair_start(struct pair *pair, uint64_t first)
 	cr_assert_eq(object_look(pair->name).tail, first);
 }
 
-/* Everything was received: the stream ends, nothing stays. */
+/* After everything was received: the stream ends, and nothing stays. */
 static void pair_end(struct pair *pair)
 {
 	agent_expect(&pair->consumer, "error EAGAIN", "receive dontwait");
@@ -98,7 +98,10 @@ Test(overflow, a_full_ring_makes_the_producer_wait_across_the_overflow, .timeout
 
 		pair_start(&pair, channel_starts[i]);
 		for (unsigned n = 1; n <= 20; n++) {
-			/* the first fills the ring but for 64 bytes, the second does not fit */
+			/*
+			 * the first message fills the ring but for 64 bytes; the second does not
+			 * fit
+			 */
 			agent_expect(&pair.producer, "ok", "sendn %d", 4096 - 24 - 64);
 			agent_tell(&pair.producer, "sendn %u", 50 + n);
 			WAIT_FOR(object_look(pair.name).room_wanted != 0);

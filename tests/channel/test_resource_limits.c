@@ -21,7 +21,7 @@ static void need_prlimit(void)
 		test_note("no prlimit here: resource limits are not tested");
 		test_skip("needs prlimit of util-linux");
 	}
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* that needs files of its own */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* that one needs descriptors of its own */
 }
 
 #define LIMITED(limit, tool, ...) tool_start("prlimit", limit, tool_path(tool), __VA_ARGS__, NULL)
@@ -43,7 +43,7 @@ Test(resource_limits, one_free_descriptor_is_enough_and_nothing_is_left, .timeou
 	cr_expect(!object_exists(name), "the last one out removes the object");
 	object_remove(name);
 
-	/* the same when it comes to nothing */
+	/* and so if attaching fails */
 	tool = tool_start("prlimit", "--nofile=4", "prlimit", "--fsize=100000",
 			  tool_path("shm-produce"), "-C", name, "x", NULL);
 	expect_failure(tool, "File too large");
@@ -59,13 +59,13 @@ Test(resource_limits, an_input_that_cannot_be_opened_for_lack_of_descriptors_is_
 	need_prlimit();
 	channel_name(name);
 	expect_failure(LIMITED("--nofile=4", "shm-produce", "-C", name, "-i", "/etc/passwd"),
-		       "cannot open \"/etc/passwd\": "); /* in the words of its C library */
+		       "cannot open \"/etc/passwd\": "); /* as the C library says it */
 	expect_rest(name, 4, ""); /* a consumer learns that this producer has failed */
 }
 
 /*
- * The dynamic linker needs a descriptor, too, so the limit must come later: while the tool
- * is held up by its own first words, which do not fit into a pipe.
+ * The dynamic linker needs a descriptor, too, so the limit must come later: while the tool is
+ * blocked in writing its first words, which do not fit into a pipe.
  */
 static void attach_without_descriptors(const char *name, const char *tool, const char *operand)
 {
@@ -130,7 +130,10 @@ Test(resource_limits, a_tool_without_a_free_descriptor_says_so, .timeout = 60)
 	attach_without_descriptors(name, "shm-consume", "-q");
 }
 
-/* Limits that a program without a sanitizer does well with, and a ring of 16M does not. */
+/*
+ * Limits of the address space in which a program without a sanitizer does well; a ring of 16M does
+ * not fit.
+ */
 #define SPACE_FOR_SMALL "--as=25165824"
 #define SPACE_FOR_RING	"--as=46137344"
 
@@ -163,7 +166,7 @@ Test(resource_limits, a_ring_that_does_not_fit_into_the_address_space_is_refused
 	expect_failure(LIMITED(SPACE_FOR_SMALL, "shm-consume", "-C", name, "-s", "16M"), "memory");
 	cr_expect(!object_exists(name));
 
-	/* one that exists is refused as well, and not harmed */
+	/* a channel that exists is refused as well, and not harmed */
 	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", name, "-s", "16M", "x"), 0);
 	tool_free(&tool);
 	expect_failure(LIMITED(SPACE_FOR_SMALL, "shm-produce", "-C", name, "y"), "memory");
@@ -171,7 +174,7 @@ Test(resource_limits, a_ring_that_does_not_fit_into_the_address_space_is_refused
 	expect_failure(LIMITED(SPACE_FOR_SMALL, "shm-consume", "-C", name, "-e"), "memory");
 	expect_rest(name, 0, "x\n");
 
-	/* and what fits works */
+	/* a channel that fits works */
 	tool = LIMITED(SPACE_FOR_SMALL, "shm-produce", "-C", name, "-s", "1M", "z");
 	cr_expect_eq(tool_end(&tool), 0);
 	tool_free(&tool);
@@ -190,7 +193,10 @@ Test(resource_limits, a_message_that_does_not_fit_into_memory_is_never_passed_of
 
 	need_address_limit();
 	channel_name(name);
-	/* shorter than the ring, so it is gathered in memory first: it comes by a pipe */
+	/*
+	 * the message is shorter than the ring, so it is gathered in memory first: it comes by a
+	 * pipe
+	 */
 	tool = tool_start("sh", "-c", "head -c 15000000 /dev/zero | prlimit \"$@\"", "sh",
 			  SPACE_FOR_RING, tool_path("shm-produce"), "-C", name, "-s", "16M", NULL);
 	expect_failure(tool, "memory");
@@ -203,14 +209,14 @@ Test(resource_limits, a_channel_larger_than_files_may_be_is_refused, .timeout = 
 					      "--fsize=1000000" };
 	static const char *const tools[] = { "shm-produce", "shm-consume" };
 	static const char hint[] =
-		"(ulimit -f unlimited, or a smaller --size)\n1\n"; /* with the status */
+		"(ulimit -f unlimited, or a smaller --size)\n1\n"; /* with the exit status */
 	char name[NAME_SIZE], expected[256], *output;
 	struct tool tool;
 
 	need_prlimit();
 	channel_name(name);
 	for (size_t i = 0; i < 2 * sizeof(limits) / sizeof(limits[0]); i++) {
-		/* a pipe, as what it says goes to a file here, and that is limited, too */
+		/* through a pipe, as a file for what the tool says would be limited, too */
 		tool = tool_start("sh", "-c", "{ prlimit \"$@\" </dev/null; echo $?; } 2>&1 | cat",
 				  "sh", limits[i / 2], tool_path(tools[i % 2]), "-C", name, NULL);
 		cr_expect_eq(tool_end(&tool), 0);

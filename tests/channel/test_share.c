@@ -1,4 +1,4 @@
-/* Consumers of one channel share its messages: who is not alone takes one at a time. */
+/* Consumers of one channel share its messages: a consumer that is not alone takes one at a time. */
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
 
@@ -34,7 +34,7 @@ Test(share, consumers_take_one_message_each_out_of_one_block, .timeout = 60)
 	}
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&producer, "ok", "block 7 x");
-	for (unsigned i = 0; i < 6; i++) /* acknowledged out of order, too */
+	for (unsigned i = 0; i < 6; i++) /* some are acknowledged out of order */
 		agent_expect_delivery(&consumers[i % 4 % 3], "receive share", .sequence = i + 1,
 				      .text = "x;");
 	for (int i = 0; i < 3; i++)
@@ -86,7 +86,7 @@ Test(share, message_of_a_dead_neighbour_comes_again_and_no_other, .timeout = 60)
 	agent_kill(&first);
 	agent_expect(&second, "ok", "look");
 	agent_expect_delivery(&second, "receive share", .sequence = 1, .attempts = 2, .text = "x;");
-	/* alone now */
+	/* it is alone now */
 	agent_expect_delivery(&second, "receive share", .sequence = 3, .messages = 2,
 			      .text = "x;x;");
 	agent_expect(&second, "ok", "acknowledge");
@@ -95,7 +95,7 @@ Test(share, message_of_a_dead_neighbour_comes_again_and_no_other, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* The tools print one line each, whoever is quicker; nothing is lost and nothing comes twice. */
+/* The tools print one line each, in whatever order; nothing is lost and nothing comes twice. */
 Test(share, printing_consumers_share_a_block, .timeout = 120)
 {
 	enum { LINES = 3000 };

@@ -62,7 +62,7 @@ static void memory_fill(void)
 	close(fd);
 }
 
-/* Bytes that a channel with that ring takes. */
+/* Returns how many bytes a channel with that ring takes. */
 static size_t object_bytes(size_t ring)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -70,7 +70,10 @@ static size_t object_bytes(size_t ring)
 	return (sizeof(struct shared_buffer) + page - 1) / page * page + ring;
 }
 
-/* Numbered lines through a channel that exists; its consumer, if any, was started before. */
+/*
+ * Sends numbered lines through a channel that exists. A consumer that was started before gets them;
+ * NULL: one is started here.
+ */
 static void lines_flow(const char *name, struct tool *consumer)
 {
 	size_t size;
@@ -81,7 +84,7 @@ static void lines_flow(const char *name, struct tool *consumer)
 	if (consumer == NULL) {
 		struct tool late;
 
-		WAIT_FOR(object_look(name).tail != 0); /* else it sees an earlier stream's end */
+		WAIT_FOR(object_look(name).tail != 0); /* not the end of an earlier stream */
 		late = tool_start("shm-consume", "-C", name, NULL);
 		cr_expect_eq(tool_end(&late), 0);
 		expect_bytes(&late, text, size);
@@ -118,7 +121,10 @@ Test(shm_full, a_channel_that_does_not_fit_is_refused_and_another_goes_on, .time
 	lines_flow(a, NULL);
 }
 
-/* All memory was reserved: no SIGBUS when a page is touched for the first time. */
+/*
+ * All memory was reserved when the channel was made: no SIGBUS when a page is touched for the first
+ * time.
+ */
 Test(shm_full, a_waiting_consumer_does_not_mind_that_the_memory_fills_up, .timeout = 60)
 {
 	struct tool consumer;
@@ -196,7 +202,7 @@ Test(shm_full, when_there_is_room_again_the_same_command_works, .timeout = 60)
 	expect_rest(name, 0, "x\n");
 }
 
-/* Each sees the same free memory; what several take at once is not enough for one. */
+/* Each process sees the same free memory; there is not enough for what several take at once. */
 Test(shm_full, creators_that_race_for_the_last_memory_get_it_or_an_error, .timeout = 60)
 {
 	enum { CREATORS = 6, ROUNDS = 20 };
@@ -222,7 +228,7 @@ Test(shm_full, creators_that_race_for_the_last_memory_get_it_or_an_error, .timeo
 	}
 }
 
-/* It is not for lack of bytes. */
+/* Inodes are lacking here, and not bytes. */
 Test(shm_full, a_memory_without_room_for_another_name_says_no_nonsense, .timeout = 60)
 {
 	struct tool tool;

@@ -62,7 +62,7 @@ static struct channel_options storm_options(const char *name, uint64_t size)
 					 .timeout_ns = DEADLINE_S * UINT64_C(1000000000) };
 }
 
-/* The numbered lines, then one long line: what is sent and received here. */
+/* Returns numbered lines and then one long line: what is sent and received here. */
 static char *storm_text(size_t *size)
 {
 	char *text = numbered_lines(STORM_MESSAGES, size), *longer;
@@ -76,7 +76,7 @@ static char *storm_text(size_t *size)
 	return text;
 }
 
-/* These tests are an endpoint themselves. */
+/* Skips a test that is an endpoint itself, if the tools have another C library. */
 static void need_tools_like_us(void)
 {
 	const char *foreign = getenv("FOREIGN_TOOLS");
@@ -245,7 +245,7 @@ Test(signal_storm, a_wait_is_as_long_as_asked_for_in_a_storm_of_signals, .timeou
 	expect_rest(name, 0, "");
 }
 
-/* Stops and continues them without a pause until they end. What they wait for is interrupted. */
+/* Stops and continues the tools without a pause until they end, which interrupts their waits. */
 static void stop_and_go(const struct tool *tools, int count)
 {
 	uint64_t until = test_now_ms() + DEADLINE_S * 1000;

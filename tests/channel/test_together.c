@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two blocks and two single messages: "a;" 1 to 3, "b", "c;" 5 to 7, "d". */
+/* Sends two blocks and two single messages: "a;" 1 to 3, "b", "c;" 5 to 7, "d". */
 static void send_mixture(struct agent *producer)
 {
 	agent_expect(producer, "ok", "block 3 a");
@@ -78,7 +78,9 @@ Test(together, all_of_it_comes_again_when_its_holder_dies, .timeout = 60)
 	pair_end(&producer, &heir, name);
 }
 
-/* What was in hand keeps its mark also if the heir takes it in other portions, and dies, too. */
+/*
+ * What was in hand keeps its mark also if the successor takes it in other portions, and dies, too.
+ */
 Test(together, heirs_that_take_less_know_that_it_was_delivered, .timeout = 60)
 {
 	struct agent producer, consumer, heir = agent_start();
@@ -89,7 +91,7 @@ Test(together, heirs_that_take_less_know_that_it_was_delivered, .timeout = 60)
 	agent_expect_delivery(&consumer, "receive 8 together", .sequence = 1, .messages = 3,
 			      .text = "a;a;a;");
 	agent_kill(&consumer);
-	for (unsigned i = 2; i < 5; i++) { /* the first one is poison */
+	for (unsigned i = 2; i < 5; i++) { /* the first message kills each consumer */
 		heir = agent_start();
 		agent_expect(&heir, "ok", "attach consumer %s", name);
 		agent_expect_delivery(&heir, "receive 1 share", .sequence = 1, .attempts = i,
@@ -99,7 +101,7 @@ Test(together, heirs_that_take_less_know_that_it_was_delivered, .timeout = 60)
 	heir = agent_start();
 	agent_expect(&heir, "ok", "attach consumer %s", name);
 	agent_expect_delivery(&heir, "receive 1", .sequence = 1, .attempts = 5, .text = "a;");
-	/* not its attempts */
+	/* these have attempts of their own */
 	agent_expect_delivery(&heir, "receive 3 together", .sequence = 2, .messages = 2,
 			      .attempts = 2, .text = "a;a;");
 	agent_expect_delivery(&heir, "more", .sequence = 4, .attempts = 2, .text = "b");
@@ -147,7 +149,7 @@ Test(together, who_gathers_waits_until_there_are_enough, .timeout = 60)
 	agent_tell(&consumer, "receive 3 together");
 	agent_expect(&producer, "ok", "send a");
 	agent_expect(&producer, "ok", "send b");
-	/* It sleeps on nothing that a consumer who would act could miss. */
+	/* A gathering consumer takes no wake-up from a consumer that would act. */
 	WAIT_FOR(object_look(name).waiting_data == 0);
 	cr_expect_not(agent_answered(&consumer));
 	cr_expect_eq(object_look(name).claims, 0);
@@ -182,7 +184,7 @@ Test(together, who_gathers_does_not_keep_messages_from_others, .timeout = 60)
 	agent_expect_delivery(&other, "receive", .sequence = 1, .text = "a");
 	agent_expect(&other, "ok", "acknowledge");
 	cr_expect_not(agent_answered(&consumer));
-	agent_tell(&consumer, "nothing"); /* its answer comes second */
+	agent_tell(&consumer, "nothing"); /* the producer's answer comes second */
 	agent_quit(&producer);
 	cr_assert_str_eq(agent_hear(&consumer), "ended");
 	cr_assert_str_eq(agent_hear(&consumer), "what? nothing");
@@ -212,7 +214,7 @@ Test(together, gathering_ends_in_time_and_when_the_ring_is_full, .timeout = 60)
 	agent_expect(&consumer, "ended", "more");
 	agent_expect(&consumer, "ok", "acknowledge");
 	cr_assert_str_eq(agent_hear(&producer), "ok");
-	/* An interrupted one has nothing in hand. */
+	/* An interrupted receive has nothing in hand. */
 	agent_tell(&consumer, "receive 3 together");
 	cr_expect_eq(object_look(name).claims, 0);
 	agent_quit(&producer);
@@ -253,7 +255,7 @@ Test(together, attempts_are_not_inherited_within_a_claim, .timeout = 60)
 	char name[NAME_SIZE];
 
 	pair_start(&producer, &consumer, name);
-	for (int i = 0; i < 4; i++) /* quick: it claims several records at once */
+	for (int i = 0; i < 4; i++) /* quick: it claims several at once */
 		agent_expect(&producer, "ok", "send x");
 	for (int i = 0; i < 4; i++)
 		agent_ask(&consumer, "receive");

@@ -29,7 +29,7 @@ Test(wait_consumers, nothing_is_sent_before_as_many_as_asked_for_are_there, .tim
 	cr_assert(!object_exists(name));
 }
 
-/* The one who waits is stopped, so it cannot have looked by itself. */
+/* The process that waits is stopped, so it cannot have looked by itself. */
 Test(wait_consumers, a_consumer_that_attaches_wakes_who_waits_for_it, .timeout = 60)
 {
 	struct agent consumer = agent_start();
@@ -38,7 +38,7 @@ Test(wait_consumers, a_consumer_that_attaches_wakes_who_waits_for_it, .timeout =
 
 	producer = tool_start("shm-produce", "-C", channel_name(name), "--wait-consumers", "1", "x",
 			      NULL);
-	do { /* it looks once a second: stop it while it sleeps */
+	do { /* it looks once a second: so it is stopped while it sleeps */
 		WAIT_FOR(object_look(name).waiting_consumers != 0);
 		kill(producer.pid, SIGSTOP);
 		test_pause();
@@ -66,7 +66,7 @@ Test(wait_consumers, those_that_have_died_do_not_count, .timeout = 60)
 	agent_expect(&dead, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "consumers 1");
 	agent_kill(&dead);
-	cr_assert_eq(object_look(name).consumers, 1); /* nobody has cleaned up yet */
+	cr_assert_eq(object_look(name).consumers, 1); /* no process has cleaned up yet */
 	agent_expect(&producer, "error EAGAIN", "consumers 1");
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "consumers 1");
@@ -77,7 +77,7 @@ Test(wait_consumers, those_that_have_died_do_not_count, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* It can be tried again: nothing was read, and nobody has to clean up. */
+/* The command can be tried again: nothing was read, and nothing has to be cleaned up. */
 Test(wait_consumers, giving_up_says_how_many_are_there_and_leaves_no_trace, .timeout = 60)
 {
 	char name[NAME_SIZE];

@@ -9,7 +9,7 @@
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 
-/* In a system call that waits by the wall clock, to a point in time? */
+/* True if this system call waits by the wall clock, to a point in time. */
 static bool waits_by_wall_clock(long number, const unsigned long arguments[3])
 {
 	enum { CLOCK_REALTIME_FLAG = 256 };
@@ -29,7 +29,7 @@ static bool waits_by_wall_clock(long number, const unsigned long arguments[3])
 	return false;
 }
 
-/* Looks many times what a waiting process is in. */
+/* Looks many times in which system call a waiting process is. */
 static void expect_monotonic(const struct tool *tool, const char *what)
 {
 	unsigned long arguments[3] = { 0 };
