@@ -105,7 +105,7 @@ Test(ring, positions_are_ordered_across_2_to_the_64, .timeout = 10)
 Test(ring, cursors_are_ordered_by_record_then_by_place_in_it, .timeout = 10)
 {
 	for (size_t i = 0; i < COUNT_OF(starts); i++) {
-		/* each is before all that follow */
+		/* each cursor is before all that follow */
 		const struct cursor ordered[] = {
 			{ .record = starts[i] - 32, .offset = 9, .index = 9 },
 			{ .record = starts[i] },
@@ -157,7 +157,7 @@ Test(ring, a_cursor_is_within_head_and_tail_or_not, .timeout = 10)
 		cr_expect_not(cursor_within(cursor_at(head + 8), head, head));
 		for (uint64_t off = 1; off < 8; off++)
 			cr_expect_not(cursor_within(cursor_at(head + off), head, tail));
-		/* nothing begins at tail, so nobody can be in the middle of it */
+		/* nothing begins at tail, so no cursor can be in the middle of it */
 		cr_expect_not(
 			cursor_within((struct cursor){ .record = tail, .offset = 1 }, head, tail));
 		cr_expect_not(
@@ -191,7 +191,7 @@ Test(ring, every_kind_of_record_is_read_back_at_every_position, .timeout = 20)
 			cr_assert(ring_get(&ring, at, end, &header), "kind %zu at %llx", k,
 				  (unsigned long long)at);
 			expect_same(&header, &kinds[k]);
-			/* more may follow it, up to a full ring */
+			/* more may follow the record, up to a full ring */
 			cr_assert(ring_get(&ring, at, at + CAPACITY, &header));
 			expect_same(&header, &kinds[k]);
 		}
@@ -204,7 +204,7 @@ Test(ring, records_are_read_back_at_each_multiple_of_8, .timeout = 20)
 	struct record block = { .size = 6, .messages = 3, .delimiter_size = 1 };
 	struct record header;
 
-	/* twice round, ending twice round behind 2^64 */
+	/* twice round the ring, ending twice round after 2^64 */
 	for (uint64_t at = UINT64_C(0) - 2 * CAPACITY; at != 2 * CAPACITY; at += 8) {
 		block.sequence = at;
 		ring_put(&ring, at, block);
@@ -461,7 +461,7 @@ Test(ring, get_refuses_a_position_that_is_not_in_the_ring, .timeout = 10)
 
 /* ---- skipping messages ---- */
 
-/* A block of these messages, each followed by the delimiter, at this position, behind a key. */
+/* Puts a block of these messages, each followed by the delimiter, at this position, after a key. */
 static struct record block_put(const struct ring *ring, uint64_t at, const char *key,
 			       const char *delimiter, size_t delimiter_size,
 			       const char *const *messages, uint32_t count)
@@ -483,7 +483,7 @@ static struct record block_put(const struct ring *ring, uint64_t at, const char 
 	return record;
 }
 
-/* From each message of a block over each number of messages. */
+/* Skips from each message of a block over each number of messages. */
 static void expect_skips_behind(const char *key, const char *delimiter, size_t delimiter_size)
 {
 	static const char *const messages[] = { "one", "", "three", "x", "the fifth", "" };
@@ -557,7 +557,7 @@ Test(ring, skip_takes_delimiters_leftmost_first, .timeout = 10)
 	memcpy(ring_payload(&ring, 0), "aa.aa", 5);
 	cr_expect(ring_skip(&ring, &record, 1, &cursor));
 	cr_expect_eq(cursor.offset, 2);
-	memcpy(ring_payload(&ring, 0), "aaaaa", 5); /* the last one does not count */
+	memcpy(ring_payload(&ring, 0), "aaaaa", 5); /* the last message does not count */
 	cursor = cursor_at(0);
 	cr_expect(ring_skip(&ring, &record, 1, &cursor));
 	cr_expect_eq(cursor.offset, 2);
@@ -591,7 +591,7 @@ Test(ring, skip_refuses_a_payload_with_fewer_delimiters_than_its_header_says, .t
 	for (size_t i = 0; i < COUNT_OF(starts); i++) {
 		struct cursor start = cursor_at(starts[i]), cursor = start;
 
-		memcpy(ring_payload(&ring, starts[i]), "a;bcdefg;", 9); /* two of four */
+		memcpy(ring_payload(&ring, starts[i]), "a;bcdefg;", 9); /* two messages of four */
 		cr_expect(ring_skip(&ring, &record, 1, &cursor));
 		cr_expect_eq(cursor.offset, 2);
 		cursor = start;

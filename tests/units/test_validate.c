@@ -11,9 +11,9 @@
 enum { CAPACITY = 4096 };
 
 /*
- * Four records from `head` on, each of 32 bytes. The first is acknowledged but for a claim,
- * the second is claimed up to its second message, an orphan holds the rest of it; `next` is
- * the third.
+ * Four records from `head` on, each of 32 bytes. The first is acknowledged but for a claim; the
+ * second is claimed up to its second message, and an orphan holds the rest of it; `next` is the
+ * third.
  */
 struct scene {
 	struct ring ring;
@@ -86,12 +86,15 @@ static void expect_valid(const struct scene *scene, bool producers, bool consume
 		cr_expect_not(ring_valid_records(&scene->ring, scene->shared));
 }
 
-/* Where the scene is played. */
+/* The positions at which the scene is played. */
 static const uint64_t scene_heads[] = {
 	0, CAPACITY - 40, UINT64_C(0) - 128, UINT64_C(0) - 88, UINT64_C(0) - 64, UINT64_C(0) - 8
 };
 
-/* Does something to a valid scene, at each of those places; then it says that. */
+/*
+ * Changes a valid scene at each of those positions; then the checks of the two sides must return
+ * these.
+ */
 #define SCENE_EXPECT(producers, consumers, damage)                                                 \
 	for (size_t s_ = 0; s_ < COUNT_OF(scene_heads); s_++) {                                    \
 		struct scene scene = scene_new(scene_heads[s_]);                                   \
@@ -190,9 +193,9 @@ Test(validate, valid_refuses_a_claim_that_is_not_between_head_and_next, .timeout
 	SCENE_EXPECT(true, false, scene.third->end.index = 1);
 	SCENE_EXPECT(true, false, scene.third->end = cursor_at(scene.tail + 8));
 	SCENE_EXPECT(true, false, scene.third->end = cursor_at(scene.head - 8));
-	/* head has passed it */
+	/* head has passed the claim */
 	SCENE_EXPECT(true, false, atomic_store(&shared->consumers.head, scene.head + 32));
-	/* next has not */
+	/* next has not passed it */
 	SCENE_EXPECT(true, false, *scene.next = cursor_at(scene.head + 32));
 }
 
@@ -212,11 +215,11 @@ Test(validate, a_claim_begins_behind_what_its_owner_has_done, .timeout = 10)
 		struct claim *claim = &shared->consumers.groups[0].claims[SCENE_FIRST];
 
 		atomic_store(&shared->consumers.head, scene.head + 32);
-		cr_expect_not(ring_valid_consumers(&scene.ring, shared)); /* head is past it */
+		cr_expect_not(ring_valid_consumers(&scene.ring, shared)); /* head has passed it */
 		atomic_store(&claim->done, scene.head + 32);
 		cr_expect_eq(claim_read(claim).begin.record, scene.head + 32);
 	});
-	/* `done` is never behind: then the state counts, with its offset */
+	/* `done` is never behind the state: if it is, the state counts, with its offset */
 	SCENE_EXPECT(true, true, {
 		struct claim *claim = &shared->consumers.groups[0].claims[SCENE_THIRD];
 
@@ -234,7 +237,7 @@ Test(validate, a_claim_begins_behind_what_its_owner_has_done, .timeout = 10)
 
 Test(validate, valid_looks_at_claims_of_the_living_and_at_orphans_alone, .timeout = 10)
 {
-	/* in the scene the free one is nonsense; as soon as somebody owns it, it counts */
+	/* in the scene the free claim is nonsense; as soon as it has an owner, it counts */
 	SCENE_EXPECT(true, false,
 		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FREE].owner, 1));
 	SCENE_EXPECT(
@@ -258,10 +261,10 @@ Test(validate, valid_records_refuses_each_record_that_is_none, .timeout = 10)
 
 			cr_expect(ring_valid_records(&scene.ring, scene.shared));
 			ring_payload(&scene.ring, at)[-(int)sizeof(struct record)] ^= 1;
-			expect_valid(&scene, true, true); /* they do not look at records */
+			expect_valid(&scene, true, true); /* these checks do not look at records */
 			cr_expect_not(ring_valid_records(&scene.ring, scene.shared));
 
-			/* one that does not end where the next begins */
+			/* a record that does not end where the next begins */
 			ring_put(&scene.ring, at, (struct record){ .size = 9, .messages = 1 });
 			cr_expect_not(ring_valid_records(&scene.ring, scene.shared));
 			ring_put(&scene.ring, at, (struct record){ .size = 8, .messages = 1 });
