@@ -37,7 +37,7 @@ enum { NOBODY = 65534 };
 		tool_free(&tool_);                                                                 \
 	} while (0)
 
-/* ... must not contain it. */
+/* what it said must not contain this */
 #define EXPECT_WITHOUT(part, ...)                                                                  \
 	do {                                                                                       \
 		struct tool tool_ = tool_start(__VA_ARGS__, NULL);                                 \
@@ -48,7 +48,7 @@ enum { NOBODY = 65534 };
 		tool_free(&tool_);                                                                 \
 	} while (0)
 
-/* Both tools refuse it, in every way of attaching. */
+/* Expects that both tools refuse the channel, in every way of attaching. */
 #define REFUSED_BY_BOTH(part, name)                                                                \
 	do {                                                                                       \
 		EXPECT(1, part, "shm-produce", "-C", name, "x");                                   \
@@ -129,7 +129,7 @@ Test(cli_objects, a_symbolic_link_is_refused_and_not_followed, .timeout = 60)
 	cr_assert_eq(status.st_size, 0);
 	close(fd);
 	unlink(target);
-	REFUSED_BY_BOTH("is not a channel", name); /* now it dangles */
+	REFUSED_BY_BOTH("is not a channel", name); /* now the link dangles */
 	cr_assert_neq(access(target, F_OK), 0);
 	object_remove(name);
 }
@@ -259,7 +259,10 @@ Test(cli_objects, a_damaged_record_is_refused_by_the_consumer, .timeout = 60)
 	object_remove(name);
 }
 
-/* Nobody knows who else has it open: it is never made a channel, and what is said to do works. */
+/*
+ * It cannot be known which other processes have the object open: it is never made a channel, and
+ * the advice works.
+ */
 static void never_taken_over(const void *bytes, size_t size, off_t length)
 {
 	char name[NAME_SIZE];
@@ -281,7 +284,7 @@ Test(cli_objects, an_empty_object_is_never_taken_over, .timeout = 30)
 	never_taken_over("", 0, 0);
 }
 
-/* As creators of earlier versions left it when they died. */
+/* An object as creators of earlier versions left it when they died. */
 Test(cli_objects, a_half_made_object_is_never_taken_over, .timeout = 30)
 {
 	static const char making[] = ".MAKING.";
@@ -293,7 +296,7 @@ Test(cli_objects, a_half_made_object_is_never_taken_over, .timeout = 30)
 
 /* ---- other users ---- */
 
-/* Runs a tool as the user nobody: its words follow. */
+/* Runs a tool as the user nobody; the tool's words follow. */
 #define AS_NOBODY(...)                                                                             \
 	tool_start("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c",      \
 		   "tool=$1; shift; exec \"$TOOLS/$tool\" \"$@\"", "sh", __VA_ARGS__, NULL)
@@ -339,7 +342,7 @@ Test(cli_objects, somebody_elses_object_under_our_name_is_refused, .timeout = 60
 	REFUSED_BY_BOTH("belongs to user 65534", name);
 	cr_assert_eq(chmod(object_path(name), 0666), 0);
 	REFUSED_BY_BOTH("belongs to user 65534", name);
-	/* what it says to do must not send messages to whoever has planted it */
+	/* the advice must not send messages to the user who has planted it */
 	REFUSED_BY_BOTH("that user, or root, can remove /dev/shm/shm-channel.0.", name);
 	EXPECT_WITHOUT("--owner", "shm-produce", "-C", name, "x");
 	EXPECT_WITHOUT("--owner", "shm-consume", "-C", name);
@@ -378,7 +381,7 @@ Test(cli_objects, the_owner_that_is_named_is_the_one_used, .timeout = 60)
 	tool_free(&tool);
 	cr_assert_eq(access(nobodys_path(name), F_OK), 0);
 	cr_assert(!object_exists(name));
-	EXPECT(3, "", "shm-consume", "-C", name, "-n"); /* ours is another one */
+	EXPECT(3, "", "shm-consume", "-C", name, "-n"); /* ours is another channel */
 	cr_assert_eq(
 		tool_run(&tool, "shm-consume", "-C", name, "--owner", "65534", "--trust-owner"), 0);
 	expect_output(&tool, "from nobody\n");
@@ -447,7 +450,7 @@ Test(cli_objects, the_mode_is_exact_whatever_the_umask, .timeout = 30)
 	cr_expect_eq(mode_made("077", "-m", "0666"), 0666u);
 	cr_expect_eq(mode_made("000", "-m", "0640,readers"), 0640u);
 	cr_expect_eq(mode_made("777", "--mode", "660"), 0660u);
-	cr_expect_eq(mode_made("000", "-s", "4K"), 0600u); /* nothing said: private */
+	cr_expect_eq(mode_made("000", "-s", "4K"), 0600u); /* no mode given: private */
 	cr_expect_eq(mode_made("777", "-s", "4K"), 0600u);
 }
 
@@ -653,7 +656,7 @@ Test(cli_objects, with_all_slots_taken_newcomers_wait_or_say_so, .timeout = 120)
 		if (role == 0) {
 			agent_expect(&agents[5], "ok", "detach");
 			cr_assert_eq(tool_end(&waiting), 0);
-		} else { /* one that dies makes room, too */
+		} else { /* a consumer that dies makes room, too */
 			agent_kill(&agents[5]);
 			agents[5] = agent_start();
 			WAIT_FOR(object_look(name).consumer_tid[5] == (uint32_t)waiting.pid);
@@ -731,7 +734,7 @@ static void lock_held(const char *role, const char *lock)
 	cr_expect_eq(tool_end(&tool), 128 + SIGINT);
 	tool_free(&tool);
 
-	/* dead it holds nobody up */
+	/* a dead process holds up no other */
 	agent_kill(&holder);
 	EXPECT(0, "", "shm-produce", "-C", name, "-w", "10", "x");
 	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "-e"),

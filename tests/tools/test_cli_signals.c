@@ -175,7 +175,7 @@ Test(cli_signals, a_signal_in_a_write_of_a_block_gives_back_what_was_not_written
 			cr_assert_eq(written[at] == '|' ? '\n' : written[at], text[at]);
 		cr_assert_eq(tool_run(&consumer, "shm-consume", "-C", name), 0);
 		rest = tool_output(&consumer, &size);
-		/* whole lines were delivered, everything after them comes again */
+		/* whole lines were delivered; everything after them comes again */
 		cr_expect_eq(size, strlen(text) - (size_t)got / 10 * 10);
 		cr_expect_eq(memcmp(rest, text + strlen(text) - size, size), 0);
 		free(rest);

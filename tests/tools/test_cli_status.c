@@ -78,7 +78,7 @@ Test(cli_status, a_consumer_with_nonblock_creates_nothing_and_says_3, .timeout =
 	agent_expect(&producer, "ok", "send two");
 	EXPECT_RUN(0, "one\n", "shm-consume", "-C", name, "-n", "-c", "1");
 	EXPECT_RUN(3, "two\n", "shm-consume", "-C", name, "-n");
-	agent_quit(&producer); /* the last one out, with nothing left */
+	agent_quit(&producer); /* the last process leaves, and nothing is left */
 	cr_assert(!object_exists(name));
 	EXPECT_RUN(3, "", "shm-consume", "-C", name, "-n");
 }
@@ -184,7 +184,7 @@ Test(cli_status, a_follower_goes_on_after_the_producers_and_ends_when_told, .tim
 	WAIT_FOR(object_look(name).consumers == 1);
 	EXPECT_RUN(0, "", "shm-produce", "-C", name, "one");
 	WAIT_FOR(output_is(&follower, "one\n"));
-	/* it has told the end, or would at its next look; then it waits again */
+	/* it has reported the end, or would at its next look; then it waits again */
 	WAIT_FOR(object_look(name).producers == 0 && object_look(name).waiting_data != 0);
 	EXPECT_RUN(0, "", "shm-produce", "-C", name, "two");
 	WAIT_FOR(output_is(&follower, "one\ntwo\n"));
@@ -318,7 +318,7 @@ Test(cli_status, a_consumer_times_out_inside_a_message_longer_than_the_ring, .ti
 	cr_assert_eq(tool_run(&consumer, "shm-consume", "-C", name, "-w", "0.2"), 124);
 	expect_errors_contain(&consumer, "timed out");
 	tool_free(&consumer);
-	/* the part it had is gone, so the rest is discarded */
+	/* the part that it had is gone, so the rest is discarded */
 	agent_quit(&producer);
 	cr_assert_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 4);
 	expect_output(&consumer, "");
@@ -432,12 +432,12 @@ Test(cli_status, a_producer_killed_is_4_for_a_waiting_consumer_and_for_a_later_o
 		if (later)
 			consumer = tool_start("shm-consume", "-C", name, NULL);
 		cr_expect_eq(tool_end(&consumer), 4);
-		expect_output(&consumer, "one\ntwo\n"); /* what is whole */
+		expect_output(&consumer, "one\ntwo\n"); /* the lines that are whole */
 		tool_free(&consumer);
 		close(input.read);
 		close(input.write);
 		cr_assert(!object_exists(name));
-		EXPECT_RUN(3, "", "shm-consume", "-C", name, "-n"); /* and it is told once */
+		EXPECT_RUN(3, "", "shm-consume", "-C", name, "-n"); /* and that is reported once */
 	}
 }
 
@@ -468,7 +468,7 @@ Test(cli_status, a_producer_killed_inside_a_long_message_is_4, .timeout = 60)
 	close(input.read);
 	close(input.write);
 	free(text);
-	/* it stopped inside the message: the end of the stream is left for the next */
+	/* it stopped inside the message: the end of the stream is left for the next consumer */
 	EXPECT_RUN(4, "", "shm-consume", "-C", name);
 	cr_assert(!object_exists(name));
 }

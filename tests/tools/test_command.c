@@ -1,4 +1,4 @@
-/* What a command that runs for a message finds: its input, arguments, environment, signals. */
+/* What a command finds that runs for a message: its input, arguments, environment, signals. */
 #include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/process.h"
@@ -23,7 +23,7 @@ static void send_bytes(const char *name, const void *bytes, size_t size)
 	tool_free(&producer);
 }
 
-/* Runs the script for what is in the channel; it must succeed. */
+/* Runs the script for the messages in the channel; it must succeed. */
 static struct tool consume(const char *name, const char *script)
 {
 	struct tool consumer;
@@ -69,7 +69,7 @@ Test(command, input_is_a_file_of_known_size_that_nobody_can_change, .timeout = 6
 	char name[NAME_SIZE];
 
 	message_send(channel_name(name), "0123456789");
-	/* Read twice from places of its choice: it is no pipe. */
+	/* The command reads its input twice, from places of its choice: so it is no pipe. */
 	consumer =
 		consume(name, "stat -L -c '%F %s' /dev/fd/0; dd bs=1 skip=7 count=2 2>/dev/null;"
 			      "echo; head -c 4 /dev/fd/0; echo;"
@@ -90,7 +90,7 @@ Test(command, input_is_binary_safe_and_of_any_size, .timeout = 60)
 	for (size_t i = 0; i < SIZE; i++)
 		bytes[i] = (char)(i * 31 % 256);
 	input = bytes_file(bytes, SIZE);
-	/* Longer than the ring: put together first. */
+	/* A message longer than the ring is put together first. */
 	producer = tool_start_fds(input, -1, "shm-produce", "-C", channel_name(name), "-s", "64K",
 				  "-D", "", NULL);
 	close(input);
@@ -175,7 +175,7 @@ Test(command, braces_in_its_words_are_the_message, .timeout = 60)
 	expect_output(&consumer, "<it's $HOME {}>\n<ait's $HOME {}bit's $HOME {}c>\n<{>\n<}>\n"
 				 "<>\n<abc>\n<{>\n<}>\n");
 	tool_free(&consumer);
-	message_send(name, "printf"); /* the command, too */
+	message_send(name, "printf"); /* and so does the command */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "{}", "%s", "{}"), 0);
 	expect_output(&consumer, "printf");
 	tool_free(&consumer);
@@ -210,7 +210,10 @@ Test(command, text_that_cannot_be_an_argument_has_failed, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-/* Not even those of another worker, or of the channel that failed messages go to. */
+/*
+ * The command inherits no descriptors, not even those of another worker or of the channel that
+ * failed messages go to.
+ */
 Test(command, inherits_no_descriptor, .timeout = 60)
 {
 	struct tool consumer;
@@ -223,7 +226,10 @@ Test(command, inherits_no_descriptor, .timeout = 60)
 			      "--on-failure", "dead", "--dead-letter", dead, "--", "sh", "-c",
 			      "ls /proc/self/fd | tr '\\n' ' '; exit 1"),
 		     123);
-	/* 3 is the folder that it lists. Two run at once: each writes its list in one piece. */
+	/*
+	 * 3 is the folder that ls lists. Two commands run at once: each writes its list in one
+	 * piece.
+	 */
 	expect_output(&consumer, "0 1 2 3 0 1 2 3 ");
 	tool_free(&consumer);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 0);
@@ -232,7 +238,7 @@ Test(command, inherits_no_descriptor, .timeout = 60)
 	cr_expect_not(object_exists(dead));
 }
 
-/* Signals 1 to 28: two that the C library has for itself are ignored behind posix_spawn(). */
+/* Checks signals 1 to 28: after posix_spawn() two that the C library has for itself are ignored. */
 static const char signals_script[] =
 	"grep -E '^Sig(Blk|Ign)' /proc/self/status | sed 's/0.*\\(.......\\)$/\\1/'";
 

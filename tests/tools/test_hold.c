@@ -1,4 +1,4 @@
-/* shm-produce --hold: one producer's place while a command starts others. */
+/* shm-produce --hold: it is attached as one producer while a command starts others. */
 #include "tests/support/agents.h"
 #include "tests/support/input.h"
 #include "tests/support/support.h"
@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The consumer has taken all there is and sleeps; of the producers only the holder is left. */
+/*
+ * Waits until the consumer has taken all that is there and sleeps, and only the holder is left of
+ * the producers.
+ */
 static bool idle(const char *name)
 {
 	struct object_view view = object_look(name);
@@ -43,7 +46,7 @@ Test(hold, consumers_see_one_stream_of_producers_that_come_and_go, .timeout = 60
 	cr_assert(!object_exists(name));
 }
 
-/* What the holder exits with, and what a consumer makes of that. */
+/* Checks the holder's exit status, and what a consumer makes of it. */
 static void expect_statuses(int holder_status, int consumer_status, const char *command,
 			    const char *argument, const char *script)
 {
@@ -104,7 +107,7 @@ Test(hold, the_end_is_told_to_followers_after_the_command, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* Others have sent something: it was no empty stream. */
+/* Other producers have sent something: it was no empty stream. */
 Test(hold, no_empty_stream_is_left_behind_a_stream_that_was_taken, .timeout = 60)
 {
 	struct tool consumer, holder;
@@ -126,7 +129,7 @@ Test(hold, no_empty_stream_is_left_behind_a_stream_that_was_taken, .timeout = 60
 }
 
 /*
- * A command that says "ready" through the channel, then sleeps until it is killed; it does not
+ * A script that sends "ready" through the channel, then sleeps until it is killed; it does not
  * outlive a test that has failed.
  */
 #define READY_AND(rest)                                                                            \
@@ -161,7 +164,7 @@ Test(hold, signals_are_passed_on_to_the_command, .timeout = 60)
 		channel_name(name);
 		holder = holder_start(name, READY_AND("trap 'exit 0' TERM HUP INT"));
 		kill(holder.pid, signals[i]);
-		cr_expect_eq(tool_end(&holder), 0); /* it ended well, so we do */
+		cr_expect_eq(tool_end(&holder), 0); /* the command ended well, so we do */
 		tool_free(&holder);
 		expect_left(name, 0);
 
@@ -195,7 +198,9 @@ Test(hold, a_command_that_goes_on_after_a_signal_is_held_on_to, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* An ignored SIGCHLD would leave us no status; the command has its own signals as we found ours. */
+/*
+ * An ignored SIGCHLD would leave us no status; the command must get its signals as we found ours.
+ */
 Test(hold, the_command_has_the_signals_that_the_holder_was_started_with, .timeout = 60)
 {
 	static const struct {
@@ -292,13 +297,13 @@ Test(hold, a_channel_that_is_removed_meanwhile_is_an_error_at_the_end, .timeout 
 	object_remove(name);
 	WAIT_FOR(said_something(&holder));
 	expect_errors_contain(&holder, "cannot hold channel");
-	cr_expect_not(tool_ended(&holder)); /* the command is not ours to end */
+	cr_expect_not(tool_ended(&holder)); /* it is not for us to end the command */
 	close(lines[1]);
 	cr_expect_eq(tool_end(&holder), 1);
 	tool_free(&holder);
 }
 
-/* Both at once: the command starts when the consumer is there. */
+/* With --wait-consumers as well: the command starts when the consumer is there. */
 Test(hold, the_command_does_not_start_before_consumers_are_there, .timeout = 60)
 {
 	struct tool holder, consumer;

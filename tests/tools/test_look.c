@@ -28,7 +28,7 @@ static void send_lines(const char *name, const char *lines)
 	tool_free(&producer);
 }
 
-/* Runs it; what it prints, to be freed. It must end well and say nothing. */
+/* Runs the tool and returns what it prints; to be freed. It must end well and print no error. */
 static char *print(const char *name, const char *what, const char *also)
 {
 	struct tool tool;
@@ -43,7 +43,7 @@ static char *print(const char *name, const char *what, const char *also)
 	return output;
 }
 
-/* The line of --list about this channel, words parted by one space. */
+/* Returns the line of --list about this channel, with one space between words. */
 static const char *list_line(const char *name)
 {
 	static char line[512];
@@ -91,7 +91,7 @@ Test(look, says_that_there_are_no_channels, .timeout = 60)
 {
 	struct tool tool;
 
-	/* Nobody has this uid, and so no channels either. */
+	/* No user has this uid, and so no channels either. */
 	cr_expect_eq(tool_run(&tool, "shm-consume", "--list", "--owner", "4294967290"), 0);
 	expect_errors_contain(&tool, "no channels");
 	expect_output(&tool, "");
@@ -186,7 +186,7 @@ Test(look, counts_what_was_dropped, .timeout = 60)
 	object_remove(name);
 }
 
-/* By what each waits for; nobody has asked them. */
+/* What each process waits for is seen in the object; the processes are not asked. */
 Test(look, says_what_each_endpoint_waits_for, .timeout = 60)
 {
 	char name[NAME_SIZE], pid[64];
@@ -294,7 +294,7 @@ Test(look, changes_no_byte_whoever_holds_a_lock, .timeout = 60)
 	object_remove(name);
 }
 
-/* Nobody is called damaged, or half there, because others are at work. */
+/* No channel is called damaged, or half there, because processes are at work on it. */
 Test(look, tells_no_damage_while_others_are_at_full_speed, .timeout = 120)
 {
 	enum { LOOKS = 150 };
@@ -392,7 +392,10 @@ Test(look, names_another_layout_and_damage, .timeout = 60)
 	object_remove(name);
 }
 
-/* It was killed between its claim and `next`: whoever locks next mends it, and we need not wait. */
+/*
+ * The consumer was killed between its claim and `next`: the process that locks next repairs that,
+ * and we need not wait for it.
+ */
 Test(look, takes_what_a_death_left_half_done_for_what_it_is, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -413,7 +416,7 @@ Test(look, takes_what_a_death_left_half_done_for_what_it_is, .timeout = 60)
 	object_remove(name);
 }
 
-/* A record's header, a group's name and a slot's hints: they are looked at, but not believed. */
+/* A record's header, a group's name and a slot's hints are read, but not believed. */
 Test(look, believes_nothing_that_is_written_there, .timeout = 60)
 {
 	const char nonsense[8] = "\033[31m\n\xff";
@@ -577,7 +580,7 @@ Test(look, says_that_json_is_not_in_this_build, .timeout = 30)
 
 /* ---- on a terminal ---- */
 
-/* How wide the widest line is, without escape sequences. */
+/* Returns the width of the widest line, without escape sequences. */
 static size_t widest(const char *text)
 {
 	size_t most = 0, width = 0;
@@ -664,7 +667,7 @@ Test(look, gives_the_terminal_back_while_it_is_stopped, .timeout = 60)
 	kill(terminal.pid, SIGTSTP);
 	WAIT_FOR(terminal_shows(&terminal, SCREEN_END));
 	kill(terminal.pid, SIGCONT);
-	/* It may be orphaned, as here, and then it does not stop. */
+	/* Its process group may be orphaned, as here, and then it does not stop. */
 	WAIT_FOR((again = strstr(terminal.text, SCREEN_END)) != NULL &&
 		 terminal_shows(&terminal, "") && strstr(again, SCREEN_BEGIN) != NULL);
 	kill(terminal.pid, SIGINT);

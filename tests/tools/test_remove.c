@@ -1,4 +1,4 @@
-/* --remove takes a channel away, and never one that was not looked at. */
+/* --remove takes a channel away, and never an object that it has not looked at. */
 #include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Runs it with up to two options more; the errors must contain `part`. */
+/* Runs --remove with up to two options more; the errors must contain `part`. */
 static void expect_remove(const char *name, int status, const char *part, const char *a,
 			  const char *b)
 {
@@ -63,7 +63,7 @@ Test(remove, refuses_while_somebody_is_attached, .timeout = 60)
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	expect_remove(name, 1, "1 producer and 1 consumer are attached", NULL, NULL);
 	expect_remove(name, 1, "--force removes it anyway", NULL, NULL);
-	kill(producer.tool.pid, SIGSTOP); /* who is stopped is there, too */
+	kill(producer.tool.pid, SIGSTOP); /* a stopped process is there, too */
 	agent_quit(&consumer);
 	expect_remove(name, 1, "1 producer is attached", NULL, NULL);
 	cr_assert(object_exists(name));
@@ -87,7 +87,7 @@ Test(remove, does_not_mind_the_dead, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* As when the object is unlinked under running tools. */
+/* As when the object is unlinked while tools run. */
 Test(remove, by_force_is_noticed_by_those_who_are_attached, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -124,7 +124,7 @@ static int threads_count(pid_t pid)
 	return count;
 }
 
-/* Those of one block; and it is said once, not by each of the four workers. */
+/* The messages of one block are reported; and that once, not by each of the four workers. */
 Test(remove, under_workers_does_not_lose_what_they_had_in_hand_and_did, .timeout = 60)
 {
 	struct tool consumer;
@@ -156,7 +156,10 @@ Test(remove, under_workers_does_not_lose_what_they_had_in_hand_and_did, .timeout
 	folder_remove();
 }
 
-/* It notices when it has written a message that took it more than a second, and not said so yet. */
+/*
+ * The consumer notices the removal when it has written a message that took it more than a second
+ * and that it has not acknowledged yet.
+ */
 Test(remove, under_a_printer_does_not_lose_what_it_has_printed, .timeout = 60)
 {
 	enum { SIZE = 200000, SLOW_MS = 1200 };
@@ -183,7 +186,7 @@ Test(remove, under_a_printer_does_not_lose_what_it_has_printed, .timeout = 60)
 		test_pause();
 	while ((got = read(pipes[0], text, SIZE)) > 0)
 		size += (size_t)got;
-	cr_expect_eq(size, (size_t)SIZE + 1); /* its line ends: others may write there, too */
+	cr_expect_eq(size, (size_t)SIZE + 1); /* its line is ended: others may write there, too */
 	cr_expect_eq(tool_end(&tool), 1);
 	expect_errors_contain(&tool, " 0 messages in it cannot be delivered");
 	tool_free(&tool);
@@ -215,7 +218,10 @@ Test(remove, waits_for_the_lock_as_long_as_it_is_told, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* Whoever may only read a channel can hold its lock for ever; its owner gets rid of it. */
+/*
+ * A user who may only read a channel can hold its lock for ever; its owner gets rid of it all the
+ * same.
+ */
 Test(remove, by_force_does_without_the_lock_after_a_second, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -233,7 +239,7 @@ Test(remove, by_force_does_without_the_lock_after_a_second, .timeout = 60)
 	agent_quit(&keeper);
 }
 
-/* Has it opened the object? It waits for its lock then, or is about to. */
+/* True if the tool has opened the object. Then it waits for its lock, or is about to. */
 static bool has_open(const struct tool *tool, const char *name)
 {
 	bool found = false;
@@ -340,7 +346,10 @@ static ino_t inode_of(const char *name)
 	return status.st_ino;
 }
 
-/* It waits for the flock of one object; by the time it has it, the name is another one's. */
+/*
+ * The tool waits for the flock of one object; by the time it has it, the name is that of another
+ * object.
+ */
 Test(remove, never_removes_an_object_that_it_has_not_looked_at, .timeout = 60)
 {
 	char name[NAME_SIZE];

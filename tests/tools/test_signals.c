@@ -1,6 +1,6 @@
 /*
- * What asks a consumer with commands, or a holder, to end: one request that comes as several
- * signals, an impatient one, and one that lets what runs come to its end.
+ * Requests to end, to a consumer with commands or a holder: one request that comes as several
+ * signals, an impatient one, and one that lets running commands come to their end.
  */
 #include "tests/support/folder.h"
 #include "tests/support/scenes.h"
@@ -18,12 +18,12 @@
 
 enum { IMPATIENT_MS = 1000, A_WHILE_MS = 50 };
 
-/* A command that counts the signals it gets, and says so when it came to its end. */
+/* A command that counts the signals it gets, and says so if it comes to its end. */
 #define COUNTS(signal)                                                                             \
 	"trap 'echo >> $DIR/traps' " signal "; : > $DIR/began;"                                    \
 	"until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done; echo >> $DIR/cleaned"
 
-/* The number in this line of /proc/PID/status. */
+/* Returns the number in this line of /proc/PID/status. */
 static uint64_t status_number(pid_t pid, const char *line, int base)
 {
 	char path[64], text[256];
@@ -40,7 +40,7 @@ static uint64_t status_number(pid_t pid, const char *line, int base)
 	return number;
 }
 
-/* A while, in which what was sent has its effect, if it has one. */
+/* Waits for a while, in which a signal has its effect, if it has one. */
 static void pause_while(void)
 {
 	uint64_t until = test_now_ms() + A_WHILE_MS;
@@ -49,7 +49,7 @@ static void pause_while(void)
 		test_pause();
 }
 
-/* Waits until the process has taken the signal, and then a while. */
+/* Waits until the process has taken the signal, and then for a while. */
 static void signal_taken(pid_t pid, int number)
 {
 	WAIT_FOR((status_number(pid, "ShdPnd:", 16) >> (number - 1) & 1) == 0);
@@ -57,8 +57,8 @@ static void signal_taken(pid_t pid, int number)
 }
 
 /*
- * Sends it, waits until the command has it, and sends it again. False: that took so long, on a
- * busy machine, that it was not one request.
+ * Sends the signal, waits until the command has it, and sends it again. Returns false if that took
+ * so long, on a busy machine, that it was not one request.
  */
 static bool signal_twice(pid_t pid, int number)
 {
@@ -95,17 +95,17 @@ static void expect_one_request(int number, const char *script)
 	}
 	cr_expect_eq(file_lines("traps"), 1);
 	cr_expect_eq(file_lines("cleaned"), 1);
-	expect_rest(name, 0, ""); /* it was done */
+	expect_rest(name, 0, ""); /* the job was done */
 	folder_remove();
 }
 
 Test(signals, two_within_a_second_are_one_request, .timeout = 60)
 {
 	expect_one_request(SIGTERM, COUNTS("TERM"));
-	expect_one_request(SIGINT, COUNTS("INT")); /* not typed: a process sent it */
+	expect_one_request(SIGINT, COUNTS("INT")); /* not typed: another process sent it */
 }
 
-/* It signals the consumer and then its group. */
+/* timeout(1) signals the consumer and then its process group. */
 Test(signals, of_timeout_are_one_request, .timeout = 60)
 {
 	struct tool consumer;
@@ -131,7 +131,7 @@ Test(signals, of_timeout_are_one_request, .timeout = 60)
 	folder_remove();
 }
 
-/* Whoever asks in another way may be heard. */
+/* A request by another signal may be heard. */
 Test(signals, of_another_kind_are_passed_on_as_they_are, .timeout = 60)
 {
 	struct tool consumer;
@@ -227,7 +227,7 @@ Test(signals, two_within_a_second_come_to_a_held_command_once, .timeout = 60)
 		cr_expect_eq(file_lines("traps"), 1);
 	else
 		test_note("the machine is too busy to send two signals within a second");
-	WAIT_FOR(kill(holder.pid, SIGTERM) == 0 && file_lines("traps") >= 2); /* in a second */
+	WAIT_FOR(kill(holder.pid, SIGTERM) == 0 && file_lines("traps") >= 2); /* within a second */
 	file_make("go");
 	cr_expect_eq(tool_end(&holder), 0);
 	tool_free(&holder);
@@ -265,7 +265,7 @@ Test(signals, leave_nothing_to_do_but_to_wait_for_the_command, .timeout = 60)
 
 /* ---- drain ---- */
 
-/* Writes its message, in one piece, when it may. */
+/* A script that writes its message, in one piece, when it may. */
 #define WRITES                                                                                     \
 	"until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done; echo $(cat) >> $DIR/done"
 
@@ -280,7 +280,7 @@ Test(signals, drain_lets_all_jobs_that_run_finish_and_takes_none, .timeout = 60)
 			      NULL);
 	WAIT_FOR(object_look(name).consumers == 4 && object_look(name).claims == 3);
 	kill(consumer.pid, SIGUSR1);
-	WAIT_FOR(object_look(name).consumers == 3); /* the fourth had nothing to finish */
+	WAIT_FOR(object_look(name).consumers == 3); /* the fourth worker had nothing to finish */
 	lines_send(name, "2\n2\n");
 	cr_expect_not(tool_ended(&consumer));
 	kill(consumer.pid, SIGUSR1); /* nothing more than the first time */
@@ -293,7 +293,7 @@ Test(signals, drain_lets_all_jobs_that_run_finish_and_takes_none, .timeout = 60)
 	folder_remove();
 }
 
-/* With a command, printing, and looking on. */
+/* With a command, when printing, and as an observer. */
 Test(signals, drain_ends_a_consumer_that_waits, .timeout = 60)
 {
 	static const struct {
@@ -340,7 +340,10 @@ Test(signals, drain_gives_back_what_waits_to_be_tried_again, .timeout = 60)
 	folder_remove();
 }
 
-/* Without a wait, too; and what has failed for the last time is what --on-failure says. */
+/*
+ * Without a wait before the retry, too; and a message that has failed for the last time is dealt
+ * with as --on-failure says.
+ */
 Test(signals, drain_tries_nothing_again, .timeout = 60)
 {
 	struct tool consumer;
@@ -393,7 +396,10 @@ Test(signals, after_a_drain_end_it_as_ever, .timeout = 60)
 	folder_remove();
 }
 
-/* Its output is a pipe that is full. What it has claimed beside that is for the next consumer. */
+/*
+ * The consumer's output is a pipe that is full. What it has claimed beside that is for the next
+ * consumer.
+ */
 Test(signals, drain_lets_a_printer_finish_the_message_that_it_writes, .timeout = 60)
 {
 	enum { SIZE = 200000 };

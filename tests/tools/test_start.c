@@ -1,4 +1,4 @@
-/* How the command of a consumer, and of --hold, is started; and what if it cannot be. */
+/* How the command of a consumer, and of --hold, is started; and what happens if it cannot be. */
 #include "tests/support/folder.h"
 #include "tests/support/scenes.h"
 #include "tests/support/support.h"
@@ -47,7 +47,10 @@ Test(start, script_without_an_interpreter_is_run_by_the_shell, .timeout = 60)
 	folder_remove();
 }
 
-/* By the folders of PATH; one whose name looks like an option of the shell is none. */
+/*
+ * The command is found by the folders of PATH; one whose name looks like an option of the shell is
+ * not taken for one.
+ */
 Test(start, script_without_an_interpreter_is_found_by_path, .timeout = 60)
 {
 	static const char say[] = "echo found $1\n";
@@ -123,7 +126,7 @@ Test(start, message_that_names_no_program_has_failed_and_no_other, .timeout = 60
 	cr_expect_not(object_exists(name));
 }
 
-/* Whatever the message is, such a command is not there. */
+/* Whatever the message is, that command does not exist. */
 Test(start, command_that_is_not_there_is_no_failure_of_the_message, .timeout = 60)
 {
 	struct tool tool;
@@ -154,7 +157,7 @@ static void expect_no_second_try(const char *name, const char *cause)
 	cr_expect_not(object_exists(name));
 }
 
-/* Also when it is only too long together with the other words. */
+/* Also when the message is too long only together with the other words. */
 Test(start, message_that_can_never_be_an_argument_is_not_tried_again, .timeout = 60)
 {
 	enum { SIZE = 128 * 1024 };

@@ -1,4 +1,7 @@
-/* Bytes of messages are the same everywhere: without keys and delimiters, whatever the record. */
+/*
+ * Bytes of messages are counted the same everywhere: without keys and delimiters, whatever the
+ * record.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +10,7 @@
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
 
-/* A line of --status has this in it. */
+/* Expects that a line of --status contains this. */
 static void expect_status(const char *name, const char *part)
 {
 	struct tool tool;
@@ -20,7 +23,7 @@ static void expect_status(const char *name, const char *part)
 	tool_free(&tool);
 }
 
-/* A process in --status: "producer  4711  alive  MESSAGES  BYTES". */
+/* Expects a process in --status: "producer  4711  alive  MESSAGES  BYTES". */
 static void expect_endpoint(const char *name, const char *role, const struct agent *agent,
 			    unsigned messages, unsigned bytes)
 {

@@ -1,4 +1,4 @@
-/* A command that is stopped: it is told, and it can be ended all the same. */
+/* A command that is stopped: the consumer says so, and it can be ended all the same. */
 #include "tests/support/folder.h"
 #include "tests/support/scenes.h"
 #include "tests/support/support.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A command that cleans up when it is asked to end, and stops before. */
+/* A script that cleans up when it is asked to end, and before that stops itself. */
 #define STOPS "trap 'echo cleaned >> $DIR/cleaned; exit 1' TERM; kill -STOP $$"
 
 Test(stopped, command_is_told_once_and_ends_by_a_signal, .timeout = 60)
@@ -33,7 +33,7 @@ Test(stopped, command_is_told_once_and_ends_by_a_signal, .timeout = 60)
 	folder_remove();
 }
 
-/* It cleans up: it was not only killed in the end. */
+/* The command cleans up: it was not only killed in the end. */
 Test(stopped, command_ends_when_its_time_is_over, .timeout = 60)
 {
 	struct tool consumer;
@@ -90,7 +90,10 @@ Test(stopped, command_of_hold_is_told_once_and_ends_by_a_signal, .timeout = 60)
 	folder_remove();
 }
 
-/* A terminal reads for its foreground process group only, and with tostop it prints so, too. */
+/*
+ * A terminal gives input to its foreground process group only, and with tostop it takes output only
+ * from it, too.
+ */
 static void expect_terminal_stops(const char *script, const char *why)
 {
 	struct terminal terminal;
@@ -113,7 +116,7 @@ Test(stopped, command_that_reads_the_terminal_is_told_so, .timeout = 60)
 			      "background");
 }
 
-/* As a question for a password does. */
+/* The command sets up the terminal, as a question for a password does. */
 Test(stopped, command_that_sets_the_terminal_up_is_told_so, .timeout = 60)
 {
 	expect_terminal_stops("stty -echo < /dev/tty; exit 1",

@@ -1,4 +1,4 @@
-/* Processes that others have left behind to a tool, as process 1 of a container gets them. */
+/* Processes whose parents have died become children of a tool that is process 1 of a container. */
 #include "tests/support/folder.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -17,7 +17,7 @@ static bool has_children(pid_t parent)
 	return process_children(parent, &child) > 0;
 }
 
-/* Starts it with a child that ends when there is a file "go". */
+/* Starts the tool with a child that ends when there is a file "go". */
 #define WITH_CHILD(arguments)                                                                      \
 	"(: > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done) & "          \
 	"exec \"$TOOLS\"/" arguments
@@ -75,7 +75,7 @@ static pid_t only_child(const struct tool *tool)
 	return child;
 }
 
-/* Of 30 jobs on four workers each leaves something behind, and has a status of its own. */
+/* 30 jobs on four workers: each leaves a process behind, and has a status of its own. */
 Test(strays, of_commands_are_reaped_by_process_1_and_the_commands_by_their_workers, .timeout = 60)
 {
 	char name[NAME_SIZE], lines[256] = "";
@@ -99,7 +99,7 @@ Test(strays, of_commands_are_reaped_by_process_1_and_the_commands_by_their_worke
 	WAIT_FOR(object_look(name).head == object_look(name).tail);
 	WAIT_FOR(!has_children(only_child(&tool)));
 	kill(only_child(&tool), SIGUSR1);
-	cr_expect_eq(tool_end(&tool), 123); /* not 1: no status was taken away */
+	cr_expect_eq(tool_end(&tool), 123); /* not 1: no status was lost */
 	tool_free(&tool);
 	cr_expect_not(object_exists(name));
 	unsetenv("SHM_CHANNEL");

@@ -1,4 +1,4 @@
-/* Whoever cannot go on because of another channel, or of itself, says so. */
+/* A tool that cannot go on because of another channel, or of itself, says so. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 enum { RING = 4096, LINE = 400 };
 
-/* Takes and prints all that is there. */
+/* Takes all that is there. */
 static void drain(const char *name)
 {
 	struct tool consumer;
@@ -24,7 +24,7 @@ static void drain(const char *name)
 
 /* ---- dead letters ---- */
 
-/* A channel with no room for anything, and whoever has filled it. */
+/* Makes a channel with no room for anything, and the producer that has filled it. */
 static struct agent full_channel(const char *name)
 {
 	struct agent filler = agent_start();
@@ -128,12 +128,12 @@ Test(stuck, quiet_worker_waits_in_silence, .timeout = 60)
 
 #define MUTUAL " keeps the room until its command ends; if that waits for this, nobody goes on ("
 
-/* Sends what does not fit, but only for the first messages, or it would never end. */
+/* A script that sends what does not fit, but only for the first messages, or it would never end. */
 #define PRODUCE(options)                                                                           \
 	"[ $SHM_SEQ -gt 2 ] || head -c 3000 /dev/zero | "                                          \
 	"\"$TOOLS/shm-produce\" -C \"$0\" " options " -i -; echo status $? >&2"
 
-/* A full ring: `jobs` messages of a letter, and one that fills it. */
+/* Makes a full ring: `jobs` messages of a letter, and one that fills it. */
 static void jobs_make(const char *name, int jobs)
 {
 	struct agent filler = agent_start();
@@ -145,7 +145,7 @@ static void jobs_make(const char *name, int jobs)
 	agent_quit(&filler);
 }
 
-/* Neither -v nor a terminal is needed. */
+/* The note needs neither -v nor a terminal. */
 Test(stuck, command_that_sends_to_its_own_workers_full_channel_says_so, .timeout = 60)
 {
 	char name[NAME_SIZE], line[LINE];
@@ -191,7 +191,7 @@ Test(stuck, commands_of_all_hands_that_send_to_their_workers_channel_say_so, .ti
 	jobs_make(channel_name(name), 2);
 	worker = tool_start("shm-consume", "-C", name, "-j", "2", "-c", "2", "--", "sh", "-c",
 			    PRODUCE(""), name, NULL);
-	/* One waits for room, the other for its turn. */
+	/* One command waits for room, the other for its turn. */
 	WAIT_FOR(errors_count(&worker, MUTUAL) == 2);
 	kill(worker.pid, SIGTERM);
 	cr_expect_eq(tool_end(&worker), 128 + SIGTERM);
@@ -245,7 +245,7 @@ Test(stuck, command_that_waits_for_its_own_acknowledgement_says_so, .timeout = 6
 	cr_expect_not(object_exists(name));
 }
 
-/* What another one has in hand is in the way, not what the worker has. */
+/* It is the messages in another consumer's hands that are in the way, not those of the worker. */
 Test(stuck, behind_another_consumer_it_may_go_on_and_nothing_is_said, .timeout = 60)
 {
 	struct agent other = agent_start(), filler = agent_start();

@@ -1,4 +1,4 @@
-/* A tool that waits says why, once, to who looks on; on a terminal the lines go away again. */
+/* A tool that waits says why, once, if somebody looks on; on a terminal the lines go away again. */
 #include "tests/support/agents.h"
 #include "tests/support/support.h"
 #include "tests/support/terminal.h"
@@ -40,7 +40,7 @@ Test(why, a_consumer_tells_the_terminal_that_nobody_sends_and_takes_it_back, .ti
 	after = strstr(terminal.text, TAKEN_BACK);
 	cr_assert_not_null(after, "%s", terminal.text);
 	cr_expect_str_eq(after, TAKEN_BACK "the message\r\n");
-	/* Once more, but only after another wait. */
+	/* The note comes once more, but only after another wait. */
 	WAIT_FOR(terminal_shows(&terminal, "") &&
 		 count_of(terminal.text, "waiting for messages") == 2);
 	kill(terminal.pid, SIGINT);
@@ -49,7 +49,7 @@ Test(why, a_consumer_tells_the_terminal_that_nobody_sends_and_takes_it_back, .ti
 	WAIT_FOR(!object_exists(name));
 }
 
-/* How many rows it goes up is how many it has taken: lines that are too long take two. */
+/* The tool goes up as many rows as the note took: lines that are too long take two. */
 Test(why, takes_back_all_rows_of_a_narrow_terminal, .timeout = 60)
 {
 	terminal_needed();
@@ -196,7 +196,10 @@ Test(why, a_producer_that_waits_for_consumers_says_how_to_start_one, .timeout = 
 	object_remove(name);
 }
 
-/* Nobody looks on: three seconds of it, by what another one says that began later. */
+/*
+ * Nobody looks on: for three seconds nothing is said; they are measured by the note of another tool
+ * that began later.
+ */
 Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
 {
 	terminal_needed();
@@ -228,7 +231,10 @@ Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
 	WAIT_FOR(!object_exists(name));
 }
 
-/* A command's output is on the same terminal; and while one runs nobody waits in vain. */
+/*
+ * A command's output is on the same terminal; and while a command runs, waiting for messages is not
+ * in vain.
+ */
 Test(why, a_worker_keeps_its_lines_and_is_silent_while_a_command_runs, .timeout = 60)
 {
 	terminal_needed();
@@ -243,14 +249,14 @@ Test(why, a_worker_keeps_its_lines_and_is_silent_while_a_command_runs, .timeout 
 	tool_free(&producer);
 	WAIT_FOR(terminal_shows(&terminal, "the message"));
 	cr_expect(!terminal_shows(&terminal, TAKEN_BACK));
-	WAIT_FOR(object_look(name).waiting_data != 0); /* it is acknowledged */
+	WAIT_FOR(object_look(name).waiting_data != 0); /* the message is acknowledged */
 	kill(terminal.pid, SIGINT);
 	terminal_end(&terminal);
 	terminal_free(&terminal);
 	WAIT_FOR(!object_exists(name));
 }
 
-/* What it says to type has all that leads to the channel, and works. */
+/* The command that it says to type has all that leads to the channel, and works. */
 Test(why, what_root_may_type_about_another_users_channel_works, .timeout = 60)
 {
 	char name[NAME_SIZE], part[200];

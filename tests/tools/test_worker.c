@@ -1,4 +1,4 @@
-/* What becomes of a message whose command fails, and what the consumer ends with. */
+/* What becomes of a message whose command fails, and the exit status of the consumer. */
 #include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/scenes.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A command that says that it has begun, and waits. */
+/* A script that notes that it has begun, and waits. */
 #define HOLD ": > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
 
 /* ---- exit statuses ---- */
@@ -78,7 +78,7 @@ Test(worker, not_found_is_127_cannot_run_is_126_and_nothing_is_tried_again, .tim
 		     126);
 	expect_errors_contain(&consumer, "cannot run \"/dev/null\": Permission denied\n");
 	tool_free(&consumer);
-	/* That a command ends with 127 itself is a failure like others. */
+	/* That a command itself ends with 127 is a failure like any other. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-c", "1", "--retries", "0",
 			      "--", "sh", "-c", "no-such-command"),
 		     123);
@@ -127,7 +127,9 @@ Test(worker, time_out_idle_empty_and_count_end_as_when_printing, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-/* Whoever waits while a command runs, which may send something, does not wait in vain. */
+/*
+ * A consumer that waits for another one's command, which may send something, does not wait in vain.
+ */
 Test(worker, time_out_does_not_come_while_a_command_runs, .timeout = 60)
 {
 	struct tool consumer;
@@ -190,14 +192,14 @@ Test(worker, attempts_count_across_consumers, .timeout = 60)
 
 	folder_make();
 	message_send(channel_name(name), "a");
-	/* It waits long before the second try, and is ended there. */
+	/* The consumer waits long before the second try, and is ended there. */
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT >> $DIR/attempts; false", NULL);
 	WAIT_FOR(errors_contain(&consumer, "try 1 of 4"));
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end(&consumer), 143);
 	tool_free(&consumer);
-	/* This one is killed there. */
+	/* This consumer is killed while it waits for the second try. */
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT >> $DIR/attempts; false", NULL);
 	WAIT_FOR(errors_contain(&consumer, "try 2 of 4"));
@@ -208,13 +210,13 @@ Test(worker, attempts_count_across_consumers, .timeout = 60)
 		     123);
 	tool_free(&consumer);
 	expect_file("attempts", "1\n2\n3\n4\n");
-	/* Somebody has started it again: it is run, once. */
+	/* The consumer is started again: the message is run, once. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT; false"),
 		     123);
 	expect_output(&consumer, "5\n");
 	tool_free(&consumer);
-	/* With "skip" it has used up its tries. */
+	/* With "skip" the message has used up its tries. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--on-failure", "skip", "--",
 			      "echo", "run"),
 		     123);
@@ -282,7 +284,7 @@ Test(worker, too_long_is_a_failure_and_the_command_is_ended, .timeout = 60)
 	folder_make();
 	message_send(channel_name(name), "slow");
 	message_send(name, "quick");
-	/* With what it has started: all of its process group. */
+	/* The command is ended with what it has started: all of its process group. */
 	cr_expect_eq(
 		tool_run(&consumer, "shm-consume", "-C", name, "--max-time", "0.2", "--retries",
 			 "1", "--retry-delay", "0", "--on-failure", "skip", "--", "sh", "-c",
@@ -292,7 +294,7 @@ Test(worker, too_long_is_a_failure_and_the_command_is_ended, .timeout = 60)
 					 "longer than --max-time\n");
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("pids"), 2);
-	/* Gone, or nobody has reaped them yet. */
+	/* True if the process is gone, or has ended and is not reaped yet. */
 	cr_expect_eq(tool_run(&consumer, "sh", "-c",
 			      "for pid in $(cat $DIR/pids); do"
 			      " ! grep State /proc/$pid/status | grep -v Z; done"),
@@ -378,7 +380,7 @@ Test(worker, dead_letters_may_be_longer_than_the_ring, .timeout = 60)
 				  NULL);
 	close(input);
 	channel_name(dead);
-	/* Its channel is made large enough. */
+	/* The channel for dead letters is made large enough. */
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "-s", "4K", "--retries", "0",
 			      "--on-failure", "dead", "--dead-letter", dead, "--", "false"),
 		     123);
@@ -386,14 +388,14 @@ Test(worker, dead_letters_may_be_longer_than_the_ring, .timeout = 60)
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
 	expect_rest(dead, 0, bytes);
-	/* Here it is not: it goes through while somebody takes it. */
+	/* Here it is not large enough: the message goes through while a consumer takes it. */
 	message_send(name, "short");
 	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", dead, "-s", "4K", "before"), 0);
 	tool_free(&tool);
 	input = bytes_file(bytes, SIZE + 1);
 	producer = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
 	close(input);
-	cr_expect_eq(tool_end(&producer), 0); /* here it fits */
+	cr_expect_eq(tool_end(&producer), 0); /* here the message fits */
 	tool = tool_start("shm-consume", "-C", name, "--retries", "0", "--on-failure", "dead",
 			  "--dead-letter", dead, "--", "false", NULL);
 	WAIT_FOR(object_look(dead).producers == 1);
@@ -431,7 +433,7 @@ Test(worker, full_dead_letter_channel_is_waited_for_as_long_as_the_timeout_says,
 	tool_free(&consumer);
 	expect_rest(name, 0, "a\n");
 	agent_quit(&holder);
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* somebody gave up */
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* a consumer gave up */
 	tool_free(&consumer);
 	cr_expect_not(object_exists(dead));
 }
