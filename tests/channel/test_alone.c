@@ -22,7 +22,7 @@ static void writing_set(const char *name, uint32_t writing)
 	object_write(name, OFFSET(producers.side.slots[0].writing), &writing, sizeof(writing));
 }
 
-Test(alone, a_newcomer_waits_for_who_writes_and_names_it, .timeout = 60)
+Test(alone, a_newcomer_waits_for_the_producer_that_writes_and_names_it, .timeout = 60)
 {
 	struct agent first = agent_start();
 	struct tool newcomer, consumer;
@@ -49,7 +49,7 @@ Test(alone, a_newcomer_waits_for_who_writes_and_names_it, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-Test(alone, a_newcomer_goes_on_when_who_writes_has_died, .timeout = 60)
+Test(alone, a_newcomer_goes_on_when_the_producer_that_wrote_has_died, .timeout = 60)
 {
 	struct agent first = agent_start();
 	struct tool newcomer, consumer;

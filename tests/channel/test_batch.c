@@ -73,7 +73,7 @@ Test(batch, acknowledging_each_message_leaves_the_rest_as_it_was, .timeout = 60)
 	pair_end(&pair, &pair.consumer, next);
 }
 
-Test(batch, who_leaves_after_acknowledging_leaves_no_orphan, .timeout = 60)
+Test(batch, a_consumer_that_leaves_after_acknowledging_leaves_no_orphan, .timeout = 60)
 {
 	struct pair pair = pair_start();
 	struct agent next = agent_start();
@@ -88,7 +88,7 @@ Test(batch, who_leaves_after_acknowledging_leaves_no_orphan, .timeout = 60)
 }
 
 /* What was delivered comes again, and says so; what was only claimed comes for the first time. */
-Test(batch, who_gives_back_gives_back_what_was_delivered, .timeout = 60)
+Test(batch, a_consumer_gives_back_what_was_delivered, .timeout = 60)
 {
 	struct pair pair = pair_start();
 

@@ -83,30 +83,30 @@ Test(deaths, ten_killed_waiting_producers_do_not_stop_the_eleventh, .timeout = 1
 
 Test(deaths, message_in_the_hands_of_a_killed_consumer_comes_again, .timeout = 60)
 {
-	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	struct agent producer = agent_start(), victim = agent_start(), successor = agent_start();
 	char name[NAME_SIZE];
 
 	channel_name(name);
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&victim, "ok", "attach consumer %s", name);
-	agent_expect(&heir, "ok", "attach consumer %s", name);
+	agent_expect(&successor, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
 	agent_expect_delivery(&victim, "receive 1", .sequence = 1, .text = "one");
-	agent_expect_delivery(&heir, "receive 1", .sequence = 2, .text = "two");
-	agent_tell(&heir, "receive 1");
+	agent_expect_delivery(&successor, "receive 1", .sequence = 2, .text = "two");
+	agent_tell(&successor, "receive 1");
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	agent_kill(&victim);
-	expect_delivery(agent_hear(&heir), .sequence = 1, .attempts = 2, .text = "one");
+	expect_delivery(agent_hear(&successor), .sequence = 1, .attempts = 2, .text = "one");
 	agent_quit(&producer);
-	agent_expect(&heir, "ended", "receive");
-	agent_quit(&heir);
+	agent_expect(&successor, "ended", "receive");
+	agent_quit(&successor);
 	cr_expect(!object_exists(name));
 }
 
 Test(deaths, rest_of_a_block_comes_again_and_only_the_rest, .timeout = 60)
 {
-	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	struct agent producer = agent_start(), victim = agent_start(), successor = agent_start();
 	char name[NAME_SIZE];
 
 	channel_name(name);
@@ -116,13 +116,13 @@ Test(deaths, rest_of_a_block_comes_again_and_only_the_rest, .timeout = 60)
 	agent_expect_delivery(&victim, "receive 2", .sequence = 1, .messages = 2, .text = "x;x;");
 	agent_expect_delivery(&victim, "receive 2", .sequence = 3, .messages = 2, .text = "x;x;");
 	agent_kill(&victim);
-	agent_expect(&heir, "ok", "attach consumer %s", name);
-	agent_expect_delivery(&heir, "receive", .sequence = 3, .messages = 2, .attempts = 2,
+	agent_expect(&successor, "ok", "attach consumer %s", name);
+	agent_expect_delivery(&successor, "receive", .sequence = 3, .messages = 2, .attempts = 2,
 			      .text = "x;x;");
-	agent_expect_delivery(&heir, "receive", .sequence = 5, .text = "x;");
+	agent_expect_delivery(&successor, "receive", .sequence = 5, .text = "x;");
 	agent_quit(&producer);
-	agent_expect(&heir, "ended", "receive");
-	agent_quit(&heir);
+	agent_expect(&successor, "ended", "receive");
+	agent_quit(&successor);
 	cr_expect(!object_exists(name));
 }
 
@@ -279,33 +279,33 @@ Test(deaths, aborted_message_of_which_nothing_was_delivered_is_skipped, .timeout
 
 Test(deaths, long_message_comes_again_if_nothing_of_it_was_freed, .timeout = 60)
 {
-	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	struct agent producer = agent_start(), victim = agent_start(), successor = agent_start();
 	char name[NAME_SIZE];
 
 	channel_name(name);
 	agent_expect(&producer, "ok", "attach producer %s size=4096", name);
 	agent_expect(&victim, "ok", "attach consumer %s", name);
-	agent_expect(&heir, "ok", "attach consumer %s", name);
+	agent_expect(&successor, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "piece 900 more");
 	agent_expect_delivery(&victim, "receive", .sequence = 1, .part = FIRST_PART, .size = 900);
 	agent_expect(&producer, "ok", "piece 800 more");
-	agent_tell(&heir, "receive");
+	agent_tell(&successor, "receive");
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	agent_kill(&victim);
-	expect_delivery(agent_hear(&heir), .sequence = 1, .attempts = 2, .part = FIRST_PART,
+	expect_delivery(agent_hear(&successor), .sequence = 1, .attempts = 2, .part = FIRST_PART,
 			.size = 900);
-	agent_expect_delivery(&heir, "receive", .sequence = 1, .attempts = 2, .part = MIDDLE_PART,
-			      .size = 800);
-	agent_tell(&heir, "receive");
+	agent_expect_delivery(&successor, "receive", .sequence = 1, .attempts = 2,
+			      .part = MIDDLE_PART, .size = 800);
+	agent_tell(&successor, "receive");
 	WAIT_FOR(object_look(name).waiting_piece != 0);
 	agent_expect(&producer, "ok", "piece 700 last");
-	expect_delivery(agent_hear(&heir), .sequence = 1, .attempts = 2, .part = LAST_PART,
+	expect_delivery(agent_hear(&successor), .sequence = 1, .attempts = 2, .part = LAST_PART,
 			.size = 700);
-	agent_expect(&heir, "ok", "acknowledge");
+	agent_expect(&successor, "ok", "acknowledge");
 	agent_expect(&producer, "ok", "ack");
 	agent_quit(&producer);
-	agent_expect(&heir, "ended", "receive");
-	agent_quit(&heir);
+	agent_expect(&successor, "ended", "receive");
+	agent_quit(&successor);
 	cr_expect(!object_exists(name));
 }
 

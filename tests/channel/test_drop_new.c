@@ -84,7 +84,7 @@ Test(drop_new, a_gap_is_found_in_the_middle_of_what_is_claimed_at_once, .timeout
 /*
  * What was given back after it was claimed comes again, but the gap before it is not counted again.
  */
-Test(drop_new, a_gap_is_counted_once_though_the_message_behind_it_comes_again, .timeout = 60)
+Test(drop_new, a_gap_is_counted_once_though_the_message_after_it_comes_again, .timeout = 60)
 {
 	struct agent filler, consumer = agent_start(), other = agent_start();
 	char name[NAME_SIZE];
@@ -271,7 +271,7 @@ Test(drop_new, a_message_that_is_aborted_after_others_were_dropped_is_known, .ti
  * A lone consumer goes on from record to record without moving head. What it has used up is room,
  * even if head does not say so yet.
  */
-Test(drop_new, room_that_a_consumer_has_done_with_is_found, .timeout = 60)
+Test(drop_new, drop_new_finds_room_that_a_consumer_has_used_up, .timeout = 60)
 {
 	static const char *const options[] = { "drop-new", "fail", "nonblock" };
 

@@ -121,7 +121,7 @@ Test(drop_old, drop_old_drops_and_counts_what_was_claimed_but_not_delivered, .ti
 }
 
 /* What a lone consumer has used up is free, even if head does not show it. */
-Test(drop_old, drop_old_finds_room_that_a_consumer_has_done_with, .timeout = 60)
+Test(drop_old, drop_old_finds_room_that_a_consumer_has_used_up, .timeout = 60)
 {
 	struct agent drop = agent_start(), consumer = agent_start();
 	char name[NAME_SIZE];
@@ -207,7 +207,7 @@ Test(drop_old, drop_old_drops_for_the_groups_that_are_behind, .timeout = 60)
 }
 
 /* The producer that came first gets room, and then the one that made it. */
-Test(drop_old, drop_old_makes_room_for_one_who_waits_too, .timeout = 60)
+Test(drop_old, drop_old_makes_room_for_a_waiting_producer_too, .timeout = 60)
 {
 	struct agent filler, drop = agent_start(), consumer = agent_start();
 	char name[NAME_SIZE];
@@ -253,7 +253,8 @@ Test(drop_old, drop_old_drops_all_of_a_message_longer_than_the_ring, .timeout = 
 	all_end(name, &consumer);
 }
 
-Test(drop_old, drop_old_leaves_a_message_longer_than_the_ring_to_who_is_inside, .timeout = 60)
+Test(drop_old, drop_old_leaves_a_message_longer_than_the_ring_to_the_consumer_inside_it,
+     .timeout = 60)
 {
 	struct agent longer = agent_start(), drop = agent_start(), consumer = agent_start();
 	char name[NAME_SIZE];

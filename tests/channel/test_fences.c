@@ -192,7 +192,7 @@ Test(fences, a_killed_process_that_relied_on_membarrier_holds_up_nobody, .timeou
 	tool_free(&producer);
 }
 
-Test(fences, who_only_looks_needs_no_membarrier, .timeout = 60)
+Test(fences, an_observer_needs_no_membarrier, .timeout = 60)
 {
 	char name[NAME_SIZE];
 	int input;

@@ -52,7 +52,7 @@ Test(full, fail_and_drop_new_wait_for_a_lock_all_the_same, .timeout = 60)
 }
 
 /* The holder of the turn writes its block; it does not wait for room. */
-Test(full, fail_and_drop_new_wait_for_the_turn_of_one_at_work, .timeout = 60)
+Test(full, fail_and_drop_new_wait_while_the_holder_of_the_turn_works, .timeout = 60)
 {
 	struct agent worker = agent_start(), fail = agent_start(), drop = agent_start();
 	struct agent consumer = agent_start();
@@ -78,7 +78,7 @@ Test(full, fail_and_drop_new_wait_for_the_turn_of_one_at_work, .timeout = 60)
 }
 
 /* The producer that came first waits for room: then there is none for those after it. */
-Test(full, fail_and_drop_new_do_not_queue_behind_one_who_waits_for_room, .timeout = 60)
+Test(full, fail_and_drop_new_do_not_wait_with_a_producer_that_waits_for_room, .timeout = 60)
 {
 	struct agent filler, fail = agent_start(), drop = agent_start(), consumer = agent_start();
 	char name[NAME_SIZE];
@@ -108,7 +108,7 @@ Test(full, fail_and_drop_new_do_not_queue_behind_one_who_waits_for_room, .timeou
  * to refuse as long as head has not reached it. A holder that has got its room, and was held up
  * before it withdrew the request, counts as a producer at work.
  */
-Test(full, a_wish_without_its_bit_counts_until_head_is_there, .timeout = 60)
+Test(full, a_request_without_its_bit_counts_until_head_has_reached_it, .timeout = 60)
 {
 	struct agent worker = agent_start(), fail = agent_start(), drop = agent_start(),
 		     old = agent_start(), consumer = agent_start();

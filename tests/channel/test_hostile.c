@@ -131,7 +131,7 @@ Test(hostile, a_block_without_its_delimiters_is_refused_when_taken_apart, .timeo
 }
 
 /* The claim of a killed consumer, rewritten: the next consumer would have to deliver it. */
-Test(hostile, an_orphaned_claim_on_nonsense_is_refused, .timeout = 120)
+Test(hostile, an_orphaned_claim_on_garbage_is_refused, .timeout = 120)
 {
 	static const struct {
 		const char *what;
@@ -246,7 +246,7 @@ Test(hostile, all_groups_with_all_claims_are_looked_at, .timeout = 60)
 	object_remove(name);
 }
 
-Test(hostile, an_owner_that_cannot_be_is_noticed_by_those_who_are_there, .timeout = 60)
+Test(hostile, an_impossible_owner_is_noticed_by_attached_consumers, .timeout = 60)
 {
 	struct agent holder = agent_start(), other = agent_start();
 	const uint64_t nobody = 200;

@@ -189,7 +189,7 @@ Test(news, of_a_death_is_left_by_a_worker_that_exits_with_something_graver, .tim
 	cr_expect(!object_exists(name));
 }
 
-Test(news, that_was_told_is_not_told_again_by_who_ended_before, .timeout = 60)
+Test(news, that_was_told_is_not_told_again_by_a_consumer_that_ended_before, .timeout = 60)
 {
 	struct agent early = agent_start(), late = agent_start(), producer = agent_start();
 	char name[NAME_SIZE];

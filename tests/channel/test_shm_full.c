@@ -229,7 +229,7 @@ Test(shm_full, creators_that_race_for_the_last_memory_get_it_or_an_error, .timeo
 }
 
 /* Inodes are lacking here, and not bytes. */
-Test(shm_full, a_memory_without_room_for_another_name_says_no_nonsense, .timeout = 60)
+Test(shm_full, a_memory_without_inodes_is_not_said_to_lack_bytes, .timeout = 60)
 {
 	struct tool tool;
 	char name[NAME_SIZE];

@@ -326,7 +326,7 @@ Test(strangers, a_killed_member_of_the_group_is_cleaned_up_after_by_the_owner, .
 	cr_expect(!exists(ALICE, name));
 }
 
-Test(strangers, who_is_not_in_the_group_is_refused, .timeout = 60)
+Test(strangers, a_user_who_is_not_in_the_group_is_refused, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
@@ -343,7 +343,7 @@ Test(strangers, who_is_not_in_the_group_is_refused, .timeout = 60)
 	cr_expect(!exists(ALICE, name));
 }
 
-Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
+Test(strangers, a_user_who_may_only_read_the_object_is_refused, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
@@ -358,7 +358,7 @@ Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
 }
 
 /* Others of the group use the channel, but in a sticky folder only its owner may remove it. */
-Test(strangers, who_may_use_a_channel_cannot_remove_it, .timeout = 60)
+Test(strangers, a_user_who_may_use_a_channel_cannot_remove_it, .timeout = 60)
 {
 	char name[NAME_SIZE];
 

@@ -55,7 +55,7 @@ Test(together, delivery_goes_over_records_and_into_the_next, .timeout = 60)
 
 Test(together, all_of_it_comes_again_when_its_holder_dies, .timeout = 60)
 {
-	struct agent producer, consumer, heir = agent_start();
+	struct agent producer, consumer, successor = agent_start();
 	char name[NAME_SIZE];
 
 	pair_start(&producer, &consumer, name);
@@ -64,26 +64,26 @@ Test(together, all_of_it_comes_again_when_its_holder_dies, .timeout = 60)
 			      .text = "a;a;a;");
 	agent_expect_delivery(&consumer, "more", .sequence = 4, .text = "b");
 	agent_kill(&consumer);
-	agent_expect(&heir, "ok", "attach consumer %s", name);
-	agent_expect_delivery(&heir, "receive 5 together", .sequence = 1, .messages = 3,
+	agent_expect(&successor, "ok", "attach consumer %s", name);
+	agent_expect_delivery(&successor, "receive 5 together", .sequence = 1, .messages = 3,
 			      .attempts = 2, .text = "a;a;a;");
-	agent_expect_delivery(&heir, "more", .sequence = 4, .attempts = 2, .text = "b");
-	agent_expect_delivery(&heir, "more", .sequence = 5, .attempts = 2, .text = "c;");
-	agent_expect(&heir, "ended", "more");
-	agent_expect_delivery(&heir, "receive 2 together", .sequence = 6, .messages = 2,
+	agent_expect_delivery(&successor, "more", .sequence = 4, .attempts = 2, .text = "b");
+	agent_expect_delivery(&successor, "more", .sequence = 5, .attempts = 2, .text = "c;");
+	agent_expect(&successor, "ended", "more");
+	agent_expect_delivery(&successor, "receive 2 together", .sequence = 6, .messages = 2,
 			      .text = "c;c;");
-	agent_expect(&heir, "ok", "acknowledge");
-	agent_expect_delivery(&heir, "receive", .sequence = 8, .text = "d");
-	agent_expect(&heir, "ok", "acknowledge");
-	pair_end(&producer, &heir, name);
+	agent_expect(&successor, "ok", "acknowledge");
+	agent_expect_delivery(&successor, "receive", .sequence = 8, .text = "d");
+	agent_expect(&successor, "ok", "acknowledge");
+	pair_end(&producer, &successor, name);
 }
 
 /*
  * What was in hand keeps its mark also if the successor takes it in other portions, and dies, too.
  */
-Test(together, heirs_that_take_less_know_that_it_was_delivered, .timeout = 60)
+Test(together, successors_that_take_less_know_that_it_was_delivered, .timeout = 60)
 {
-	struct agent producer, consumer, heir = agent_start();
+	struct agent producer, consumer, successor = agent_start();
 	char name[NAME_SIZE];
 
 	pair_start(&producer, &consumer, name);
@@ -92,29 +92,29 @@ Test(together, heirs_that_take_less_know_that_it_was_delivered, .timeout = 60)
 			      .text = "a;a;a;");
 	agent_kill(&consumer);
 	for (unsigned i = 2; i < 5; i++) { /* the first message kills each consumer */
-		heir = agent_start();
-		agent_expect(&heir, "ok", "attach consumer %s", name);
-		agent_expect_delivery(&heir, "receive 1 share", .sequence = 1, .attempts = i,
+		successor = agent_start();
+		agent_expect(&successor, "ok", "attach consumer %s", name);
+		agent_expect_delivery(&successor, "receive 1 share", .sequence = 1, .attempts = i,
 				      .text = "a;");
-		agent_kill(&heir);
+		agent_kill(&successor);
 	}
-	heir = agent_start();
-	agent_expect(&heir, "ok", "attach consumer %s", name);
-	agent_expect_delivery(&heir, "receive 1", .sequence = 1, .attempts = 5, .text = "a;");
+	successor = agent_start();
+	agent_expect(&successor, "ok", "attach consumer %s", name);
+	agent_expect_delivery(&successor, "receive 1", .sequence = 1, .attempts = 5, .text = "a;");
 	/* these have attempts of their own */
-	agent_expect_delivery(&heir, "receive 3 together", .sequence = 2, .messages = 2,
+	agent_expect_delivery(&successor, "receive 3 together", .sequence = 2, .messages = 2,
 			      .attempts = 2, .text = "a;a;");
-	agent_expect_delivery(&heir, "more", .sequence = 4, .attempts = 2, .text = "b");
-	agent_expect(&heir, "ended", "more");
-	agent_expect(&heir, "ok", "give 0");
-	agent_expect_delivery(&heir, "receive", .sequence = 2, .messages = 2, .attempts = 3,
+	agent_expect_delivery(&successor, "more", .sequence = 4, .attempts = 2, .text = "b");
+	agent_expect(&successor, "ended", "more");
+	agent_expect(&successor, "ok", "give 0");
+	agent_expect_delivery(&successor, "receive", .sequence = 2, .messages = 2, .attempts = 3,
 			      .text = "a;a;");
-	agent_expect_delivery(&heir, "receive", .sequence = 4, .attempts = 3, .text = "b");
-	agent_expect_delivery(&heir, "receive", .sequence = 5, .messages = 3, .attempts = 2,
+	agent_expect_delivery(&successor, "receive", .sequence = 4, .attempts = 3, .text = "b");
+	agent_expect_delivery(&successor, "receive", .sequence = 5, .messages = 3, .attempts = 2,
 			      .text = "c;c;c;");
-	agent_expect_delivery(&heir, "receive", .sequence = 8, .attempts = 2, .text = "d");
-	agent_expect(&heir, "ok", "acknowledge");
-	pair_end(&producer, &heir, name);
+	agent_expect_delivery(&successor, "receive", .sequence = 8, .attempts = 2, .text = "d");
+	agent_expect(&successor, "ok", "acknowledge");
+	pair_end(&producer, &successor, name);
 }
 
 Test(together, a_long_message_comes_alone, .timeout = 60)
@@ -137,7 +137,7 @@ Test(together, a_long_message_comes_alone, .timeout = 60)
 	pair_end(&producer, &consumer, name);
 }
 
-Test(together, who_gathers_waits_until_there_are_enough, .timeout = 60)
+Test(together, a_gathering_consumer_waits_until_there_are_enough, .timeout = 60)
 {
 	struct agent producer, consumer;
 	char name[NAME_SIZE];
@@ -169,7 +169,7 @@ Test(together, who_gathers_waits_until_there_are_enough, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-Test(together, who_gathers_does_not_keep_messages_from_others, .timeout = 60)
+Test(together, a_gathering_consumer_does_not_keep_messages_from_others, .timeout = 60)
 {
 	struct agent producer, consumer, other = agent_start();
 	char name[NAME_SIZE];
@@ -228,7 +228,7 @@ Test(together, gathering_ends_in_time_and_when_the_ring_is_full, .timeout = 60)
 
 Test(together, attempts_are_counted_in_the_channel, .timeout = 60)
 {
-	struct agent producer, consumer, heir = agent_start();
+	struct agent producer, consumer, successor = agent_start();
 	char name[NAME_SIZE];
 
 	pair_start(&producer, &consumer, name);
@@ -239,14 +239,14 @@ Test(together, attempts_are_counted_in_the_channel, .timeout = 60)
 	agent_expect(&consumer, "ok 2", "retry");
 	agent_expect(&consumer, "ok 3", "retry");
 	agent_kill(&consumer);
-	agent_expect(&heir, "ok", "attach consumer %s", name);
-	agent_expect_delivery(&heir, "receive", .sequence = 1, .attempts = 4, .text = "a");
-	agent_expect(&heir, "ok 5", "retry");
-	agent_expect(&heir, "ok", "give 0");
-	agent_expect_delivery(&heir, "receive", .sequence = 1, .attempts = 6, .text = "a");
-	agent_expect_delivery(&heir, "receive", .sequence = 2, .text = "b");
-	agent_expect(&heir, "ok", "acknowledge");
-	pair_end(&producer, &heir, name);
+	agent_expect(&successor, "ok", "attach consumer %s", name);
+	agent_expect_delivery(&successor, "receive", .sequence = 1, .attempts = 4, .text = "a");
+	agent_expect(&successor, "ok 5", "retry");
+	agent_expect(&successor, "ok", "give 0");
+	agent_expect_delivery(&successor, "receive", .sequence = 1, .attempts = 6, .text = "a");
+	agent_expect_delivery(&successor, "receive", .sequence = 2, .text = "b");
+	agent_expect(&successor, "ok", "acknowledge");
+	pair_end(&producer, &successor, name);
 }
 
 Test(together, attempts_are_not_inherited_within_a_claim, .timeout = 60)

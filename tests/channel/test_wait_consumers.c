@@ -30,7 +30,7 @@ Test(wait_consumers, nothing_is_sent_before_as_many_as_asked_for_are_there, .tim
 }
 
 /* The process that waits is stopped, so it cannot have looked by itself. */
-Test(wait_consumers, a_consumer_that_attaches_wakes_who_waits_for_it, .timeout = 60)
+Test(wait_consumers, a_consumer_that_attaches_wakes_the_producer_that_waits_for_it, .timeout = 60)
 {
 	struct agent consumer = agent_start();
 	char name[NAME_SIZE];
@@ -105,7 +105,7 @@ Test(wait_consumers, giving_up_says_how_many_are_there_and_leaves_no_trace, .tim
 	cr_expect_not(object_exists(name));
 }
 
-Test(wait_consumers, those_that_are_there_learn_that_it_has_given_up, .timeout = 60)
+Test(wait_consumers, attached_consumers_learn_that_the_producer_has_given_up, .timeout = 60)
 {
 	static const char *const waits[] = { "-n", "-w0.2" };
 	static const int statuses[] = { 3, 124 };

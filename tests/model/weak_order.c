@@ -374,7 +374,7 @@ static const struct {
 	{ "bury", scene_bury },
 	{ "observe-alone", scene_observe_alone },
 	{ "observe-mutex", scene_observe_mutex },
-	{ "observe-heir", scene_observe_heir },
+	{ "observe-successor", scene_observe_heir },
 	{ "drop", scene_drop },
 	{ "turn", scene_turn },
 };

@@ -136,7 +136,7 @@ static uint64_t value_of(const char *line, const char *name)
  * Returns the word that follows "name=", stored in `words`, or NULL if it is not there. attach()
  * passes static buffers, so that the word lives until the next attach.
  */
-static const char *word_behind(const char *line, const char *name, char *words, size_t size)
+static const char *word_after(const char *line, const char *name, char *words, size_t size)
 {
 	const char *found = strstr(line, name);
 
@@ -186,8 +186,8 @@ static int attach(const char *line)
 	options.never_create = has_word(line, "nocreate");
 	options.newest = has_word(line, "newest");
 	options.durable = has_word(line, "durable");
-	options.group = word_behind(line, " group=", group, sizeof(group));
-	if (word_behind(line, " groups=", groups, sizeof(groups)) != NULL) {
+	options.group = word_after(line, " group=", group, sizeof(group));
+	if (word_after(line, " groups=", groups, sizeof(groups)) != NULL) {
 		size_t count = 0;
 
 		for (char *next = strtok(groups, ","); next != NULL && count < GROUP_COUNT;

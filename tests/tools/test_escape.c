@@ -327,7 +327,7 @@ static void channel_fill(char name[NAME_SIZE], const char *group)
 	object_write(name, OFFSET(consumers.groups[0].names), bytes, sizeof(bytes));
 }
 
-Test(escape, the_name_of_a_group_that_is_none_is_never_printed, .timeout = 120)
+Test(escape, a_group_name_that_is_invalid_is_never_printed, .timeout = 120)
 {
 	char text[3001], name[NAME_SIZE];
 	struct tool tool;

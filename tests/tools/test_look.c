@@ -104,7 +104,7 @@ Test(look, says_that_there_are_no_channels, .timeout = 60)
 #endif
 }
 
-Test(look, lists_messages_bytes_and_who_is_there, .timeout = 60)
+Test(look, lists_messages_bytes_and_processes, .timeout = 60)
 {
 	char left[NAME_SIZE], waiting[NAME_SIZE], both[NAME_SIZE];
 	struct agent consumer = agent_start(), a = agent_start(), b = agent_start();

@@ -174,7 +174,7 @@ Test(namespaces, the_owner_may_be_named_by_either_uid, .timeout = 60)
  * All users that a namespace does not know are shown as one uid, which may also be that of a user
  * in it.
  */
-Test(namespaces, who_is_not_known_inside_is_not_taken_for_somebody, .timeout = 60)
+Test(namespaces, a_user_unknown_inside_is_not_taken_for_another, .timeout = 60)
 {
 	char name[NAME_SIZE], from[512];
 

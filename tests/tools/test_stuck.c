@@ -56,7 +56,7 @@ Test(stuck, worker_says_which_dead_letter_channel_is_full, .timeout = 60)
 	cr_expect_not(object_exists(dead));
 }
 
-Test(stuck, worker_says_with_verbose_who_is_there_and_what_to_type, .timeout = 60)
+Test(stuck, worker_says_with_verbose_which_processes_are_there_and_what_to_type, .timeout = 60)
 {
 	char name[NAME_SIZE], dead[NAME_SIZE], line[LINE];
 	struct agent filler = full_channel(channel_name(dead));
@@ -183,7 +183,7 @@ Test(stuck, command_that_waits_for_its_own_worker_waits_no_longer_than_it_is_tol
 	cr_expect_not(object_exists(name));
 }
 
-Test(stuck, commands_of_all_hands_that_send_to_their_workers_channel_say_so, .timeout = 60)
+Test(stuck, commands_of_all_workers_that_send_to_their_channel_say_so, .timeout = 60)
 {
 	char name[NAME_SIZE];
 	struct tool worker;

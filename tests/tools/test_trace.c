@@ -277,7 +277,7 @@ Test(trace, shows_both_processes_and_every_step_of_the_handshake, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-Test(trace, shows_who_waits_for_room_and_who_makes_it, .timeout = 60)
+Test(trace, shows_the_wait_for_room_and_the_consumer_that_makes_it, .timeout = 60)
 {
 	char name[NAME_SIZE], line[2048];
 	struct tool consumer, producer;
@@ -308,7 +308,7 @@ Test(trace, shows_who_waits_for_room_and_who_makes_it, .timeout = 60)
 	folder_remove();
 }
 
-Test(trace, shows_the_repair_after_one_who_died_with_a_lock, .timeout = 60)
+Test(trace, shows_the_repair_after_a_death_with_a_lock, .timeout = 60)
 {
 	char name[NAME_SIZE];
 	struct agent dying = agent_start();

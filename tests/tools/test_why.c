@@ -97,7 +97,7 @@ Test(why, a_producer_tells_that_nobody_takes, .timeout = 60)
 	object_remove(name);
 }
 
-Test(why, names_who_is_stopped_with_the_lock, .timeout = 60)
+Test(why, names_the_process_that_is_stopped_with_the_lock, .timeout = 60)
 {
 	char name[NAME_SIZE], line[128];
 	struct agent holder = agent_start();
@@ -118,7 +118,7 @@ Test(why, names_who_is_stopped_with_the_lock, .timeout = 60)
 	object_remove(name);
 }
 
-Test(why, names_who_keeps_the_flock, .timeout = 60)
+Test(why, names_the_process_that_holds_the_flock, .timeout = 60)
 {
 	char name[NAME_SIZE], line[128];
 	struct agent holder = agent_start();
@@ -134,7 +134,7 @@ Test(why, names_who_keeps_the_flock, .timeout = 60)
 	tool_free(&tool);
 }
 
-Test(why, names_who_has_the_turn_and_who_has_messages_in_hand, .timeout = 60)
+Test(why, names_the_processes_that_have_the_turn_and_messages_in_hand, .timeout = 60)
 {
 	char name[NAME_SIZE], line[128];
 	struct agent first = agent_start(), consumer = agent_start();

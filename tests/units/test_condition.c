@@ -179,7 +179,7 @@ static bool sleeps(const atomic_long *thread)
 	return state != NULL && state[1] == ' ' && state[2] == 'S';
 }
 
-Test(condition, who_may_only_read_a_semaphore_takes_no_wake_from_its_owner, .timeout = 50)
+Test(condition, a_reader_of_a_semaphore_takes_no_wake_from_its_owner, .timeout = 50)
 {
 	struct sleeper sleeper = { .semaphore = WAKEUP_ASLEEP };
 	pthread_t thief, owner;
@@ -416,9 +416,9 @@ Test(condition, a_token_too_many_costs_one_turn_and_no_more, .timeout = 10)
 	cr_assert_not(condition_wait(condition, 7, never, NULL, NULL, NS_PER_MS));
 }
 
-Test(condition, who_leaves_without_acting_passes_the_signal_on, .timeout = 50)
+Test(condition, a_waiter_that_leaves_without_acting_passes_the_signal_on, .timeout = 50)
 {
-	struct waiter leaver = { .passes_on = true }, heir = { 0 };
+	struct waiter leaver = { .passes_on = true }, successor = { 0 };
 
 	waiter_start(&leaver, condition, 0);
 	condition_signal(condition);
@@ -426,14 +426,14 @@ Test(condition, who_leaves_without_acting_passes_the_signal_on, .timeout = 50)
 	waiter_end(&leaver);
 
 	waiter_start(&leaver, condition, 0);
-	waiter_start(&heir, condition, 1);
+	waiter_start(&successor, condition, 1);
 	/*
 	 * The only signal goes to the first of the two, whose bit is taken; that one passes it on.
 	 */
 	cr_assert_eq(atomic_fetch_and(&waiting, ~UINT64_C(1)), 3);
 	semaphore_post(&slots[0].wakeup);
 	waiter_end(&leaver);
-	waiter_end(&heir);
+	waiter_end(&successor);
 	cr_assert_eq(waiting, 0);
 	cr_assert_eq(tokens(), 0);
 }
@@ -526,7 +526,7 @@ static void *work_run(void *context)
 	return NULL;
 }
 
-Test(condition, no_wake_is_lost_between_one_who_makes_and_four_who_take, .timeout = 50)
+Test(condition, no_wake_is_lost_between_a_producer_and_four_consumers, .timeout = 50)
 {
 	pthread_t threads[WORKERS];
 	unsigned numbers[WORKERS];

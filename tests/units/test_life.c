@@ -52,7 +52,7 @@ Test(life, end_of_an_empty_stream_waits_for_a_consumer, .timeout = 60)
 	tool_free(&consumer);
 }
 
-Test(life, who_waits_for_the_flock_starts_over_if_the_object_went, .timeout = 60)
+Test(life, an_attacher_that_waits_for_the_flock_starts_over_if_the_object_went, .timeout = 60)
 {
 	struct tool producer, consumer;
 	char name[NAME_SIZE];

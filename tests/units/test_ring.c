@@ -125,7 +125,7 @@ Test(ring, cursors_are_ordered_by_record_then_by_place_in_it, .timeout = 10)
 	}
 }
 
-Test(ring, the_cursor_behind_a_record_is_the_start_of_the_next, .timeout = 10)
+Test(ring, the_cursor_after_a_record_is_the_start_of_the_next, .timeout = 10)
 {
 	for (size_t i = 0; i < COUNT_OF(starts); i++)
 		for (size_t k = 0; k < COUNT_OF(kinds); k++) {

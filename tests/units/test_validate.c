@@ -209,7 +209,7 @@ Test(validate, valid_refuses_a_claim_that_ends_before_it_begins, .timeout = 10)
 	});
 }
 
-Test(validate, a_claim_begins_behind_what_its_owner_has_done, .timeout = 10)
+Test(validate, a_claim_begins_after_what_its_owner_has_done, .timeout = 10)
 {
 	SCENE_EXPECT(true, true, {
 		struct claim *claim = &shared->consumers.groups[0].claims[SCENE_FIRST];
