@@ -5,14 +5,16 @@
 # make fuzz       hostile contents and text, FUZZ_SECONDS=300 (needs clang); make fuzz-long: 20 minutes
 # make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
-# make check      format and scripts
+# make check      format, scripts, and that the names in the documents exist
 # make bench      how fast, beside others, see tests/bench/bench.mk; make bench-quick
-# make install    PREFIX=/usr/local DESTDIR=; make uninstall
+# make install    PREFIX=/usr/local DESTDIR=; make uninstall. BINDIR MANDIR BASHDIR ZSHDIR FISHDIR say where
 # make deb        a Debian package in build/deb
 #
 # Without libinih there are no configuration files, without libjansson no JSON; the tools say so.
 # CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
-# HARDENING=            builds without what makes a mistake harder to use
+# Another compiler or sanitizer builds in a folder of its own: make CC=clang in build/clang.
+# HARDENING=      builds without what makes a mistake harder to use: stack protection, checked library
+#                 calls, random addresses, read-only relocations
 
 ifneq ($(shell uname -s),Linux)
 $(error shm-produce and shm-consume need Linux: futexes, robust mutexes and double mapping)
@@ -217,6 +219,7 @@ analyze:
 check:
 	$(CLANG_FORMAT) --dry-run --Werror $(sources)
 	shellcheck $(scripts)
+	scripts/check-names.sh
 format:
 	$(CLANG_FORMAT) -i $(sources)
 

@@ -102,7 +102,7 @@ inline head_advance()
 	}
 }
 
-/* claims_recount(), next_repair() */
+/* next_repair(); what claims_repair() recounts is no state of this model */
 inline next_repair(g)
 {
 	if
