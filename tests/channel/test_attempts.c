@@ -43,7 +43,7 @@ static unsigned below(struct scene *scene, unsigned limit)
 	return scene->seed / 65536u % limit;
 }
 
-static void tell(struct scene *scene, unsigned who, const char *what)
+static void tell(struct scene *scene, unsigned number, const char *what)
 {
 	size_t size = strlen(scene->story);
 
@@ -51,7 +51,7 @@ static void tell(struct scene *scene, unsigned who, const char *what)
 		memmove(scene->story, scene->story + size / 2, size - size / 2 + 1);
 		size = strlen(scene->story);
 	}
-	snprintf(scene->story + size, sizeof(scene->story) - size, "%u: %s\n", who, what);
+	snprintf(scene->story + size, sizeof(scene->story) - size, "%u: %s\n", number, what);
 }
 
 /*
@@ -73,7 +73,7 @@ static void failed(struct scene *scene, struct consumer *consumer)
 }
 
 /* Checks the answer to "receive" or "more" against the model, and notes it there. */
-static void handed_out(struct scene *scene, struct consumer *consumer, unsigned who)
+static void handed_out(struct scene *scene, struct consumer *consumer, unsigned number)
 {
 	struct delivery delivery = delivery_read(consumer->agent.answer);
 	unsigned first = (unsigned)delivery.sequence, count = delivery.messages;
@@ -87,15 +87,15 @@ static void handed_out(struct scene *scene, struct consumer *consumer, unsigned 
 	for (unsigned i = first; i < first + count; i++) {
 		struct message *message = &scene->messages[i];
 
-		cr_assert_eq(message->state, WAITING, "consumer %u got %u: state %d\n%s", who, i,
+		cr_assert_eq(message->state, WAITING, "consumer %u got %u: state %d\n%s", number, i,
 			     message->state, scene->story);
 		message->state = IN_HAND;
 		message->attempts++;
 		cr_assert_eq(message->attempts, attempts,
-			     "consumer %u: %u was handed out %u times, not %u\n%s", who, i,
+			     "consumer %u: %u was handed out %u times, not %u\n%s", number, i,
 			     message->attempts, attempts, scene->story);
 		cr_assert_eq(message->failures, failures,
-			     "consumer %u: %u failed %u times, not %u\n%s", who, i,
+			     "consumer %u: %u failed %u times, not %u\n%s", number, i,
 			     message->failures, failures, scene->story);
 	}
 	consumer->count += count;
@@ -124,7 +124,7 @@ static void send(struct scene *scene)
 	scene->sent += count;
 }
 
-static void receive(struct scene *scene, struct consumer *consumer, unsigned who)
+static void receive(struct scene *scene, struct consumer *consumer, unsigned number)
 {
 	char words[64];
 	const char *answer;
@@ -134,17 +134,17 @@ static void receive(struct scene *scene, struct consumer *consumer, unsigned who
 		 below(scene, 2) == 0 ? " share" : "", together ? " together" : "");
 	if (together && strncmp(words, "receive 0", 9) == 0)
 		words[8] = '9';
-	tell(scene, who, words);
+	tell(scene, number, words);
 	answer = agent_ask(&consumer->agent, "%s", words);
 	let_go(scene, consumer, consumer->count);
-	tell(scene, who, answer);
+	tell(scene, number, answer);
 	if (strcmp(answer, "error EAGAIN") == 0 || strcmp(answer, "ended") == 0)
 		return;
 	consumer->together = together;
-	handed_out(scene, consumer, who);
+	handed_out(scene, consumer, number);
 	while (together && strcmp(agent_ask(&consumer->agent, "more"), "ended") != 0) {
-		tell(scene, who, consumer->agent.answer);
-		handed_out(scene, consumer, who);
+		tell(scene, number, consumer->agent.answer);
+		handed_out(scene, consumer, number);
 	}
 }
 
@@ -176,19 +176,19 @@ static void die(struct scene *scene, struct consumer *consumer)
 	attach(scene, consumer);
 }
 
-static void step_with_messages(struct scene *scene, struct consumer *consumer, unsigned who)
+static void step_with_messages(struct scene *scene, struct consumer *consumer, unsigned number)
 {
 	static const char *const names[] = { "give back", "retry",  "tried",	  "tried failed",
 					     "dies",	  "leaves", "acknowledge" };
 	unsigned what = below(scene, 7);
 
 	if (!consumer->trying && below(scene, 3) == 0) {
-		tell(scene, who, "try");
+		tell(scene, number, "try");
 		agent_expect(&consumer->agent, "ok", "try");
 		consumer->trying = true;
 		return;
 	}
-	tell(scene, who, names[what]);
+	tell(scene, number, names[what]);
 	switch (what) {
 	case 0:
 		give_back(scene, consumer);
@@ -223,17 +223,17 @@ static void step_with_messages(struct scene *scene, struct consumer *consumer, u
 
 static void step(struct scene *scene)
 {
-	unsigned who = below(scene, scene->consumer_count);
-	struct consumer *consumer = &scene->consumers[who];
+	unsigned number = below(scene, scene->consumer_count);
+	struct consumer *consumer = &scene->consumers[number];
 
 	if (below(scene, 3) == 0)
 		send(scene);
 	else if (consumer->count > 0 && below(scene, 2) == 0)
-		step_with_messages(scene, consumer, who);
+		step_with_messages(scene, consumer, number);
 	else if (consumer->count == 0 && below(scene, 12) == 0)
 		die(scene, consumer);
 	else
-		receive(scene, consumer, who);
+		receive(scene, consumer, number);
 }
 
 /* Makes all consumers but the first leave; that one gets what is left. */
