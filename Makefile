@@ -198,7 +198,8 @@ fuzz-long: fuzz
 
 # A sample of the crash walk runs with the tests; "make torture" is all of it.
 QUICK_STRIDE ?= 251
-$(BUILD)/tests/crash_walk: $(BUILD)/obj/tests/crash/stepper.o
+$(BUILD)/tests/crash_walk: $(addprefix $(BUILD)/obj/tests/crash/,account.o children.o operate.o operations.o \
+	report.o roles.o scene.o stepper.o steps.o victim.o)
 $(BUILD)/tests/crash_walk $(BUILD)/tests/without: $(BUILD)/obj/tests/support/syscall_filter.o
 # Bound before main(), so that the walk steps through our code and not the dynamic linker's.
 $(BUILD)/tests/crash_walk: LDFLAGS += -Wl,-z,now

@@ -1,4 +1,7 @@
-/* A producer that is alone writes without the mutex; whoever comes must not write beside it. */
+/*
+ * A producer that is alone writes without the mutex; a process that comes must not write beside it.
+ */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -10,13 +13,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As if the producer in the first slot had been stopped in the middle of writing alone. */
+/*
+ * Leaves the object as if the producer in the first slot had been stopped in the middle of writing
+ * alone.
+ */
 static void writing_set(const char *name, uint32_t writing)
 {
 	object_write(name, OFFSET(producers.side.slots[0].writing), &writing, sizeof(writing));
 }
 
-Test(alone, a_newcomer_waits_for_who_writes_and_names_it, .timeout = 60)
+Test(alone, a_newcomer_waits_for_the_producer_that_writes_and_names_it, .timeout = 60)
 {
 	struct agent first = agent_start();
 	struct tool newcomer, consumer;
@@ -28,7 +34,7 @@ Test(alone, a_newcomer_waits_for_who_writes_and_names_it, .timeout = 60)
 	cr_expect_eq(tool_run(&newcomer, "shm-produce", "-C", name, "-w", "0.3", "late"), 124);
 	expect_errors_contain(&newcomer, pid);
 	tool_free(&newcomer);
-	cr_expect_eq(object_look(name).tail, object_look(name).head); /* it has written nothing */
+	cr_expect_eq(object_look(name).tail, object_look(name).head); /* nothing was written */
 
 	newcomer = tool_start("shm-produce", "-C", name, "late", NULL);
 	WAIT_FOR(object_look(name).waiting_turn != 0);
@@ -37,13 +43,13 @@ Test(alone, a_newcomer_waits_for_who_writes_and_names_it, .timeout = 60)
 	cr_expect_eq(tool_end(&newcomer), 0); /* it looks again within a second */
 	tool_free(&newcomer);
 	agent_quit(&first);
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4); /* one gave up */
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4); /* one producer gave up */
 	expect_output(&consumer, "late\n");
 	tool_free(&consumer);
 	cr_assert(!object_exists(name));
 }
 
-Test(alone, a_newcomer_goes_on_when_who_writes_has_died, .timeout = 60)
+Test(alone, a_newcomer_goes_on_when_the_producer_that_wrote_has_died, .timeout = 60)
 {
 	struct agent first = agent_start();
 	struct tool newcomer, consumer;
@@ -63,7 +69,10 @@ Test(alone, a_newcomer_goes_on_when_who_writes_has_died, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* Who writes says so, and wakes who waits for it: the second look of the handshake. */
+/*
+ * A lone producer announces that it writes, and wakes the process that waits for it to finish: the
+ * second look of the handshake.
+ */
 Test(alone, a_lone_producer_sees_a_newcomer_and_takes_the_lock, .timeout = 60)
 {
 	struct agent first = agent_start(), second = agent_start(), consumer = agent_start();
@@ -73,27 +82,27 @@ Test(alone, a_lone_producer_sees_a_newcomer_and_takes_the_lock, .timeout = 60)
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&first, "ok", "send alone");
 	agent_expect(&second, "ok", "attach producer %s timeout=300", name);
-	agent_expect(&first, "ok", "lock producer"); /* would not be noticed by who writes alone */
+	agent_expect(&first, "ok", "lock producer"); /* the lone producer would not notice */
 	agent_expect(&second, "error ETIMEDOUT", "send second");
 	agent_expect(&first, "ok", "unlock producer");
 	agent_expect(&second, "ok", "lock producer");
 	agent_tell(&first, "send first");
-	agent_expect(&consumer, "ok 1 1 5 1 FL- alone", "receive dontwait");
+	agent_expect_delivery(&consumer, "receive dontwait", .sequence = 1, .text = "alone");
 	agent_expect(&consumer, "error EAGAIN", "receive dontwait");
 	cr_expect_not(agent_answered(&first));
 	agent_expect(&second, "ok", "unlock producer");
 	cr_assert_str_eq(agent_hear(&first), "ok");
-	agent_expect(&consumer, "ok 2 1 5 1 FL- first", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .text = "first");
 	agent_quit(&second);
 	agent_expect(&first, "ok", "send alone again");
-	agent_expect(&consumer, "ok 3 1 11 1 FL- alone again", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 3, .text = "alone again");
 	agent_expect(&consumer, "ok", "acknowledge");
 	agent_quit(&first);
 	agent_quit(&consumer);
 	cr_assert(!object_exists(name));
 }
 
-/* Numbered lines into a pipe, until *stop is set. Never returns. */
+/* Writes numbered lines into a pipe, until *stop is set. Never returns. */
 static void feed(int output, const atomic_int *stop)
 {
 	char line[16];
@@ -107,7 +116,7 @@ static void feed(int output, const atomic_int *stop)
 	_exit(0);
 }
 
-/* Both kinds of lines, each in its order and none missing: counts them. */
+/* Counts both kinds of lines. Each kind must come in its order, and none may be missing. */
 static void lines_check(const struct tool *consumer, int *visitors, int *others)
 {
 	char *output = tool_output(consumer, NULL);
@@ -126,7 +135,7 @@ static void lines_check(const struct tool *consumer, int *visitors, int *others)
 	free(output);
 }
 
-/* One sends all the time; others come, send one message each, and go. */
+/* One producer sends all the time; others come, send one message each, and go. */
 Test(alone, others_come_and_go_beside_a_busy_producer, .timeout = 120)
 {
 	enum { VISITORS = 100 };

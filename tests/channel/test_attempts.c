@@ -1,7 +1,8 @@
 /*
- * What each message has been through: how often it was handed out, and how many tries with it have
- * failed. Whatever becomes of the claims it lies in, both must be what really happened to it.
+ * The history of each message: how often it was handed out, and how many tries with it have failed.
+ * Whatever becomes of the claims that it lies in, both numbers must be what really happened to it.
  */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ struct message {
 
 struct consumer {
 	struct agent agent;
-	unsigned first, count; /* what is in hand */
+	unsigned first, count; /* the messages in hand */
 	bool together, trying;
 };
 
@@ -33,7 +34,7 @@ struct scene {
 	struct message messages[MESSAGES + 1]; /* by their number: the first is 1 */
 	unsigned sent;
 	unsigned seed;
-	char story[4096]; /* of this run, to find out what went wrong */
+	char story[4096]; /* the story of this run, to find out what went wrong */
 };
 
 static unsigned below(struct scene *scene, unsigned limit)
@@ -42,7 +43,7 @@ static unsigned below(struct scene *scene, unsigned limit)
 	return scene->seed / 65536u % limit;
 }
 
-static void tell(struct scene *scene, unsigned who, const char *what)
+static void tell(struct scene *scene, unsigned number, const char *what)
 {
 	size_t size = strlen(scene->story);
 
@@ -50,10 +51,13 @@ static void tell(struct scene *scene, unsigned who, const char *what)
 		memmove(scene->story, scene->story + size / 2, size - size / 2 + 1);
 		size = strlen(scene->story);
 	}
-	snprintf(scene->story + size, sizeof(scene->story) - size, "%u: %s\n", who, what);
+	snprintf(scene->story + size, sizeof(scene->story) - size, "%u: %s\n", number, what);
 }
 
-/* What is in this consumer's hands is done, or is given back but for its first `done` messages. */
+/*
+ * Notes that what is in this consumer's hands is done, or is given back but for its first `done`
+ * messages.
+ */
 static void let_go(struct scene *scene, struct consumer *consumer, unsigned done)
 {
 	for (unsigned i = 0; i < consumer->count; i++)
@@ -68,13 +72,13 @@ static void failed(struct scene *scene, struct consumer *consumer)
 		scene->messages[consumer->first + i].failures++;
 }
 
-/* Takes in an answer "ok SEQUENCE MESSAGES SIZE ATTEMPTS ...", which must say what is true. */
-static void handed_out(struct scene *scene, struct consumer *consumer, unsigned who)
+/* Checks the answer to "receive" or "more" against the model, and notes it there. */
+static void handed_out(struct scene *scene, struct consumer *consumer, unsigned number)
 {
-	unsigned first, count, attempts, failures;
+	struct delivery delivery = delivery_read(consumer->agent.answer);
+	unsigned first = (unsigned)delivery.sequence, count = delivery.messages;
+	unsigned attempts = delivery.attempts, failures;
 
-	cr_assert_eq(sscanf(consumer->agent.answer, "ok %u %u %*u %u", &first, &count, &attempts),
-		     3);
 	sscanf(agent_ask(&consumer->agent, "failures"), "ok %u", &failures);
 	cr_assert(first > 0 && count > 0 && first + count - 1 <= scene->sent);
 	if (consumer->count == 0)
@@ -83,15 +87,15 @@ static void handed_out(struct scene *scene, struct consumer *consumer, unsigned 
 	for (unsigned i = first; i < first + count; i++) {
 		struct message *message = &scene->messages[i];
 
-		cr_assert_eq(message->state, WAITING, "consumer %u got %u: state %d\n%s", who, i,
+		cr_assert_eq(message->state, WAITING, "consumer %u got %u: state %d\n%s", number, i,
 			     message->state, scene->story);
 		message->state = IN_HAND;
 		message->attempts++;
 		cr_assert_eq(message->attempts, attempts,
-			     "consumer %u: %u was handed out %u times, not %u\n%s", who, i,
+			     "consumer %u: %u was handed out %u times, not %u\n%s", number, i,
 			     message->attempts, attempts, scene->story);
 		cr_assert_eq(message->failures, failures,
-			     "consumer %u: %u failed %u times, not %u\n%s", who, i,
+			     "consumer %u: %u failed %u times, not %u\n%s", number, i,
 			     message->failures, failures, scene->story);
 	}
 	consumer->count += count;
@@ -120,7 +124,7 @@ static void send(struct scene *scene)
 	scene->sent += count;
 }
 
-static void receive(struct scene *scene, struct consumer *consumer, unsigned who)
+static void receive(struct scene *scene, struct consumer *consumer, unsigned number)
 {
 	char words[64];
 	const char *answer;
@@ -130,17 +134,17 @@ static void receive(struct scene *scene, struct consumer *consumer, unsigned who
 		 below(scene, 2) == 0 ? " share" : "", together ? " together" : "");
 	if (together && strncmp(words, "receive 0", 9) == 0)
 		words[8] = '9';
-	tell(scene, who, words);
+	tell(scene, number, words);
 	answer = agent_ask(&consumer->agent, "%s", words);
 	let_go(scene, consumer, consumer->count);
-	tell(scene, who, answer);
+	tell(scene, number, answer);
 	if (strcmp(answer, "error EAGAIN") == 0 || strcmp(answer, "ended") == 0)
 		return;
 	consumer->together = together;
-	handed_out(scene, consumer, who);
+	handed_out(scene, consumer, number);
 	while (together && strcmp(agent_ask(&consumer->agent, "more"), "ended") != 0) {
-		tell(scene, who, consumer->agent.answer);
-		handed_out(scene, consumer, who);
+		tell(scene, number, consumer->agent.answer);
+		handed_out(scene, consumer, number);
 	}
 }
 
@@ -162,7 +166,7 @@ static void give_back(struct scene *scene, struct consumer *consumer)
 	let_go(scene, consumer, done);
 }
 
-/* With a try that goes on it has failed. */
+/* A consumer that dies in the middle of a try has failed with it. */
 static void die(struct scene *scene, struct consumer *consumer)
 {
 	agent_kill(&consumer->agent);
@@ -172,19 +176,19 @@ static void die(struct scene *scene, struct consumer *consumer)
 	attach(scene, consumer);
 }
 
-static void step_with_messages(struct scene *scene, struct consumer *consumer, unsigned who)
+static void step_with_messages(struct scene *scene, struct consumer *consumer, unsigned number)
 {
 	static const char *const names[] = { "give back", "retry",  "tried",	  "tried failed",
 					     "dies",	  "leaves", "acknowledge" };
 	unsigned what = below(scene, 7);
 
 	if (!consumer->trying && below(scene, 3) == 0) {
-		tell(scene, who, "try");
+		tell(scene, number, "try");
 		agent_expect(&consumer->agent, "ok", "try");
 		consumer->trying = true;
 		return;
 	}
-	tell(scene, who, names[what]);
+	tell(scene, number, names[what]);
 	switch (what) {
 	case 0:
 		give_back(scene, consumer);
@@ -205,7 +209,7 @@ static void step_with_messages(struct scene *scene, struct consumer *consumer, u
 	case 4:
 		die(scene, consumer);
 		break;
-	case 5: /* in good order: that is no failure */
+	case 5: /* in good order, which is no failure */
 		agent_quit(&consumer->agent);
 		let_go(scene, consumer, 0);
 		attach(scene, consumer);
@@ -219,20 +223,20 @@ static void step_with_messages(struct scene *scene, struct consumer *consumer, u
 
 static void step(struct scene *scene)
 {
-	unsigned who = below(scene, scene->consumer_count);
-	struct consumer *consumer = &scene->consumers[who];
+	unsigned number = below(scene, scene->consumer_count);
+	struct consumer *consumer = &scene->consumers[number];
 
 	if (below(scene, 3) == 0)
 		send(scene);
 	else if (consumer->count > 0 && below(scene, 2) == 0)
-		step_with_messages(scene, consumer, who);
+		step_with_messages(scene, consumer, number);
 	else if (consumer->count == 0 && below(scene, 12) == 0)
 		die(scene, consumer);
 	else
-		receive(scene, consumer, who);
+		receive(scene, consumer, number);
 }
 
-/* All but the first consumer leave, and it gets what is left. */
+/* Makes all consumers but the first leave; that one gets what is left. */
 static void drain(struct scene *scene)
 {
 	struct consumer *last = &scene->consumers[0];
@@ -259,7 +263,7 @@ Test(attempts, are_what_each_message_has_been_through, .timeout = 300)
 
 		memset(&scene, 0, sizeof(scene));
 		scene.seed = run;
-		scene.consumer_count = 1 + run % CONSUMERS; /* one alone claims ahead */
+		scene.consumer_count = 1 + run % CONSUMERS; /* when alone it claims ahead */
 		scene.producer = agent_start();
 		agent_expect(&scene.producer, "ok", "attach producer %s", channel_name(scene.name));
 		for (unsigned i = 0; i < scene.consumer_count; i++)

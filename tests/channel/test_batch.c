@@ -1,4 +1,5 @@
-/* A consumer that is alone claims several records at once; nobody may notice. */
+/* A lone consumer claims several records at once; no other process may notice. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -6,18 +7,19 @@
 
 enum { QUICK = 20, MESSAGES = 60 };
 
-/* Who has sent MESSAGES messages, and who has taken QUICK of them and claims many at once. */
+/*
+ * A producer that has sent MESSAGES messages, and a consumer that has taken QUICK of them and
+ * claims many at once.
+ */
 struct pair {
 	char name[NAME_SIZE];
 	struct agent producer, consumer;
 };
 
-static void receive_expect(struct agent *consumer, int sequence, int attempts)
+static void receive_expect(struct agent *consumer, unsigned sequence, unsigned attempts)
 {
-	char expected[64];
-
-	snprintf(expected, sizeof(expected), "ok %d 1 4 %d FL- word", sequence, attempts);
-	agent_expect(consumer, expected, "receive dontwait");
+	agent_expect_delivery(consumer, "receive dontwait", .sequence = sequence,
+			      .attempts = attempts, .text = "word");
 }
 
 static struct pair pair_start(void)
@@ -28,15 +30,15 @@ static struct pair pair_start(void)
 	agent_expect(&pair.consumer, "ok", "attach consumer %s", pair.name);
 	for (int i = 0; i < MESSAGES; i++)
 		agent_expect(&pair.producer, "ok", "send word");
-	for (int i = 1; i <= QUICK; i++)
+	for (unsigned i = 1; i <= QUICK; i++)
 		receive_expect(&pair.consumer, i, 1);
 	return pair;
 }
 
-/* Takes the rest, ends both. */
-static void pair_end(struct pair *pair, struct agent *consumer, int next)
+/* Receives the rest; then both processes end. */
+static void pair_end(struct pair *pair, struct agent *consumer, unsigned next)
 {
-	for (int i = next; i <= MESSAGES; i++)
+	for (unsigned i = next; i <= MESSAGES; i++)
 		receive_expect(consumer, i, 1);
 	agent_expect(consumer, "ok", "acknowledge");
 	agent_quit(&pair->producer);
@@ -61,7 +63,7 @@ Test(batch, a_newcomer_gets_what_was_claimed_and_not_delivered, .timeout = 60)
 Test(batch, acknowledging_each_message_leaves_the_rest_as_it_was, .timeout = 60)
 {
 	struct pair pair = pair_start();
-	int next = QUICK + 1;
+	unsigned next = QUICK + 1;
 
 	for (; next <= QUICK + 10; next++) {
 		receive_expect(&pair.consumer, next, 1);
@@ -71,7 +73,7 @@ Test(batch, acknowledging_each_message_leaves_the_rest_as_it_was, .timeout = 60)
 	pair_end(&pair, &pair.consumer, next);
 }
 
-Test(batch, who_leaves_after_acknowledging_leaves_no_orphan, .timeout = 60)
+Test(batch, a_consumer_that_leaves_after_acknowledging_leaves_no_orphan, .timeout = 60)
 {
 	struct pair pair = pair_start();
 	struct agent next = agent_start();
@@ -85,8 +87,8 @@ Test(batch, who_leaves_after_acknowledging_leaves_no_orphan, .timeout = 60)
 	pair_end(&pair, &next, QUICK + 1);
 }
 
-/* What was delivered comes again, and says so; what was only claimed does not. */
-Test(batch, who_gives_back_gives_back_what_was_delivered, .timeout = 60)
+/* What was delivered comes again, and says so; what was only claimed comes for the first time. */
+Test(batch, a_consumer_gives_back_what_was_delivered, .timeout = 60)
 {
 	struct pair pair = pair_start();
 
@@ -95,7 +97,10 @@ Test(batch, who_gives_back_gives_back_what_was_delivered, .timeout = 60)
 	pair_end(&pair, &pair.consumer, QUICK + 1);
 }
 
-/* Also beside others, who get what was only claimed as if it had not been. */
+/*
+ * The same rule beside other consumers: they get what was only claimed as if it had not been
+ * claimed.
+ */
 Test(batch, the_rest_of_a_block_that_is_given_back_has_been_delivered, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -104,10 +109,12 @@ Test(batch, the_rest_of_a_block_that_is_given_back_has_been_delivered, .timeout 
 	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "block 4 w");
-	agent_expect(&consumer, "ok 1 4 8 1 FL- w;w;w;w;", "receive dontwait");
+	agent_expect_delivery(&consumer, "receive dontwait", .sequence = 1, .messages = 4,
+			      .text = "w;w;w;w;");
 	agent_expect(&other, "ok", "attach consumer %s", name);
 	agent_expect(&consumer, "ok", "give 2");
-	agent_expect(&other, "ok 3 2 4 2 FL- w;w;", "receive dontwait");
+	agent_expect_delivery(&other, "receive dontwait", .sequence = 3, .messages = 2,
+			      .attempts = 2, .text = "w;w;");
 	agent_expect(&other, "ok", "acknowledge");
 	agent_quit(&consumer);
 	agent_quit(&other);
@@ -115,7 +122,10 @@ Test(batch, the_rest_of_a_block_that_is_given_back_has_been_delivered, .timeout 
 	cr_assert(!object_exists(name));
 }
 
-/* A claim that ends moves head in the visit that begins the next: who waits for room sees it. */
+/*
+ * A claim that ends moves head in the critical section that begins the next claim: a producer that
+ * waits for room sees it.
+ */
 Test(batch, head_moves_when_a_claim_ends_and_only_then, .timeout = 60)
 {
 	struct agent producer = agent_start(), consumer = agent_start();
@@ -126,7 +136,7 @@ Test(batch, head_moves_when_a_claim_ends_and_only_then, .timeout = 60)
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send word");
 	record = object_look(name).tail;
-	for (int i = 1; i < 4; i++)
+	for (unsigned i = 1; i < 4; i++)
 		agent_expect(&producer, "ok", "send word");
 	receive_expect(&consumer, 1, 1); /* a claim of one record, then one of two */
 	cr_expect_eq(object_look(name).head, 0);
@@ -153,11 +163,11 @@ Test(batch, what_is_acknowledged_is_room_for_a_producer_that_does_not_wait, .tim
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	while (strcmp(agent_ask(&producer, "send word"), "ok") == 0)
 		sent++;
-	for (int i = 1; i <= QUICK + 1; i++)
+	for (unsigned i = 1; i <= QUICK + 1; i++)
 		receive_expect(&consumer, i, 1);
 	while (strcmp(agent_ask(&producer, "send word"), "ok") == 0)
 		free++;
-	cr_expect_eq(free, QUICK); /* all but the one in hand */
+	cr_expect_eq(free, QUICK); /* all but the message in hand */
 	agent_kill(&consumer);
 	agent_quit(&producer);
 	cr_expect_gt(sent, QUICK);

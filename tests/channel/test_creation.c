@@ -46,7 +46,10 @@ static void expect_mode(const char *name, mode_t mode)
 	cr_expect_eq(status.st_mode & 07777, mode);
 }
 
-/* It is the whole process's, and another thread may just start a command. */
+/*
+ * The umask belongs to the whole process, and another thread may be starting a command at this
+ * moment.
+ */
 Test(creation, never_touches_the_umask, .timeout = 60)
 {
 	char name[NAME_SIZE], dead[NAME_SIZE];
@@ -68,7 +71,8 @@ Test(creation, never_touches_the_umask, .timeout = 60)
 }
 
 /*
- * How many objects of this user's are there that somebody is making, or was, under private names?
+ * Returns how many objects of this user some process is making, or was making when it died, under
+ * private names.
  */
 static int private_objects(void)
 {
@@ -88,7 +92,7 @@ static int private_objects(void)
 	return count;
 }
 
-/* A /dev/shm of this test's own. */
+/* Gives this test a /dev/shm of its own. */
 static void own_memory(const char *options)
 {
 	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
@@ -152,7 +156,10 @@ static uint64_t memory_free(void)
 	return (uint64_t)space.f_bavail * space.f_frsize;
 }
 
-/* Where others may write it they could link it, and if its creator dies theirs is its only name. */
+/*
+ * An object that others may write could be given another name by them, and if its creator died that
+ * name would be its only one.
+ */
 Test(creation, under_a_private_name_is_never_open_to_others, .timeout = 60)
 {
 	char name[NAME_SIZE], other[NAME_SIZE], path[300], link_path[300];
@@ -191,7 +198,7 @@ Test(creation, that_is_killed_leaves_nothing, .timeout = 60)
 		WAIT_FOR(memory_free() < before);
 		tool_kill(&tool);
 		tool_free(&tool);
-		if (object_exists(name)) { /* it was faster; then it is a channel */
+		if (object_exists(name)) { /* it was faster; then it has made a channel */
 			cr_expect(object_look(name).exists);
 			object_remove(name);
 		} else {
@@ -203,7 +210,7 @@ Test(creation, that_is_killed_leaves_nothing, .timeout = 60)
 		test_note("every creator was faster than this test");
 }
 
-/* Each reserves all of it, and there is only so much. */
+/* Each process reserves all of the memory, and there is only so much. */
 Test(creation, by_several_at_once_needs_the_memory_of_one, .timeout = 120)
 {
 	enum { ROUNDS = 10, CREATORS = 4 };
@@ -267,7 +274,7 @@ static uint64_t room_of(const char *const *files)
 	return room;
 }
 
-/* No swap is allowed in them, so what this machine has does not matter. */
+/* No swap is allowed in these groups, so what this machine has does not matter. */
 Test(creation, knows_the_limits_of_all_control_groups_above, .timeout = 60)
 {
 	static const char *const outer[] = { "groups",
@@ -349,7 +356,7 @@ Test(creation, knows_the_limits_of_all_control_groups_above, .timeout = 60)
 	cr_expect_eq(room_of(unlimited), UINT64_MAX);
 }
 
-/* Such a tree in the place of the kernel's. */
+/* Mounts such a tree in the place of the kernel's. */
 static void limits_pretend(const char *current)
 {
 	const char *const files[] = { "memory.max",
@@ -415,7 +422,7 @@ Test(creation, beyond_the_limit_of_a_control_group_is_an_error, .timeout = 60)
 	expect_done(tool_start("shm-consume", "-C", name, NULL), "x\n");
 }
 
-/* A real one: the kernel would kill the process. */
+/* A real control group: the kernel would kill the process. */
 Test(creation, is_not_killed_for_its_memory, .timeout = 60)
 {
 	static const char script[] = "for root in /sys/fs/cgroup/memory /sys/fs/cgroup; do\n"

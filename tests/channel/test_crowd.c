@@ -1,4 +1,5 @@
-/* Many of each at once: nothing lost, doubled or torn. */
+/* Many producers and consumers at once: nothing is lost, doubled or torn. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 enum { PRODUCERS = 8, CONSUMERS = 4, MESSAGES = 20000, LINE = 64 };
 
-/* The input of one producer: "producer number xxx...\n", lines of different lengths. */
+/* Returns the input of one producer: "producer number xxx...\n", lines of different lengths. */
 static int numbered_lines(int producer, int count)
 {
 	char *text = malloc((size_t)count * LINE), *to = text;
@@ -22,7 +23,7 @@ static int numbered_lines(int producer, int count)
 	return fd;
 }
 
-/* Checks each line of an output and counts it; every producer's must come in order. */
+/* Checks each line of an output and counts it; the lines of each producer must come in order. */
 static void lines_count(const struct tool *consumer, unsigned char *seen, int count)
 {
 	char *text = tool_output(consumer, NULL);
@@ -55,9 +56,12 @@ static void crowd(const char *size, int count)
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	/* As long as it is attached the stream is not over, however late a consumer comes. */
+	/*
+	 * As long as this producer is attached the stream is not over, however late a consumer
+	 * comes.
+	 */
 	agent_expect(&holder, "ok", "attach producer %s size=%s", name, size);
-	/* Half of the consumers before, half after the producers. */
+	/* Half of the consumers come before the producers, half after them. */
 	for (int i = 0; i < CONSUMERS / 2; i++)
 		consumers[i] = tool_start("shm-consume", "-C", name, NULL);
 	for (int i = 0; i < PRODUCERS; i++) {
@@ -97,7 +101,7 @@ Test(crowd, eight_producers_and_four_consumers_share_a_tiny_ring, .timeout = 240
 	crowd("4096", MESSAGES);
 }
 
-/* One system call per message: everybody meets at the mutexes and the turn. */
+/* One system call per message: all processes meet at the mutexes and the turn. */
 Test(crowd, producers_of_single_messages_all_get_their_turn, .timeout = 240)
 {
 	enum { COUNT = 300 };

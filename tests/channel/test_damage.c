@@ -1,4 +1,5 @@
-/* Values that nobody would write: a named refusal, or going on. Never a hang. */
+/* Values that no process would write: they are refused by name, or work goes on. It never hangs. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -18,7 +19,7 @@ Test(damage, turn_of_a_producer_that_is_not_there_is_taken_back, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s timeout=5000", name);
 	object_write(name, OFFSET(producers.turn), &nobody, sizeof(nobody));
 	agent_expect(&producer, "ok", "send x");
-	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "x");
 	object_write(name, OFFSET(producers.turn), &nonsense, sizeof(nonsense));
 	agent_expect(&producer, "error DAMAGED", "send y");
 	agent_quit(&producer);
@@ -36,17 +37,17 @@ Test(damage, claim_of_a_consumer_that_is_not_there_is_orphaned, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&producer, "ok", "send x");
 	agent_expect(&first, "ok", "attach consumer %s", name);
-	agent_expect(&first, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&first, "receive", .sequence = 1, .text = "x");
 	object_write(name, OFFSET(consumers.groups[0].claims[0].owner), &nobody, sizeof(nobody));
 	agent_expect(&second, "ok", "attach consumer %s timeout=5000", name);
-	cr_expect(strncmp(agent_ask(&second, "receive"), "ok 1 1 1 ", 9) == 0);
+	agent_expect_delivery(&second, "receive", .sequence = 1, .size = 1);
 	agent_quit(&first);
 	agent_quit(&producer);
 	agent_quit(&second);
 	object_remove(name);
 }
 
-/* Each of the words that the sides exchange, replaced by garbage under a waiting pair. */
+/* Each of the words that the two sides exchange is replaced by garbage under a waiting pair. */
 Test(damage, garbage_in_any_word_is_refused_or_survived, .timeout = 200)
 {
 	static const struct {

@@ -1,4 +1,5 @@
 /* kill -9 at chosen places: survivors and newcomers go on, and no other message is lost. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <signal.h>
@@ -48,7 +49,7 @@ Test(deaths, ten_killed_waiting_producers_do_not_stop_the_eleventh, .timeout = 1
 		producer = tool_start("shm-produce", "-C", name,
 				      "a message that waits for room, and for ever", NULL);
 		WAIT_FOR(object_look(name).room_wanted != 0 && !tool_ended(&producer));
-		/* A second one queues for the turn and goes the same way. */
+		/* A second producer waits for the turn and goes the same way. */
 		if (i % 2 == 0) {
 			struct tool second =
 				tool_start("shm-produce", "-C", name,
@@ -66,13 +67,13 @@ Test(deaths, ten_killed_waiting_producers_do_not_stop_the_eleventh, .timeout = 1
 		tool_start("shm-produce", "-C", name,
 			   "the eleventh, as long as the others, so that it waits as well", NULL);
 	WAIT_FOR(object_look(name).room_wanted != 0);
-	cr_assert(strncmp(agent_ask(&consumer, "receive"), "ok 1 1 4040 1 FL-", 17) == 0);
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .size = 4040);
 	agent_expect(&consumer, "ok", "check");
 	agent_expect(&consumer, "ok", "acknowledge");
 	cr_expect_eq(tool_end(&producer), 0);
 	agent_quit(&filler);
 	agent_quit(&consumer);
-	/* The dead are told as such: everything whole comes, and then status 4. */
+	/* Deaths are reported: every whole message comes, and then status 4. */
 	cr_expect_eq(tool_run(&rest, "shm-consume", "-C", name), 4);
 	expect_output(&rest, "the eleventh, as long as the others, so that it waits as well\n");
 	tool_free(&rest);
@@ -82,45 +83,46 @@ Test(deaths, ten_killed_waiting_producers_do_not_stop_the_eleventh, .timeout = 1
 
 Test(deaths, message_in_the_hands_of_a_killed_consumer_comes_again, .timeout = 60)
 {
-	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	struct agent producer = agent_start(), victim = agent_start(), successor = agent_start();
 	char name[NAME_SIZE];
 
 	channel_name(name);
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&victim, "ok", "attach consumer %s", name);
-	agent_expect(&heir, "ok", "attach consumer %s", name);
+	agent_expect(&successor, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&victim, "ok 1 1 3 1 FL- one", "receive 1");
-	agent_expect(&heir, "ok 2 1 3 1 FL- two", "receive 1");
-	agent_tell(&heir, "receive 1");
+	agent_expect_delivery(&victim, "receive 1", .sequence = 1, .text = "one");
+	agent_expect_delivery(&successor, "receive 1", .sequence = 2, .text = "two");
+	agent_tell(&successor, "receive 1");
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	agent_kill(&victim);
-	cr_expect_str_eq(agent_hear(&heir), "ok 1 1 3 2 FL- one");
+	expect_delivery(agent_hear(&successor), .sequence = 1, .attempts = 2, .text = "one");
 	agent_quit(&producer);
-	agent_expect(&heir, "ended", "receive");
-	agent_quit(&heir);
+	agent_expect(&successor, "ended", "receive");
+	agent_quit(&successor);
 	cr_expect(!object_exists(name));
 }
 
 Test(deaths, rest_of_a_block_comes_again_and_only_the_rest, .timeout = 60)
 {
-	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	struct agent producer = agent_start(), victim = agent_start(), successor = agent_start();
 	char name[NAME_SIZE];
 
 	channel_name(name);
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&producer, "ok", "block 5 x");
 	agent_expect(&victim, "ok", "attach consumer %s", name);
-	agent_expect(&victim, "ok 1 2 4 1 FL- x;x;", "receive 2");
-	agent_expect(&victim, "ok 3 2 4 1 FL- x;x;", "receive 2");
+	agent_expect_delivery(&victim, "receive 2", .sequence = 1, .messages = 2, .text = "x;x;");
+	agent_expect_delivery(&victim, "receive 2", .sequence = 3, .messages = 2, .text = "x;x;");
 	agent_kill(&victim);
-	agent_expect(&heir, "ok", "attach consumer %s", name);
-	agent_expect(&heir, "ok 3 2 4 2 FL- x;x;", "receive");
-	agent_expect(&heir, "ok 5 1 2 1 FL- x;", "receive");
+	agent_expect(&successor, "ok", "attach consumer %s", name);
+	agent_expect_delivery(&successor, "receive", .sequence = 3, .messages = 2, .attempts = 2,
+			      .text = "x;x;");
+	agent_expect_delivery(&successor, "receive", .sequence = 5, .text = "x;");
 	agent_quit(&producer);
-	agent_expect(&heir, "ended", "receive");
-	agent_quit(&heir);
+	agent_expect(&successor, "ended", "receive");
+	agent_quit(&successor);
 	cr_expect(!object_exists(name));
 }
 
@@ -134,9 +136,12 @@ Test(deaths, last_message_of_an_ended_stream_is_not_stranded, .timeout = 60)
 	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "the last one"), 0);
 	tool_free(&producer);
 	agent_expect(&worker, "ok", "attach consumer %s", name);
-	agent_expect(&worker, "ok 1 1 12 1 FL- the last one", "receive");
+	agent_expect_delivery(&worker, "receive", .sequence = 1, .text = "the last one");
 	other = tool_start("shm-consume", "-C", name, NULL);
-	/* The stream is over, but its last message is in a hand that may die: so it waits. */
+	/*
+	 * The stream is over, but its last message is in the hands of a consumer that may die: so
+	 * the other one waits.
+	 */
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	cr_assert(!tool_ended(&other));
 	agent_kill(&worker);
@@ -151,7 +156,7 @@ Test(deaths, holder_of_either_mutex_may_die, .timeout = 60)
 	static const char *const sides[] = { "producer", "consumer" };
 	struct agent consumer = agent_start(), producer = agent_start();
 	char name[NAME_SIZE];
-	int sent = 0;
+	unsigned sent = 0;
 
 	channel_name(name);
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
@@ -159,7 +164,6 @@ Test(deaths, holder_of_either_mutex_may_die, .timeout = 60)
 	for (int role = 0; role < 2; role++)
 		for (int side = 0; side < 2; side++) {
 			struct agent victim = agent_start();
-			char expected[64];
 
 			agent_expect(&victim, "ok", "attach %s %s", sides[role], name);
 			agent_tell(&consumer, "receive");
@@ -167,8 +171,8 @@ Test(deaths, holder_of_either_mutex_may_die, .timeout = 60)
 			agent_expect(&victim, "ok", "lock %s", sides[side]);
 			agent_kill(&victim);
 			agent_expect(&producer, "ok", "send still here");
-			snprintf(expected, sizeof(expected), "ok %d 1 10 1 FL- still here", ++sent);
-			cr_expect_str_eq(agent_hear(&consumer), expected);
+			expect_delivery(agent_hear(&consumer), .sequence = ++sent,
+					.text = "still here");
 		}
 	agent_quit(&producer);
 	agent_expect(&consumer, "incomplete", "receive");
@@ -191,7 +195,7 @@ Test(deaths, uncommitted_room_is_never_seen, .timeout = 60)
 	WAIT_FOR(object_look(name).waiting_turn != 0);
 	agent_kill(&victim);
 	cr_expect_str_eq(agent_hear(&producer), "ok");
-	agent_expect(&consumer, "ok 1 1 14 1 FL- after the dead", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "after the dead");
 	agent_quit(&producer);
 	agent_expect(&consumer, "incomplete", "receive");
 	agent_quit(&consumer);
@@ -210,7 +214,8 @@ Test(deaths, producer_killed_in_a_long_message_is_not_passed_off_as_whole, .time
 	agent_expect(&victim, "ok", "attach producer %s", name);
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&victim, "ok", "piece 1000 more");
-	cr_assert(strncmp(agent_ask(&consumer, "receive"), "ok 1 1 1000 1 F--", 17) == 0);
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .part = FIRST_PART,
+			      .size = 1000);
 	agent_tell(&producer, "send the next message");
 	WAIT_FOR(object_look(name).waiting_turn != 0);
 	agent_tell(&consumer, "receive");
@@ -218,7 +223,7 @@ Test(deaths, producer_killed_in_a_long_message_is_not_passed_off_as_whole, .time
 	agent_kill(&victim);
 	cr_expect_str_eq(agent_hear(&consumer), "error ABORTED");
 	cr_expect_str_eq(agent_hear(&producer), "ok");
-	agent_expect(&consumer, "ok 2 1 16 1 FL- the next message", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .text = "the next message");
 	agent_quit(&producer);
 	agent_expect(&consumer, "incomplete", "receive");
 	agent_quit(&consumer);
@@ -245,7 +250,7 @@ Test(deaths, consumer_tool_stops_inside_a_message_that_was_cut_short, .timeout =
 	cr_expect_eq(memcmp(output, "whole\n", 6), 0);
 	free(output);
 	tool_free(&consumer);
-	/* What comes after it is for the next one. */
+	/* What comes after it is for the next consumer. */
 	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "later"), 0);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4);
 	expect_output(&consumer, "later\n");
@@ -274,30 +279,33 @@ Test(deaths, aborted_message_of_which_nothing_was_delivered_is_skipped, .timeout
 
 Test(deaths, long_message_comes_again_if_nothing_of_it_was_freed, .timeout = 60)
 {
-	struct agent producer = agent_start(), victim = agent_start(), heir = agent_start();
+	struct agent producer = agent_start(), victim = agent_start(), successor = agent_start();
 	char name[NAME_SIZE];
 
 	channel_name(name);
 	agent_expect(&producer, "ok", "attach producer %s size=4096", name);
 	agent_expect(&victim, "ok", "attach consumer %s", name);
-	agent_expect(&heir, "ok", "attach consumer %s", name);
+	agent_expect(&successor, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "piece 900 more");
-	cr_assert(strncmp(agent_ask(&victim, "receive"), "ok 1 1 900 1 F--", 16) == 0);
+	agent_expect_delivery(&victim, "receive", .sequence = 1, .part = FIRST_PART, .size = 900);
 	agent_expect(&producer, "ok", "piece 800 more");
-	agent_tell(&heir, "receive");
+	agent_tell(&successor, "receive");
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	agent_kill(&victim);
-	cr_expect(strncmp(agent_hear(&heir), "ok 1 1 900 2 F--", 16) == 0);
-	cr_expect(strncmp(agent_ask(&heir, "receive"), "ok 1 0 800 2 ---", 16) == 0);
-	agent_tell(&heir, "receive");
+	expect_delivery(agent_hear(&successor), .sequence = 1, .attempts = 2, .part = FIRST_PART,
+			.size = 900);
+	agent_expect_delivery(&successor, "receive", .sequence = 1, .attempts = 2,
+			      .part = MIDDLE_PART, .size = 800);
+	agent_tell(&successor, "receive");
 	WAIT_FOR(object_look(name).waiting_piece != 0);
 	agent_expect(&producer, "ok", "piece 700 last");
-	cr_expect(strncmp(agent_hear(&heir), "ok 1 0 700 2 -L-", 16) == 0);
-	agent_expect(&heir, "ok", "acknowledge");
+	expect_delivery(agent_hear(&successor), .sequence = 1, .attempts = 2, .part = LAST_PART,
+			.size = 700);
+	agent_expect(&successor, "ok", "acknowledge");
 	agent_expect(&producer, "ok", "ack");
 	agent_quit(&producer);
-	agent_expect(&heir, "ended", "receive");
-	agent_quit(&heir);
+	agent_expect(&successor, "ended", "receive");
+	agent_quit(&successor);
 	cr_expect(!object_exists(name));
 }
 
@@ -314,10 +322,10 @@ Test(deaths, long_message_is_lost_with_the_consumer_that_freed_a_part, .timeout 
 	input = bytes_file(text, 100001);
 	agent_expect(&victim, "ok", "attach consumer %s size=4096", name);
 	producer = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
-	cr_assert(strncmp(agent_ask(&victim, "receive"), "ok 1 1 ", 7) == 0);
-	cr_assert(strncmp(agent_ask(&victim, "receive"), "ok 1 0 ", 7) == 0);
+	agent_expect_delivery(&victim, "receive", .sequence = 1, .part = FIRST_PART);
+	agent_expect_delivery(&victim, "receive", .sequence = 1, .part = MIDDLE_PART);
 	agent_kill(&victim);
-	/* The producer waits for room until a newcomer finds out and tells it. */
+	/* The producer waits for room until a newcomer notices the death and tells it. */
 	next = tool_start("shm-consume", "-C", name, NULL);
 	cr_expect_eq(tool_end(&producer), 1);
 	expect_errors_contain(&producer, "a consumer died or left with a part of it");
@@ -341,8 +349,8 @@ Test(deaths, long_message_given_back_after_a_part_is_lost_too, .timeout = 60)
 	agent_expect(&first, "ok", "attach consumer %s", name);
 	agent_expect(&second, "ok", "attach consumer %s", name);
 	agent_tell(&producer, "sendn 20000");
-	cr_assert(strncmp(agent_ask(&first, "receive"), "ok 1 1 ", 7) == 0);
-	cr_assert(strncmp(agent_ask(&first, "receive"), "ok 1 0 ", 7) == 0);
+	agent_expect_delivery(&first, "receive", .sequence = 1, .part = FIRST_PART);
+	agent_expect_delivery(&first, "receive", .sequence = 1, .part = MIDDLE_PART);
 	agent_expect(&first, "ok", "detach");
 	cr_expect_str_eq(agent_hear(&producer), "error LOST");
 	agent_expect(&producer, "ok", "detach failed");
@@ -364,10 +372,13 @@ Test(deaths, orphan_of_an_aborted_message_is_skipped, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s size=4096", name);
 	agent_expect(&victim, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "piece 900 more");
-	cr_assert(strncmp(agent_ask(&victim, "receive"), "ok 1 1 900 1 F--", 16) == 0);
+	agent_expect_delivery(&victim, "receive", .sequence = 1, .part = FIRST_PART, .size = 900);
 	agent_kill(&victim);
 	agent_kill(&producer);
-	/* Nothing of it was acknowledged, and its end is known: no part of it is printed. */
+	/*
+	 * Nothing of it was acknowledged, and it is known to have been aborted: no part of it is
+	 * printed.
+	 */
 	cr_expect_eq(tool_run(&next, "shm-consume", "-C", name), 4);
 	expect_output(&next, "");
 	tool_free(&next);
@@ -402,10 +413,13 @@ Test(deaths, acknowledging_waits_as_long_as_the_timeout_says, .timeout = 60)
 	agent_expect(&producer, "ok", "send x");
 	agent_expect(&consumer, "ok", "attach consumer %s timeout=15000", name);
 	agent_expect(&holder, "ok", "attach consumer %s", name);
-	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "x");
 	agent_expect(&holder, "ok", "lock consumer");
 	agent_tell(&consumer, "acknowledge");
-	/* Longer than leaving may take; it must neither give up nor fail. */
+	/*
+	 * The lock is held for longer than leaving may take; the consumer must neither give up nor
+	 * fail.
+	 */
 	start = test_now_ms();
 	while (test_now_ms() - start < 2000)
 		test_pause();
@@ -433,15 +447,15 @@ Test(deaths, nonblocking_send_outlasts_a_neighbour_that_just_writes_its_block, .
 	WAIT_FOR(object_look(name).waiting_turn != 0 || agent_answered(&producer));
 	agent_expect(&neighbour, "ok", "commit 1");
 	cr_expect_str_eq(agent_hear(&producer), "ok");
-	/* But a ring that is full is full at once. */
+	/* But a full ring is reported at once. */
 	agent_expect(&neighbour, "ok", "sendn 3900");
 	agent_expect(&producer, "error EAGAIN", "sendn 500");
 	agent_expect(&producer, "ok", "send y");
-	agent_expect(&consumer, "ok 1 1 1 1 FL- r", "receive");
-	agent_expect(&consumer, "ok 2 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "r");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .text = "x");
 	agent_ask(&consumer, "receive");
 	agent_expect(&consumer, "ok", "check");
-	agent_expect(&consumer, "ok 4 1 1 1 FL- y", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 4, .text = "y");
 	agent_quit(&neighbour);
 	agent_quit(&producer);
 	agent_expect(&consumer, "ended", "receive");

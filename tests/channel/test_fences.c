@@ -1,6 +1,6 @@
 /*
- * Processes that may use membarrier, and some that may not, as in a sandbox, in one channel:
- * whoever comes first.
+ * Processes that may use membarrier and others that may not, as in a sandbox, meet in one channel,
+ * in every order of arrival.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -23,15 +23,9 @@ static uint32_t fences_of(const char *name)
 	return fences;
 }
 
-static const char *path_of(char path[4096], const char *program)
-{
-	snprintf(path, 4096, "%s/%s", getenv("TOOLS"), program);
-	return path;
-}
-
 #define WITHOUT(input, ...) tool_start_without("membarrier", input, __VA_ARGS__, NULL)
 
-/* Waits for its end, and expects this exit status and output. */
+/* Waits for the tool's end; its exit status and output must be these. */
 static void expect_end(struct tool *tool, int status, const char *expected)
 {
 	char *output, *errors;
@@ -46,20 +40,18 @@ static void expect_end(struct tool *tool, int status, const char *expected)
 }
 
 /*
- * A producer that has membarrier, has made the channel with a small ring, has sent "one", and reads
- * its input from *input.
+ * Starts a producer that has membarrier, has made the channel with a small ring, has sent "one",
+ * and reads its input from *input.
  */
 static struct tool producer_with(const char *name, int *input)
 {
-	char program[4096];
 	struct tool producer;
 	int ends[2];
 
 	filters_needed();
 	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
 	producer = tool_start_argv(
-		ends[0], -1,
-		(const char *const[]){ path_of(program, "shm-produce"), "-C", name, NULL });
+		ends[0], -1, (const char *const[]){ tool_path("shm-produce"), "-C", name, NULL });
 	close(ends[0]);
 	*input = ends[1];
 	cr_assert_eq(write(*input, "one\n", 4), 4);
@@ -80,7 +72,7 @@ Test(fences, a_consumer_without_membarrier_joins_a_producer_that_has_it, .timeou
 
 	consumer = WITHOUT(-1, "shm-consume", "-C", name, "-c", "2");
 	WAIT_FOR(fences_of(name) == FENCES_PLAIN);
-	WAIT_FOR(object_look(name).waiting_data != 0); /* it sleeps, and is to be woken */
+	WAIT_FOR(object_look(name).waiting_data != 0); /* it sleeps and has to be woken */
 	cr_assert_eq(write(input, "two\n", 4), 4);
 	expect_end(&consumer, 0, "one\ntwo\n");
 	close(input);
@@ -109,7 +101,7 @@ Test(fences, the_first_in_a_channel_without_membarrier_locks_nobody_out, .timeou
 	int input;
 	struct tool producer = producer_with(channel_name(name), &input), tool;
 
-	/* That one was for the reasons to skip. */
+	/* This producer was only there to skip the test where it cannot run. */
 	tool_kill(&producer);
 	close(input);
 	object_remove(name);
@@ -124,7 +116,7 @@ Test(fences, the_first_in_a_channel_without_membarrier_locks_nobody_out, .timeou
 	expect_end(&tool, 0, "two\n");
 }
 
-/* Its second worker waits for the first one, and not for messages. */
+/* The second worker of the consumer waits for the first one, and not for messages. */
 Test(fences, a_worker_that_waits_for_another_one_keeps_nobody_out, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -139,7 +131,7 @@ Test(fences, a_worker_that_waits_for_another_one_keeps_nobody_out, .timeout = 60
 	expect_end(&consumer, 0, "one");
 }
 
-/* It never has time to look for the dead. */
+/* The process never has time to look for the dead. */
 Test(fences, a_tap_that_always_has_something_to_see_keeps_nobody_out, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -192,7 +184,7 @@ Test(fences, a_killed_process_that_relied_on_membarrier_holds_up_nobody, .timeou
 	int input;
 	struct tool producer = producer_with(channel_name(name), &input), tool;
 
-	cr_assert_eq(kill(producer.pid, SIGSTOP), 0); /* so it takes note of nothing before */
+	cr_assert_eq(kill(producer.pid, SIGSTOP), 0); /* so that it notices nothing before */
 	tool_kill(&producer);
 	close(input);
 	tool = WITHOUT(-1, "shm-consume", "-C", name);
@@ -200,7 +192,7 @@ Test(fences, a_killed_process_that_relied_on_membarrier_holds_up_nobody, .timeou
 	tool_free(&producer);
 }
 
-Test(fences, who_only_looks_needs_no_membarrier, .timeout = 60)
+Test(fences, an_observer_needs_no_membarrier, .timeout = 60)
 {
 	char name[NAME_SIZE];
 	int input;
@@ -228,7 +220,7 @@ Test(fences, who_only_looks_needs_no_membarrier, .timeout = 60)
 	expect_end(&producer, 0, "");
 }
 
-/* The lines of a file of `count` numbers from `first` on. */
+/* Returns the lines of a file of `count` numbers from `first` on. */
 static int numbers_file(unsigned first, unsigned count)
 {
 	char *bytes = malloc(count * 8), *end = bytes;

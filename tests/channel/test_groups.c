@@ -1,4 +1,5 @@
-/* Each group of consumers sees every message; the consumers of one share them. */
+/* Each group of consumers sees every message; the consumers of one group share them. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -6,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An agent in this group; "" is the one without a name. `more` are further words for it. */
+/*
+ * Starts an agent in this group; "" is the group without a name. `more`: further words for
+ * "attach".
+ */
 static struct agent consumer_in(const char *name, const char *group, const char *more)
 {
 	struct agent consumer = agent_start();
@@ -24,7 +28,7 @@ static struct agent producer_of(const char *name, const char *more)
 	return producer;
 }
 
-/* What it has taken is acknowledged first: else it would give it back. */
+/* Acknowledges what the agent has taken before it leaves: else it would give it back. */
 static void agent_leave(struct agent *agent)
 {
 	agent_expect(agent, "ok", "acknowledge");
@@ -41,11 +45,11 @@ Test(groups, each_sees_every_message_and_its_consumers_share_them, .timeout = 60
 	cr_expect_eq(object_look(name).groups, 2);
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&a1, "ok 1 1 3 1 FL- one", "receive dontwait");
-	agent_expect(&a2, "ok 2 1 3 1 FL- two", "receive dontwait");
+	agent_expect_delivery(&a1, "receive dontwait", .sequence = 1, .text = "one");
+	agent_expect_delivery(&a2, "receive dontwait", .sequence = 2, .text = "two");
 	agent_expect(&a1, "error EAGAIN", "receive dontwait");
-	agent_expect(&b, "ok 1 1 3 1 FL- one", "receive dontwait");
-	agent_expect(&b, "ok 2 1 3 1 FL- two", "receive dontwait");
+	agent_expect_delivery(&b, "receive dontwait", .sequence = 1, .text = "one");
+	agent_expect_delivery(&b, "receive dontwait", .sequence = 2, .text = "two");
 	agent_leave(&a1);
 	agent_leave(&a2);
 	agent_leave(&b);
@@ -53,7 +57,7 @@ Test(groups, each_sees_every_message_and_its_consumers_share_them, .timeout = 60
 	cr_assert(!object_exists(name));
 }
 
-/* One wake for each group: that of one must not be eaten by another. */
+/* There is one wake-up for each group: that of one must not be consumed by another. */
 Test(groups, one_sleeper_of_each_is_woken, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -89,10 +93,10 @@ Test(groups, room_is_free_when_the_slowest_has_acknowledged, .timeout = 60)
 	uint64_t head = object_look(name).head;
 
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&fast, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&fast, "receive", .sequence = 1, .text = "word");
 	agent_expect(&fast, "ok", "acknowledge");
 	cr_expect_eq(object_look(name).head, head);
-	agent_expect(&slow, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&slow, "receive", .sequence = 1, .text = "word");
 	agent_expect(&slow, "ok", "acknowledge");
 	cr_expect_eq(object_look(name).head, object_look(name).tail);
 	agent_quit(&fast);
@@ -111,13 +115,14 @@ Test(groups, the_first_begins_with_the_oldest_kept_and_a_later_one_with_the_olde
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
 	first = consumer_in(name, "first", "");
-	agent_expect(&first, "ok 1 1 3 1 FL- one", "receive 1");
-	agent_expect(&first, "ok 2 1 3 1 FL- two", "receive 1"); /* acknowledges the one before */
+	agent_expect_delivery(&first, "receive 1", .sequence = 1, .text = "one");
+	/* acknowledges the message before */
+	agent_expect_delivery(&first, "receive 1", .sequence = 2, .text = "two");
 	WAIT_FOR(object_look(name).groups == 1);
 	agent_expect(&first, "ok", "give 0");
 	later = consumer_in(name, "later", "");
-	agent_expect(&later, "ok 2 1 3 1 FL- two", "receive");
-	agent_expect(&first, "ok 2 1 3 2 FL- two", "receive");
+	agent_expect_delivery(&later, "receive", .sequence = 2, .text = "two");
+	agent_expect_delivery(&first, "receive", .sequence = 2, .attempts = 2, .text = "two");
 	agent_leave(&later);
 	agent_leave(&first);
 	agent_quit(&producer);
@@ -135,16 +140,16 @@ Test(groups, from_newest_begins_with_what_is_sent_next, .timeout = 60)
 	newest = consumer_in(name, "late", "newest");
 	agent_expect(&newest, "error EAGAIN", "receive dontwait");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&newest, "ok 2 1 3 1 FL- two", "receive");
-	agent_expect(&all, "ok 1 1 3 1 FL- one", "receive 1");
-	agent_expect(&all, "ok 2 1 3 1 FL- two", "receive 1");
+	agent_expect_delivery(&newest, "receive", .sequence = 2, .text = "two");
+	agent_expect_delivery(&all, "receive 1", .sequence = 1, .text = "one");
+	agent_expect_delivery(&all, "receive 1", .sequence = 2, .text = "two");
 	agent_leave(&all);
 	agent_leave(&newest);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
 }
 
-/* Also if it is the first to come: it does not want what was kept. */
+/* That holds also for the first consumer of all: it does not want what was kept. */
 Test(groups, from_newest_drops_what_was_kept_for_the_first, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -155,7 +160,7 @@ Test(groups, from_newest_drops_what_was_kept_for_the_first, .timeout = 60)
 	newest = consumer_in(name, "late", "newest");
 	cr_expect_eq(object_look(name).head, object_look(name).tail);
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&newest, "ok 2 1 3 1 FL- two", "receive");
+	agent_expect_delivery(&newest, "receive", .sequence = 2, .text = "two");
 	agent_leave(&newest);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
@@ -168,13 +173,13 @@ Test(groups, one_ends_with_its_last_consumer_and_holds_nothing_up, .timeout = 60
 	struct agent stays = consumer_in(name, "stays", ""), goes = consumer_in(name, "goes", "");
 
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&stays, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&stays, "receive", .sequence = 1, .text = "one");
 	agent_expect(&stays, "ok", "acknowledge");
 	cr_expect_neq(object_look(name).head, object_look(name).tail);
 	agent_quit(&goes);
 	cr_expect_eq(object_look(name).groups, 1);
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&stays, "ok 2 1 3 1 FL- two", "receive");
+	agent_expect_delivery(&stays, "receive", .sequence = 2, .text = "two");
 	agent_expect(&stays, "ok", "acknowledge");
 	cr_expect_eq(object_look(name).head, object_look(name).tail);
 	agent_quit(&stays);
@@ -183,8 +188,9 @@ Test(groups, one_ends_with_its_last_consumer_and_holds_nothing_up, .timeout = 60
 }
 
 /*
- * A durable group that has all, and nobody in it: no consumer will come and move head when the one
- * that held it is over. `d` is the first group of the channel, `goes` the second.
+ * A durable group has received all, and no consumer is in it: so none will come and move head when
+ * the message that held head back is done. `d` is the first group of the channel, `goes` the
+ * second.
  */
 static struct agent producer_held_up(const char *name, struct agent *goes)
 {
@@ -219,7 +225,7 @@ Test(groups, one_that_ends_leaves_its_room_though_nobody_else_is_there, .timeout
 	producer_goes_on(name, &producer);
 }
 
-/* Between saying that the group is left and leaving. */
+/* Between the note that the group is being left, and leaving. */
 Test(groups, one_whose_last_consumer_is_killed_while_leaving_ends, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -232,7 +238,7 @@ Test(groups, one_whose_last_consumer_is_killed_while_leaving_ends, .timeout = 60
 	producer_goes_on(name, &producer);
 }
 
-/* No group is left then, so nothing is thrown away: the first that comes gets it. */
+/* No group is left then, so nothing is thrown away: the first consumer that comes gets it. */
 Test(groups, what_the_last_one_leaves_is_for_whoever_comes_next, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -240,12 +246,12 @@ Test(groups, what_the_last_one_leaves_is_for_whoever_comes_next, .timeout = 60)
 	struct agent one = consumer_in(name, "one", ""), two;
 
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&one, "ok 1 1 4 1 FL- word", "receive");
-	agent_quit(&one); /* gives it back */
+	agent_expect_delivery(&one, "receive", .sequence = 1, .text = "word");
+	agent_quit(&one); /* which gives it back */
 	cr_expect_eq(object_look(name).groups, 1);
 	two = consumer_in(name, "two", "");
 	cr_expect_eq(object_look(name).groups, 1);
-	agent_expect(&two, "ok 1 1 4 2 FL- word", "receive");
+	agent_expect_delivery(&two, "receive", .sequence = 1, .attempts = 2, .text = "word");
 	agent_leave(&two);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
@@ -260,7 +266,7 @@ Test(groups, a_durable_one_stays_and_misses_nothing, .timeout = 60)
 
 	agent_quit(&durable);
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&other, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&other, "receive", .sequence = 1, .text = "word");
 	agent_leave(&other);
 	agent_quit(&producer);
 	cr_assert(object_exists(name));
@@ -345,20 +351,20 @@ Test(groups, one_whose_last_consumer_is_killed_gets_its_message_again, .timeout 
 	struct agent a = consumer_in(name, "a", ""), b = consumer_in(name, "b", "");
 
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&a, "ok 1 1 4 1 FL- word", "receive");
-	agent_expect(&b, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .text = "word");
+	agent_expect_delivery(&b, "receive", .sequence = 1, .text = "word");
 	agent_kill(&a);
 	WAIT_FOR(object_look(name).consumers == 1 ||
-		 strcmp(agent_ask(&b, "look"), "ok") != 0); /* buried */
+		 strcmp(agent_ask(&b, "look"), "ok") != 0); /* b looks for the dead */
 	agent_leave(&b);
 	a = consumer_in(name, "a", "");
-	agent_expect(&a, "ok 1 1 4 2 FL- word", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .attempts = 2, .text = "word");
 	agent_leave(&a);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
 }
 
-/* A stranger to the group does not take over what the dead one had in hand. */
+/* A consumer of another group does not take over what the dead one had in hand. */
 Test(groups, a_killed_one_is_not_handed_to_another_group, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -366,14 +372,14 @@ Test(groups, a_killed_one_is_not_handed_to_another_group, .timeout = 60)
 	struct agent a = consumer_in(name, "a", ""), b;
 
 	agent_expect(&producer, "ok", "send word");
-	agent_expect(&a, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .text = "word");
 	agent_kill(&a);
 	b = consumer_in(name, "b", "");
 	cr_expect_eq(object_look(name).groups, 2);
-	agent_expect(&b, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&b, "receive", .sequence = 1, .text = "word");
 	agent_leave(&b);
 	a = consumer_in(name, "a", "");
-	agent_expect(&a, "ok 1 1 4 2 FL- word", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .attempts = 2, .text = "word");
 	agent_leave(&a);
 	agent_quit(&producer);
 	cr_assert(!object_exists(name));
@@ -413,12 +419,12 @@ Test(groups, the_one_that_holds_the_producers_up_is_named, .timeout = 60)
 		expect_errors_contain(&remove, "1 message that it had not taken went with it");
 		tool_free(&remove);
 	}
-	cr_expect_eq(tool_end(&tool), 0); /* there was its room */
+	cr_expect_eq(tool_end(&tool), 0); /* so there was room for it */
 	tool_free(&tool);
 	agent_ask(&busy, "receive");
 	agent_leave(&busy);
 	agent_quit(&producer);
-	object_remove(name); /* a producer gave up: that is untold */
+	object_remove(name); /* a producer gave up, which is not reported yet */
 }
 
 Test(groups, each_learns_of_the_end_and_of_a_death, .timeout = 60)
@@ -513,14 +519,17 @@ Test(groups, one_that_begins_inside_a_long_message_gets_the_next_one, .timeout =
 	WAIT_FOR(object_look(name).waiting_piece != 0);
 	agent_expect(&producer, "ok", "piece 500 last");
 	agent_expect(&producer, "ok", "send word");
-	cr_expect_str_eq(agent_hear(&later), "ok 2 1 4 1 FL- word");
+	expect_delivery(agent_hear(&later), .sequence = 2, .text = "word");
 	agent_leave(&later);
 	agent_quit(&producer);
 	agent_kill(&first);
 	object_remove(name);
 }
 
-/* Its producer learns that not everybody got it, and the others that they will not. */
+/*
+ * The producer learns that not every group got the message, and the other groups that they will not
+ * get it.
+ */
 Test(groups, a_long_message_lost_in_one_is_given_up_for_all, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -542,7 +551,7 @@ Test(groups, a_long_message_lost_in_one_is_given_up_for_all, .timeout = 60)
 	agent_expect(&dies, "incomplete", "receive");
 	agent_expect(&dies, "ok 1", "lost");
 	agent_quit(&dies);
-	object_remove(name); /* `lives` left before the end, so nobody told it */
+	object_remove(name); /* `lives` left before the end, so it has not reported it */
 }
 
 Test(groups, there_can_be_sixteen, .timeout = 60)
@@ -562,10 +571,10 @@ Test(groups, there_can_be_sixteen, .timeout = 60)
 	expect_errors_contain(&tool, "it has 16 groups already");
 	tool_free(&tool);
 	for (int i = 0; i < GROUP_COUNT; i++)
-		agent_expect(&consumers[i], "ok 1 1 4 1 FL- word", "receive");
+		agent_expect_delivery(&consumers[i], "receive", .sequence = 1, .text = "word");
 	agent_leave(&consumers[7]);
 	agent_expect(&late, "ok", "attach consumer %s group=late", name);
-	agent_expect(&late, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&late, "receive", .sequence = 1, .text = "word");
 	agent_leave(&late);
 	for (int i = 0; i < GROUP_COUNT; i++)
 		if (i != 7)
@@ -587,11 +596,11 @@ Test(groups, removing_one_is_refused_while_it_has_consumers, .timeout = 60)
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove-group", "b"), 1);
 	expect_errors_contain(&tool, "it has no group of that name");
 	tool_free(&tool);
-	agent_kill(&consumer); /* the dead do not count */
+	agent_kill(&consumer); /* dead consumers do not count */
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove-group", "a"), 0);
 	tool_free(&tool);
 	agent_quit(&producer);
-	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name), 0); /* its end was not seen yet */
+	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name), 0); /* the end was not seen yet */
 	tool_free(&tool);
 	cr_assert(!object_exists(name));
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove-group", "a"), 1);

@@ -1,7 +1,9 @@
 /*
- * Hostile contents, one by one: what a stranger with the right to write would put into the
- * object. Each is refused by name; what the fuzz target finds by chance stands here on purpose.
+ * Hostile contents, one by one: what a process with the right to write could put into the object.
+ * Each is refused by name. The fuzz target finds such contents by chance; here they are made on
+ * purpose.
  */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -15,7 +17,7 @@
 
 #define RECORD(field) (sizeof(struct shared_buffer) + offsetof(struct record, field))
 
-/* A channel of 4 KiB with one block of three lines in it. */
+/* Makes a channel of 4 KiB with one block of three lines in it. */
 static void channel_fill(char name[NAME_SIZE])
 {
 	static const char lines[] = "one\ntwo\nthree\n";
@@ -29,7 +31,7 @@ static void channel_fill(char name[NAME_SIZE])
 	close(input);
 }
 
-/* Runs a tool to its end, which is a named refusal and comes soon. */
+/* Runs a tool to its end, which must come soon and be a refusal with this text. */
 #define REFUSED(what, ...)                                                                         \
 	do {                                                                                       \
 		struct tool tool_ = tool_start(__VA_ARGS__, NULL);                                 \
@@ -59,7 +61,10 @@ Test(hostile, a_header_that_does_not_fit_its_object_is_refused, .timeout = 60)
 		REFUSED(what, "shm-consume", "-C", name, "-w", "1");
 		object_remove(name);
 	}
-	/* Longer than its header says, and one whose end has been cut off, all but a byte. */
+	/*
+	 * An object longer than its header says, and one whose end has been cut off, by one byte or
+	 * more.
+	 */
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
 		snprintf(what, sizeof(what), "%ld bytes more", (long)more[i]);
 		channel_fill(name);
@@ -73,7 +78,7 @@ Test(hostile, a_header_that_does_not_fit_its_object_is_refused, .timeout = 60)
 	}
 }
 
-/* The record's check is right, so only what it says can give it away. */
+/* The record's check is right, so only its fields can give it away. */
 Test(hostile, a_record_that_says_what_cannot_be_is_refused, .timeout = 60)
 {
 	static const struct {
@@ -125,8 +130,8 @@ Test(hostile, a_block_without_its_delimiters_is_refused_when_taken_apart, .timeo
 	object_remove(name);
 }
 
-/* The claim of a killed consumer, rewritten: whoever comes would have to deliver it. */
-Test(hostile, an_orphaned_claim_on_nonsense_is_refused, .timeout = 120)
+/* The claim of a killed consumer, rewritten: the next consumer would have to deliver it. */
+Test(hostile, an_orphaned_claim_on_garbage_is_refused, .timeout = 120)
 {
 	static const struct {
 		const char *what;
@@ -156,7 +161,8 @@ Test(hostile, an_orphaned_claim_on_nonsense_is_refused, .timeout = 120)
 
 		channel_fill(name);
 		agent_expect(&consumer, "ok", "attach consumer %s", name);
-		cr_assert_eq(strncmp(agent_ask(&consumer, "receive 2"), "ok 1 2 8 1 ", 11), 0);
+		agent_expect_delivery(&consumer, "receive 2", .sequence = 1, .messages = 2,
+				      .size = 8);
 		agent_kill(&consumer);
 		for (size_t copy = 0; copy < 2; copy++)
 			object_write(name, OFFSET(consumers.groups[0].claims[0].states[copy]),
@@ -172,7 +178,7 @@ Test(hostile, a_claim_table_full_of_garbage_is_refused, .timeout = 60)
 	const uint64_t all = UINT64_MAX;
 	char name[NAME_SIZE];
 
-	/* each of them somebody else's, of somebody who cannot be, an orphan */
+	/* the owners: another process, an impossible one, none (an orphan) */
 	for (unsigned fill = 0; fill < 3; fill++) {
 		static const uint64_t owners[] = { 5, 200, OWNER_NONE };
 
@@ -187,14 +193,14 @@ Test(hostile, a_claim_table_full_of_garbage_is_refused, .timeout = 60)
 		REFUSED("garbage", "shm-produce", "-C", name, "-w", "1", "x");
 		object_remove(name);
 	}
-	/* no claim, but none free either */
+	/* there is no claim, but none is free either */
 	channel_fill(name);
 	object_write(name, OFFSET(consumers.groups[0].claims_used), &all, sizeof(all));
 	REFUSED("full", "shm-consume", "-C", name, "-w", "1");
 	object_remove(name);
 }
 
-/* The first claim lies at head; all others, and `next`, lie far behind it. */
+/* The first claim lies at head; all others, and `next`, lie far ahead of it. */
 static void group_crowd(struct group *group, uint64_t head, uint64_t tail)
 {
 	atomic_store(&group->state, GROUP_OPEN);
@@ -210,7 +216,7 @@ static void group_crowd(struct group *group, uint64_t head, uint64_t tail)
 	}
 }
 
-/* As many groups and claims as there can be: whoever looks at them has room for all. */
+/* As many groups and claims as there can be: a process that inspects them has room for all. */
 Test(hostile, all_groups_with_all_claims_are_looked_at, .timeout = 60)
 {
 	static struct shared_buffer copy;
@@ -240,7 +246,7 @@ Test(hostile, all_groups_with_all_claims_are_looked_at, .timeout = 60)
 	object_remove(name);
 }
 
-Test(hostile, an_owner_that_cannot_be_is_noticed_by_those_who_are_there, .timeout = 60)
+Test(hostile, an_impossible_owner_is_noticed_by_attached_consumers, .timeout = 60)
 {
 	struct agent holder = agent_start(), other = agent_start();
 	const uint64_t nobody = 200;
@@ -249,7 +255,7 @@ Test(hostile, an_owner_that_cannot_be_is_noticed_by_those_who_are_there, .timeou
 	channel_fill(name);
 	agent_expect(&holder, "ok", "attach consumer %s timeout=1000", name);
 	agent_expect(&other, "ok", "attach consumer %s timeout=1000", name);
-	cr_assert_eq(strncmp(agent_ask(&holder, "receive 1"), "ok 1 1 4 1 ", 11), 0);
+	agent_expect_delivery(&holder, "receive 1", .sequence = 1, .size = 4);
 	object_write(name, OFFSET(consumers.groups[0].claims[0].owner), &nobody, sizeof(nobody));
 	agent_expect(&other, "error DAMAGED", "receive 1");
 	agent_quit(&other);

@@ -1,6 +1,6 @@
 /*
- * Two users who do not trust each other: the victim's channels, and an intruder who has been given
- * one of them and wants more.
+ * Two users who do not trust each other: one owns channels (the victim), the other may use one of
+ * them and wants more (the intruder).
  */
 #include "tests/support/support.h"
 
@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Users that need no entry anywhere. */
+/* Users that need not be in any file. */
 enum { VICTIM = 54331, INTRUDER = 54332 };
 
-/* A shell script as that user, with its arguments: "$TOOLS" is where the tools are. */
+/* Runs a shell script as that user, with its arguments: "$TOOLS" is the folder of the tools. */
 #define AS_VICTIM(...)                                                                             \
 	tool_start("setpriv", "--reuid=54331", "--regid=54331", "--clear-groups", "sh", "-c",      \
 		   __VA_ARGS__, NULL)
@@ -22,13 +22,13 @@ enum { VICTIM = 54331, INTRUDER = 54332 };
 	tool_start("setpriv", "--reuid=54332", "--regid=54332", "--clear-groups", "sh", "-c",      \
 		   __VA_ARGS__, NULL)
 
-/* A tool as the victim: its name and arguments. */
+/* Starts a tool as the victim: its name and arguments. */
 #define VICTIM_RUNS(...)                                                                           \
 	AS_VICTIM("tool=$1; shift; exec \"$TOOLS/$tool\" \"$@\"", "sh", __VA_ARGS__)
 
 /*
- * It opens $1 and answers; with the next line of its input it says how many lines in what it has
- * open hold "secret".
+ * A script that opens the object $1 and answers; for the next line of its input it says how many
+ * lines of the object contain "secret".
  */
 static const char spy_script[] = "exec 9<>\"$1\"; eval \"$2\"; echo ready; read -r line; "
 				 "echo \"secrets: $(grep -ac secret <&9)\"";
@@ -51,7 +51,7 @@ static void need_users(void)
 	}
 }
 
-/* Where the victim's channel is. */
+/* Returns the path of the victim's channel. */
 static const char *path_of(const char *name)
 {
 	static char paths[4][512];
@@ -62,7 +62,7 @@ static const char *path_of(const char *name)
 	return path;
 }
 
-/* Waits for its end, which must be `status`; it must have said `part`. */
+/* Waits for the tool's end, with status `status`; on standard error it must have said `part`. */
 static void expect_end(struct tool tool, int status, const char *part)
 {
 	int got = tool_end(&tool);
@@ -92,10 +92,10 @@ static bool wrote(const struct tool *tool, const char *part)
 
 struct spy {
 	struct tool tool;
-	int line; /* a byte here, and it looks */
+	int line; /* for a byte written here it looks */
 };
 
-/* It has the object open, and has run `then` as well. */
+/* Starts an intruder that has the object open and has run `then`, too. */
 static struct spy spy_start(const char *name, const char *then)
 {
 	struct spy spy;
@@ -129,7 +129,7 @@ static void expect_private(const char *name)
 	cr_expect_eq(status.st_nlink, 1u);
 }
 
-/* The advice that --doctor gives about this channel, to be run; it must be there. */
+/* Returns the advice that --doctor gives about this channel, to be run; there must be one. */
 static void advice_of(const char *name, char *advice, size_t size)
 {
 	struct tool tool = VICTIM_RUNS("shm-consume", "--doctor");
@@ -176,7 +176,7 @@ Test(intruders, a_link_to_the_name_of_a_private_channel_gets_no_message, .timeou
 	tool_free(&tool);
 	expect_done(AS_INTRUDER("grep -ac secret \"$1\" || :", "sh", path_of(open)), "0\n");
 
-	/* What --doctor says to do works. */
+	/* The advice of --doctor works. */
 	advice_of(private, advice, sizeof(advice));
 	expect_done(AS_VICTIM(advice, "sh"), "");
 	expect_done(VICTIM_RUNS("shm-produce", "-C", private, "secret"), "");
@@ -187,7 +187,7 @@ Test(intruders, a_link_to_the_name_of_a_private_channel_gets_no_message, .timeou
 	expect_done(VICTIM_RUNS("shm-consume", "-C", open), "secret\n");
 }
 
-/* Its last user removes it, and the link would then be its only name. */
+/* The last user removes the object, and the link would then be its only name. */
 Test(intruders, a_link_to_a_channel_is_of_no_use_when_that_is_removed, .timeout = 60)
 {
 	char open[NAME_SIZE], private[NAME_SIZE], link[1200];
@@ -202,7 +202,7 @@ Test(intruders, a_link_to_a_channel_is_of_no_use_when_that_is_removed, .timeout 
 	snprintf(link, sizeof(link), "ln '%s' '%s'", path_of(open), path_of(private));
 	spy = spy_start(open, link);
 	cr_expect_eq(access(path_of(private), F_OK), 0);
-	/* A message by hand is not needed: an end by a signal is one, too. */
+	/* The consumer need not get its message to end: a signal will do. */
 	kill(consumer.pid, SIGTERM);
 	tool_end(&consumer);
 	tool_free(&consumer);
@@ -214,7 +214,7 @@ Test(intruders, a_link_to_a_channel_is_of_no_use_when_that_is_removed, .timeout 
 	cr_expect_neq(access(path_of(private), F_OK), 0);
 }
 
-/* Then no access at all is needed to give a channel a second name. */
+/* Then a process needs no access at all to give a channel a second name. */
 Test(intruders, are_warned_of_where_anybody_may_link, .timeout = 60)
 {
 	struct tool tool = tool_start("unshare", "-m", "sh", "-c",

@@ -1,4 +1,5 @@
-/* Messages with a key: it arrives with each of them, whatever way they take. */
+/* Messages with a key: each of them arrives with it, whatever way they take. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 enum { KEY_MAX = 255 };
 
-/* A producer and a consumer on a new channel of 4 KiB. */
+/* Starts a producer and a consumer on a new channel of 4 KiB. */
 static void pair_start(char name[NAME_SIZE], struct agent *producer, struct agent *consumer)
 {
 	*producer = agent_start();
@@ -34,16 +35,16 @@ Test(keys, a_key_comes_with_its_message_and_an_empty_one_is_none, .timeout = 60)
 	agent_expect(&producer, "ok", "send plain");
 	agent_expect(&producer, "ok", "key order");
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&producer, "ok", "send "); /* only a key */
+	agent_expect(&producer, "ok", "send "); /* a key and no text */
 	agent_expect(&producer, "ok", "key invoice");
 	agent_expect(&producer, "ok", "send two");
 	agent_expect(&producer, "ok", "key");
 	agent_expect(&producer, "ok", "send plain again");
-	agent_expect(&consumer, "ok 1 1 5 1 FL- plain", "receive");
-	agent_expect(&consumer, "ok 2 1 3 1 FL- key=order one", "receive");
-	agent_expect(&consumer, "ok 3 1 0 1 FL- key=order ", "receive");
-	agent_expect(&consumer, "ok 4 1 3 1 FL- key=invoice two", "receive");
-	agent_expect(&consumer, "ok 5 1 11 1 FL- plain again", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "plain");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .key = "order", .text = "one");
+	agent_expect_delivery(&consumer, "receive", .sequence = 3, .key = "order", .text = "");
+	agent_expect_delivery(&consumer, "receive", .sequence = 4, .key = "invoice", .text = "two");
+	agent_expect_delivery(&consumer, "receive", .sequence = 5, .text = "plain again");
 	pair_quit(name, &producer, &consumer);
 }
 
@@ -55,14 +56,18 @@ Test(keys, a_key_may_hold_any_bytes, .timeout = 60)
 	pair_start(name, &producer, &consumer);
 	agent_expect(&producer, "ok", "key %%00%%ff%%0a;%%25%%80");
 	agent_expect(&producer, "ok", "send x");
-	agent_expect(&consumer, "ok 1 1 1 1 FL- key=%00%ff%0a;%25%80 x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .key = "%00%ff%0a;%25%80",
+			      .text = "x");
 	pair_quit(name, &producer, &consumer);
 }
 
-/* 16 KiB and more are copied under the turn, not the mutex: another way into the ring. */
+/*
+ * Messages of 16 KiB and more are copied under the turn and not under the mutex: another way into
+ * the ring.
+ */
 Test(keys, a_key_has_up_to_255_bytes, .timeout = 60)
 {
-	char name[NAME_SIZE], key[KEY_MAX + 2], expected[600];
+	char name[NAME_SIZE], key[KEY_MAX + 2];
 	struct agent producer, consumer;
 
 	memset(key, 'k', KEY_MAX);
@@ -72,12 +77,9 @@ Test(keys, a_key_has_up_to_255_bytes, .timeout = 60)
 	agent_expect(&producer, "ok", "sendn 100");
 	agent_expect(&producer, "error 22", "key %sk", key);
 	agent_expect(&producer, "ok", "send same");
-	agent_ask(&consumer, "receive");
-	snprintf(expected, sizeof(expected), "ok 1 1 100 1 FL- key=%s ", key);
-	cr_expect_eq(strncmp(consumer.answer, expected, strlen(expected)), 0);
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .key = key, .size = 100);
 	agent_expect(&consumer, "ok", "check");
-	snprintf(expected, sizeof(expected), "ok 2 1 4 1 FL- key=%s same", key);
-	agent_expect(&consumer, expected, "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .key = key, .text = "same");
 	pair_quit(name, &producer, &consumer);
 }
 
@@ -93,10 +95,9 @@ Test(keys, a_large_message_has_its_key, .timeout = 60)
 	agent_expect(&producer, "ok", "reserve 5");
 	agent_expect(&producer, "error 16", "key other"); /* its room is already divided */
 	agent_expect(&producer, "ok", "commit 5");
-	cr_expect_eq(strncmp(agent_ask(&consumer, "receive"), "ok 1 1 20000 1 FL- key=large ", 29),
-		     0);
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .key = "large", .size = 20000);
 	agent_expect(&consumer, "ok", "check");
-	agent_expect(&consumer, "ok 2 1 5 1 FL- key=large rrrrr", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .key = "large", .text = "rrrrr");
 	pair_quit(name, &producer, &consumer);
 }
 
@@ -110,9 +111,8 @@ Test(keys, a_key_and_its_message_fill_the_ring_to_the_last_byte, .timeout = 60)
 	agent_expect(&producer, "ok", "key 10 letters");
 	agent_expect(&producer, "ok", "sendn 4062");
 	agent_expect(&producer, "error TOOBIG", "sendn 4063");
-	cr_expect_eq(
-		strncmp(agent_ask(&consumer, "receive"), "ok 1 1 4062 1 FL- key=10%20letters ", 35),
-		0);
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .key = "10%20letters",
+			      .size = 4062);
 	agent_expect(&consumer, "ok", "check");
 	pair_quit(name, &producer, &consumer);
 }
@@ -126,30 +126,36 @@ Test(keys, all_messages_of_a_block_have_its_key, .timeout = 60)
 	agent_expect(&producer, "ok", "key of;all");
 	agent_expect(&producer, "ok", "block 5 line");
 	agent_expect(&producer, "ok", "block 2 more");
-	agent_expect(&consumer, "ok 1 1 5 1 FL- key=of;all line;", "receive 1");
-	agent_expect(&consumer, "ok 2 2 10 1 FL- key=of;all line;line;", "receive 2");
-	agent_expect(&consumer, "ok", "give 1"); /* one done, one given back */
-	agent_expect(&consumer, "ok 3 1 5 2 FL- key=of;all line;", "receive 7");
-	agent_expect(&consumer, "ok 4 2 10 1 FL- key=of;all line;line;", "receive 7");
-	agent_expect(&consumer, "ok 6 2 10 1 FL- key=of;all more;more;", "receive 7");
+	agent_expect_delivery(&consumer, "receive 1", .sequence = 1, .key = "of;all",
+			      .text = "line;");
+	agent_expect_delivery(&consumer, "receive 2", .sequence = 2, .messages = 2, .key = "of;all",
+			      .text = "line;line;");
+	agent_expect(&consumer, "ok", "give 1"); /* one message is done, one is given back */
+	agent_expect_delivery(&consumer, "receive 7", .sequence = 3, .attempts = 2, .key = "of;all",
+			      .text = "line;");
+	agent_expect_delivery(&consumer, "receive 7", .sequence = 4, .messages = 2, .key = "of;all",
+			      .text = "line;line;");
+	agent_expect_delivery(&consumer, "receive 7", .sequence = 6, .messages = 2, .key = "of;all",
+			      .text = "more;more;");
 	pair_quit(name, &producer, &consumer);
 }
 
-/* The first of them is taken with a visit to the mutex, the others without. */
+/* The first record is taken in a critical section of the mutex, the others outside of it. */
 Test(keys, records_claimed_together_have_their_keys, .timeout = 60)
 {
 	struct agent producer, consumer;
-	char name[NAME_SIZE], expected[64];
+	char name[NAME_SIZE], key[16], text[16];
 
 	pair_start(name, &producer, &consumer);
-	for (int i = 1; i <= 20; i++) {
-		agent_expect(&producer, "ok", "key type%d", i % 3);
-		agent_expect(&producer, "ok", "send %d", i);
+	for (unsigned i = 1; i <= 20; i++) {
+		agent_expect(&producer, "ok", "key type%u", i % 3);
+		agent_expect(&producer, "ok", "send %u", i);
 	}
-	for (int i = 1; i <= 20; i++) {
-		snprintf(expected, sizeof(expected), "ok %d 1 %d 1 FL- key=type%d %d", i,
-			 i < 10 ? 1 : 2, i % 3, i);
-		agent_expect(&consumer, expected, "receive");
+	for (unsigned i = 1; i <= 20; i++) {
+		snprintf(key, sizeof(key), "type%u", i % 3);
+		snprintf(text, sizeof(text), "%u", i);
+		agent_expect_delivery(&consumer, "receive", .sequence = i, .key = key,
+				      .text = text);
 	}
 	pair_quit(name, &producer, &consumer);
 }
@@ -162,12 +168,15 @@ Test(keys, what_a_killed_consumer_had_in_hand_comes_again_with_its_key, .timeout
 	pair_start(name, &producer, &consumer);
 	agent_expect(&producer, "ok", "key again");
 	agent_expect(&producer, "ok", "block 3 line");
-	agent_expect(&consumer, "ok 1 1 5 1 FL- key=again line;", "receive 1");
-	agent_expect(&consumer, "ok 2 1 5 1 FL- key=again line;", "receive 1");
+	agent_expect_delivery(&consumer, "receive 1", .sequence = 1, .key = "again",
+			      .text = "line;");
+	agent_expect_delivery(&consumer, "receive 1", .sequence = 2, .key = "again",
+			      .text = "line;");
 	agent_kill(&consumer);
 	agent_expect(&other, "ok", "attach consumer %s", name);
-	agent_expect(&other, "ok 2 1 5 2 FL- key=again line;", "receive");
-	agent_expect(&other, "ok 3 1 5 1 FL- key=again line;", "receive");
+	agent_expect_delivery(&other, "receive", .sequence = 2, .attempts = 2, .key = "again",
+			      .text = "line;");
+	agent_expect_delivery(&other, "receive", .sequence = 3, .key = "again", .text = "line;");
 	pair_quit(name, &producer, &other);
 }
 
@@ -183,19 +192,21 @@ Test(keys, the_first_piece_of_a_message_longer_than_the_ring_has_the_key, .timeo
 	agent_expect(&producer, "ok", "piece 700 more");
 	agent_expect(&producer, "ok", "piece 10 last");
 	agent_expect(&producer, "ok", "send next");
-	cr_expect_eq(strncmp(agent_ask(&consumer, "receive"), "ok 1 1 700 1 F-- key=long ", 26), 0);
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .part = FIRST_PART,
+			      .key = "long", .size = 700);
 	agent_expect(&consumer, "ok", "check");
-	cr_expect_eq(strncmp(agent_ask(&consumer, "receive"), "ok 1 0 700 1 --- ", 17), 0);
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .part = MIDDLE_PART,
+			      .size = 700);
 	agent_expect(&consumer, "ok", "check");
-	cr_expect_eq(strncmp(agent_ask(&consumer, "receive"), "ok 1 0 10 1 -L- ", 16), 0);
-	agent_expect(&consumer, "ok 2 1 4 1 FL- key=long next", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .part = LAST_PART, .size = 10);
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .key = "long", .text = "next");
 	pair_quit(name, &producer, &consumer);
 }
 
 /* ---- the tools ---- */
 
-/* What shm-consume prints of the input with a key, and the story that it tells. */
-static void expect_bytes(const char *input, const char *output, const char *story,
+/* Sends the input with a key; shm-consume must print this output, and with -v say this. */
+static void expect_keyed(const char *input, const char *output, const char *story,
 			 const char *delimiter)
 {
 	struct tool producer, consumer;
@@ -216,10 +227,10 @@ static void expect_bytes(const char *input, const char *output, const char *stor
 
 Test(keys, a_key_is_shown_and_is_not_in_the_output, .timeout = 60)
 {
-	expect_bytes("one\ntwo\n", "one\ntwo\n", "received data (key \"type one\"): two\n", "\\n");
-	expect_bytes("one\ntwo", "one\ntwo", "received data (key \"type one\"): two\n", "\\n");
-	expect_bytes("one\ntwo\n", "one<>two<>", "received data (key \"type one\"): two\n", "<>");
-	expect_bytes("one\n", "one", "received data (key \"type one\"): one\n", "");
+	expect_keyed("one\ntwo\n", "one\ntwo\n", "received data (key \"type one\"): two\n", "\\n");
+	expect_keyed("one\ntwo", "one\ntwo", "received data (key \"type one\"): two\n", "\\n");
+	expect_keyed("one\ntwo\n", "one<>two<>", "received data (key \"type one\"): two\n", "<>");
+	expect_keyed("one\n", "one", "received data (key \"type one\"): one\n", "");
 }
 
 Test(keys, lines_and_one_longer_than_the_ring_come_whole_with_a_key, .timeout = 60)

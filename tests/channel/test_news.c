@@ -1,5 +1,5 @@
 /*
- * That a producer has died is news. It is lost to nobody: a consumer either says it with its exit
+ * That a producer has died is news that must not be lost: a consumer either reports it by its exit
  * status, or leaves it to the next consumer of its group, however it ends itself.
  */
 #include <criterion/criterion.h>
@@ -9,21 +9,11 @@
 #include <unistd.h>
 
 #include "channel/events.h"
+#include "tests/support/agents.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
-enum { ARGUMENTS_MAX = 16 };
-
-/* shm-consume -C NAME and these words, up to NULL. */
-static struct tool consumer_start(const char *name, const char *const *words)
-{
-	const char *argv[ARGUMENTS_MAX + 4] = { "shm-consume", "-C", name };
-
-	for (int i = 0; i < ARGUMENTS_MAX && words[i] != NULL; i++)
-		argv[i + 3] = words[i];
-	return tool_start_argv(-1, -1, argv);
-}
-
-/* Runs it to its end; its exit status. */
+/* Runs a consumer to its end; returns its exit status. */
 static int consume(const char *name, const char *const *words)
 {
 	struct tool tool = consumer_start(name, words);
@@ -35,7 +25,10 @@ static int consume(const char *name, const char *const *words)
 
 #define CONSUME(name, ...) consume(name, (const char *const[]){ __VA_ARGS__, NULL })
 
-/* A producer sends a message, which is waited for, and is killed; somebody cleans up after it. */
+/*
+ * A producer sends a message, waits until it is received, and is killed; another process cleans up
+ * after it.
+ */
 static void producer_dies(const char *name, const struct tool *consumer)
 {
 	struct agent producer = agent_start();
@@ -45,7 +38,7 @@ static void producer_dies(const char *name, const struct tool *consumer)
 	agent_expect(&producer, "ok", "send one");
 	WAIT_FOR(strcmp(tool_output(consumer, NULL), "one\n") == 0);
 	agent_kill(&producer);
-	/* It looks for the dead before it finds that there is no such group. */
+	/* The tool looks for the dead before it finds that there is no such group. */
 	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove-group", "none"), 1);
 	tool_free(&tool);
 	WAIT_FOR(object_look(name).producers == 0 && object_look(name).waiting_data != 0);
@@ -80,9 +73,9 @@ Test(news, of_a_death_ends_a_worker_that_is_idle_too, .timeout = 60)
 	cr_expect(!object_exists(name), "it is told once");
 }
 
-/* How a follower may end that does not say it itself. */
+/* The ways in which a follower may end that does not report the news itself. */
 static const struct ending {
-	int number; /* the signal that ends it, or ... */
+	int number; /* the signal that ends the follower, or ... */
 	const char *words[8];
 	int status;
 } endings[] = {
@@ -196,7 +189,7 @@ Test(news, of_a_death_is_left_by_a_worker_that_exits_with_something_graver, .tim
 	cr_expect(!object_exists(name));
 }
 
-Test(news, that_was_told_is_not_told_again_by_who_ended_before, .timeout = 60)
+Test(news, that_was_told_is_not_told_again_by_a_consumer_that_ended_before, .timeout = 60)
 {
 	struct agent early = agent_start(), late = agent_start(), producer = agent_start();
 	char name[NAME_SIZE];

@@ -10,13 +10,11 @@
 /* Plays the scene of weak_order that has this name. */
 static void play(const char *name)
 {
-	char path[4096];
 	struct tool tool;
 	char *output;
 
-	snprintf(path, sizeof(path), "%s/tests/weak_order", getenv("TOOLS"));
-	tool = tool_start(path, name, NULL);
-	if (tool_end_within(&tool, 100) != 0) { /* with a sanitizer */
+	tool = tool_start(tool_path("tests/weak_order"), name, NULL);
+	if (tool_end_within(&tool, 100) != 0) { /* a sanitizer is slow */
 		output = tool_output(&tool, NULL);
 		cr_expect_fail("%s", output);
 		free(output);
@@ -51,7 +49,7 @@ Test(order, an_observer_sees_the_frontier_that_another_producer_moved, .timeout 
 
 Test(order, an_observer_sees_the_frontier_of_a_producer_that_has_left, .timeout = 120)
 {
-	play("observe-heir");
+	play("observe-successor");
 }
 
 Test(order, a_number_that_dropped_messages_took_is_not_that_of_an_older_tail, .timeout = 120)
@@ -59,7 +57,8 @@ Test(order, a_number_that_dropped_messages_took_is_not_that_of_an_older_tail, .t
 	play("drop");
 }
 
-Test(order, who_leaves_wakes_a_holder_of_the_turn_that_has_not_seen_head_move, .timeout = 120)
+Test(order, a_leaving_consumer_wakes_a_holder_of_the_turn_that_has_not_seen_head_move,
+     .timeout = 120)
 {
 	play("turn");
 }

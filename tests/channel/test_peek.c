@@ -1,4 +1,5 @@
 /* --peek prints what is there and leaves the object's bytes as they are. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -20,7 +21,7 @@ static void send_lines(const char *name, const char *lines)
 	tool_free(&producer);
 }
 
-/* Peeks, expects this output and nothing said, and that no byte of the object has changed. */
+/* Peeks: the output must be this, nothing may be said, and no byte of the object may change. */
 static void expect_peek(const char *name, const char *group, const char *expected)
 {
 	size_t size_before, size_after;
@@ -70,14 +71,16 @@ Test(peek, prints_what_is_in_hand_and_not_what_is_acknowledged, .timeout = 60)
 	agent_expect(&producer, "ok", "block 1 a");
 	agent_expect(&producer, "ok", "block 5 b");
 	agent_expect(&producer, "ok", "send c");
-	agent_expect(&a, "ok 1 1 2 1 FL- a;", "receive share");
-	agent_expect(&b, "ok 2 1 2 1 FL- b;", "receive share");
+	agent_expect_delivery(&a, "receive share", .sequence = 1, .text = "a;");
+	agent_expect_delivery(&b, "receive share", .sequence = 2, .text = "b;");
 	expect_peek(name, NULL, "a\nb\nb\nb\nb\nb\nc\n");
-	agent_expect(&a, "ok 3 1 2 1 FL- b;", "receive share"); /* the first is acknowledged */
-	agent_expect(&b, "ok 4 1 2 1 FL- b;", "receive share"); /* a hole in the block */
+	/* which acknowledges the first */
+	agent_expect_delivery(&a, "receive share", .sequence = 3, .text = "b;");
+	/* in the block there is a hole now */
+	agent_expect_delivery(&b, "receive share", .sequence = 4, .text = "b;");
 	expect_peek(name, NULL, "b\nb\nb\nb\nc\n");
-	agent_expect(&b, "ok 5 1 2 1 FL- b;", "receive share");
-	agent_kill(&a); /* its message is an orphan, or will be */
+	agent_expect_delivery(&b, "receive share", .sequence = 5, .text = "b;");
+	agent_kill(&a); /* its message becomes an orphan */
 	expect_peek(name, NULL, "b\nb\nb\nc\n");
 	agent_kill(&b);
 	agent_quit(&producer);
@@ -95,11 +98,11 @@ Test(peek, goes_by_the_group_that_it_is_told, .timeout = 60)
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
 	agent_expect(&a, "ok", "attach consumer %s group=a", name);
-	agent_expect(&a, "ok 1 1 3 1 FL- one", "receive 1");
+	agent_expect_delivery(&a, "receive 1", .sequence = 1, .text = "one");
 	agent_expect(&a, "ok", "acknowledge");
 	expect_peek(name, "a", "two\n");
 	expect_peek(name, "b", "one\ntwo\n");
-	expect_peek(name, NULL, "one\ntwo\n"); /* that has no group */
+	expect_peek(name, NULL, "one\ntwo\n"); /* the channel has no such group */
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--peek", "-g", "c"), 1);
 	expect_errors_contain(&tool, "it has no group of that name");
 	tool_free(&tool);
@@ -108,7 +111,7 @@ Test(peek, goes_by_the_group_that_it_is_told, .timeout = 60)
 	object_remove(name);
 }
 
-/* Nobody who holds a lock, or is stopped with one, is in its way. */
+/* A process that holds a lock, or is stopped with one, is not in the way of --peek. */
 Test(peek, waits_for_no_lock, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -179,10 +182,10 @@ Test(peek, leaves_out_what_is_only_partly_there_and_says_so, .timeout = 60)
 
 	agent_expect(&producer, "ok", "attach producer %s size=4096", channel_name(name));
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&producer, "ok", "piece 300 more"); /* all of this one is there, ... */
+	agent_expect(&producer, "ok", "piece 300 more"); /* of this message all is there, ... */
 	agent_expect(&producer, "ok", "piece 300 last");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&producer, "ok", "piece 300 more"); /* ... this one was given up, ... */
+	agent_expect(&producer, "ok", "piece 300 more"); /* ... this one was aborted, ... */
 	agent_quit(&producer);
 	agent_expect(&other, "ok", "attach producer %s", name);
 	agent_expect(&other, "ok", "send three");
@@ -195,7 +198,7 @@ Test(peek, leaves_out_what_is_only_partly_there_and_says_so, .timeout = 60)
 	expect_errors_contain(&tool, "left out 1 message of which only a part is there");
 	free(got);
 	tool_free(&tool);
-	/* A consumer that has the beginning of it makes it no more whole. */
+	/* That a consumer has the beginning of the message makes it no more whole. */
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	for (int i = 0; i < 6; i++)
 		agent_ask(&consumer, "receive 1");

@@ -1,7 +1,9 @@
 /*
- * Strangers: what others plant under a channel's name, other users that share a channel, and
- * other pid namespaces. What test_cli_objects.c has is not repeated here.
+ * Strangers: what other users plant under a channel's name, other users that share a channel, and
+ * other pid namespaces. What test_cli_objects.c tests is not repeated here.
  */
+#include "tests/support/agents.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -16,46 +18,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Users and groups that need no entry anywhere. */
+/* Users and groups that need not be in any file. */
 enum { ALICE = 54321, BOB = 54322, CAROL = 54323, SHARED_GROUP = 54399 };
-
-/* Waits for its end, which must be `status`, and one line that names the cause (NULL: none). */
-static void expect_end(struct tool tool, int status, const char *part)
-{
-	int got = tool_end(&tool);
-	char *errors = tool_errors(&tool);
-	size_t line = strcspn(errors, "\n");
-
-	cr_expect_eq(got, status, "ended with %d, not %d: %s", got, status, errors);
-	if (part == NULL) {
-		cr_expect_str_empty(errors, "said \"%s\"", errors);
-	} else {
-		cr_expect_not_null(strstr(errors, part), "said \"%s\", without \"%s\"", errors,
-				   part);
-		cr_expect(errors[line] == '\n' && errors[line + 1] == '\0',
-			  "said \"%s\", which is not one line", errors);
-	}
-	free(errors);
-	tool_free(&tool);
-}
-
-/* The same for one that succeeds in silence, and its output. */
-static void expect_done(struct tool tool, const char *output)
-{
-	int got = tool_end(&tool);
-	char *errors = tool_errors(&tool);
-
-	cr_expect_eq(got, 0, "ended with %d: %s", got, errors);
-	cr_expect_str_empty(errors, "said \"%s\"", errors);
-	expect_output(&tool, output);
-	free(errors);
-	tool_free(&tool);
-}
-
-static void put(const char *name, const char *message)
-{
-	expect_done(tool_start("shm-produce", "-C", name, message, NULL), "");
-}
 
 static void refused_by_both(const char *name, const char *part)
 {
@@ -116,7 +80,7 @@ Test(strangers, a_hard_link_to_a_file_is_refused_and_the_file_left_alone, .timeo
 	object_remove(name);
 }
 
-/* What nobody has filled yet is somebody's, too: no channel begins with two names. */
+/* An object that is still empty belongs to somebody, too: no channel begins with two names. */
 Test(strangers, a_hard_link_to_an_empty_file_is_refused_and_the_file_left_alone, .timeout = 60)
 {
 	char name[NAME_SIZE], target[] = "/dev/shm/shm-channel-target-XXXXXX";
@@ -137,14 +101,17 @@ Test(strangers, a_hard_link_to_an_empty_file_is_refused_and_the_file_left_alone,
 	object_remove(name);
 }
 
-/* Which channel's it is cannot be known: it is used under neither, and removed from both. */
+/*
+ * It cannot be known to which name the object belongs: it is used under neither, and removed from
+ * both.
+ */
 Test(strangers, a_channel_with_two_names_is_refused_under_both, .timeout = 60)
 {
 	char name[NAME_SIZE], second[NAME_SIZE], path[512];
 
 	channel_name(name);
 	channel_name(second);
-	put(name, "x");
+	message_send(name, "x");
 	snprintf(path, sizeof(path), "%s", object_path(name));
 	link_make(path, second);
 	refused_by_both(name, "has another name, too");
@@ -156,8 +123,8 @@ Test(strangers, a_channel_with_two_names_is_refused_under_both, .timeout = 60)
 		   "removed");
 	cr_expect(object_exists(name));
 	cr_expect(!object_exists(second));
-	put(name, "y");
-	put(second, "z");
+	message_send(name, "y");
+	message_send(second, "z");
 	expect_done(tool_start("shm-consume", "-C", name, NULL), "y\n");
 	expect_done(tool_start("shm-consume", "-C", second, NULL), "z\n");
 	cr_expect(!object_exists(name));
@@ -170,7 +137,7 @@ Test(strangers, a_symbolic_link_to_a_channel_of_our_own_is_refused, .timeout = 6
 
 	channel_name(name);
 	channel_name(planted);
-	put(name, "x");
+	message_send(name, "x");
 	snprintf(path, sizeof(path), "%s", object_path(name));
 	cr_assert_eq(symlink(path, object_path(planted)), 0);
 	refused_by_both(planted, "is not a channel");
@@ -181,7 +148,7 @@ Test(strangers, a_symbolic_link_to_a_channel_of_our_own_is_refused, .timeout = 6
 
 /* ---- other users ---- */
 
-/* A tool as that user. Alice and Bob share a group, Carol is not in it. */
+/* Starts a tool as that user. Alice and Bob share a group, Carol is not in it. */
 #define AS_ALICE(...)                                                                              \
 	tool_start("setpriv", "--reuid=54321", "--regid=54399", "--clear-groups", "sh", "-c",      \
 		   "tool=$1; shift; exec \"$TOOLS/$tool\" \"$@\"", "sh", __VA_ARGS__, NULL)
@@ -223,7 +190,7 @@ static bool exists(unsigned user, const char *name)
 	return access(path_of(user, name), F_OK) == 0;
 }
 
-/* The channel of that user as support.c shows it, which looks for our own. */
+/* Looks at the channel of that user, as object_look() does for our own. */
 static struct object_view look(unsigned user, const char *name)
 {
 	struct object_view view;
@@ -242,7 +209,7 @@ Test(strangers, the_owner_sends_and_a_member_of_the_group_receives, .timeout = 6
 	channel_name(name);
 	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0660", "for the group"), "");
 	expect_done(AS_BOB("shm-consume", "-C", name, "--owner", "54321"), "for the group\n");
-	/* /dev/shm is sticky: it stays, empty, and nothing was said about that */
+	/* /dev/shm is sticky: the object stays, empty, and nothing was said about that */
 	cr_expect(exists(ALICE, name));
 	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-e"), "");
 	cr_expect(!exists(ALICE, name));
@@ -276,7 +243,7 @@ Test(strangers, a_member_of_the_group_waits_and_the_owner_sends, .timeout = 60)
 	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0660", "second"), "");
 	expect_done(consumer, "first\nsecond\n");
 	expect_done(AS_ALICE("shm-produce", "-C", name, "-m", "0660", "third"),
-		    ""); /* the empty one serves */
+		    ""); /* the empty object serves */
 	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0660"), "third\n");
 	cr_expect(!exists(ALICE, name));
 }
@@ -314,7 +281,7 @@ Test(strangers, many_lines_pass_between_two_users, .timeout = 60)
 	cr_expect(!exists(ALICE, name));
 }
 
-/* Its mutexes are another user's memory, and its death is noticed all the same. */
+/* The mutexes are another user's memory, and the death is noticed all the same. */
 Test(strangers, a_killed_member_of_the_group_is_cleaned_up_after_by_the_owner, .timeout = 60)
 {
 	struct tool producer, consumer, killed;
@@ -344,7 +311,9 @@ Test(strangers, a_killed_member_of_the_group_is_cleaned_up_after_by_the_owner, .
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
 	expect_done(consumer, "third\n");
-	/* either the follower has told the end, in which one died, or this one does */
+	/*
+	 * either the follower has reported the end in which a producer died, or this consumer does
+	 */
 	if (exists(ALICE, name)) {
 		consumer = AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-e");
 		status = tool_end(&consumer);
@@ -357,7 +326,7 @@ Test(strangers, a_killed_member_of_the_group_is_cleaned_up_after_by_the_owner, .
 	cr_expect(!exists(ALICE, name));
 }
 
-Test(strangers, who_is_not_in_the_group_is_refused, .timeout = 60)
+Test(strangers, a_user_who_is_not_in_the_group_is_refused, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
@@ -367,14 +336,14 @@ Test(strangers, who_is_not_in_the_group_is_refused, .timeout = 60)
 	expect_end(AS_CAROL("shm-consume", "-C", name, "--owner", "54321"), 1, "Permission denied");
 	expect_end(AS_CAROL("shm-produce", "-C", name, "--owner", "54321", "x"), 1,
 		   "Permission denied");
-	/* without --owner it is Carol's own, and empty */
+	/* without --owner the name is Carol's own channel, which is empty */
 	expect_end(AS_CAROL("shm-consume", "-C", name, "-n"), 3, NULL);
 	cr_expect(!exists(CAROL, name));
 	expect_done(AS_ALICE("shm-consume", "-C", name, "-m", "0660"), "for the group\n");
 	cr_expect(!exists(ALICE, name));
 }
 
-Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
+Test(strangers, a_user_who_may_only_read_the_object_is_refused, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
@@ -388,10 +357,8 @@ Test(strangers, who_may_only_read_the_object_is_refused, .timeout = 60)
 	cr_expect(!exists(ALICE, name));
 }
 
-/*
- * It is a channel, and used by others of its group, but in a sticky folder its owner's to remove.
- */
-Test(strangers, who_may_use_a_channel_cannot_remove_it, .timeout = 60)
+/* Others of the group use the channel, but in a sticky folder only its owner may remove it. */
+Test(strangers, a_user_who_may_use_a_channel_cannot_remove_it, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
@@ -419,7 +386,7 @@ Test(strangers, only_the_owner_creates, .timeout = 60)
 	cr_expect(!exists(BOB, name));
 }
 
-/* Whoever makes it, it is Alice's name: she must not be led to take it for hers. */
+/* Whoever makes the object, its name is Alice's: she must not be led to take it for hers. */
 Test(strangers, what_another_user_planted_under_our_name_is_refused, .timeout = 60)
 {
 	static const char *const modes[] = { "0600", "0666" };
@@ -440,7 +407,7 @@ Test(strangers, what_another_user_planted_under_our_name_is_refused, .timeout = 
 		expect_end(AS_ALICE("shm-consume", "-C", name), 1, "belongs to user 54322");
 		expect_end(AS_ALICE("shm-consume", "-C", name, "-m", "0660", "-e"), 1,
 			   "belongs to user 54322");
-		/* not even whoever may do everything takes it for Alice's */
+		/* not even root takes it for Alice's */
 		expect_end(tool_start("shm-consume", "-C", name, "--owner", "54321",
 				      "--trust-owner", NULL),
 			   1, "belongs to user 54322");
@@ -472,7 +439,9 @@ Test(strangers, what_another_user_planted_that_is_no_file_is_refused, .timeout =
 	}
 }
 
-/* The owner's own death while somebody else is last: that one leaves it to the owner. */
+/*
+ * The owner dies while another user is the last to leave: that user leaves the object to the owner.
+ */
 Test(strangers, the_owner_is_killed_and_its_next_use_removes_the_channel, .timeout = 60)
 {
 	struct tool owner, consumer;
@@ -531,18 +500,19 @@ static void need_namespaces(void)
 	}
 }
 
-/* Starts a tool as the first process of a namespace of its own; it dies with its starter. */
+/* Starts a tool as the first process of a pid namespace of its own; it dies with its starter. */
 static struct tool contained(int input, const char *tool, const char *name, const char *option,
 			     const char *value)
 {
-	char path[1024];
 
-	snprintf(path, sizeof(path), "%s/%s", getenv("TOOLS"), tool);
-	return tool_start_fds(input, -1, "unshare", "--pid", "--fork", "--kill-child", path, "-C",
-			      name, option, value, NULL);
+	return tool_start_fds(input, -1, "unshare", "--pid", "--fork", "--kill-child",
+			      tool_path(tool), "-C", name, option, value, NULL);
 }
 
-/* The tool in it, seen from here. 0: not there yet, or not any more. */
+/*
+ * Returns the pid of the tool in the namespace as seen from here; 0: not there yet, or not any
+ * more.
+ */
 static pid_t inner(const struct tool *tool)
 {
 	char path[64];
@@ -591,17 +561,15 @@ Test(strangers, a_consumer_killed_in_another_namespace_is_noticed, .timeout = 60
 	expect_output(&there, "first\n");
 	tool_free(&there);
 
-	/* with a message in hand: it cannot write it, the pipe is full */
+	/* with a message in hand, which it cannot write as the pipe is full */
 	cr_assert_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
 	while (write(ends[1], "full", 4) > 0)
 		;
 	cr_assert_eq(fcntl(ends[1], F_SETFL, 0), 0);
 	{
-		char path[1024];
 
-		snprintf(path, sizeof(path), "%s/shm-consume", getenv("TOOLS"));
 		killed = tool_start_fds(-1, ends[1], "unshare", "--pid", "--fork", "--kill-child",
-					path, "-C", name, NULL);
+					tool_path("shm-consume"), "-C", name, NULL);
 	}
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	agent_expect(&producer, "ok", "send second");
@@ -657,7 +625,7 @@ Test(strangers, a_producer_killed_in_another_namespace_is_noticed_by_one_in_a_th
 	cr_expect(!object_exists(name));
 }
 
-/* Two or three of one kind, each the first process of its namespace. */
+/* Two or three processes of one side, each the first process of its namespace. */
 Test(strangers, equal_thread_ids_on_one_side_do_not_meet, .timeout = 60)
 {
 	enum { EACH = 3, LINES = 3000 };
@@ -688,7 +656,7 @@ Test(strangers, equal_thread_ids_on_one_side_do_not_meet, .timeout = 60)
 				i < EACH ? view.consumer_tid[i] : view.producer_tid[1 + i - EACH],
 				k < EACH ? view.consumer_tid[k] : view.producer_tid[1 + k - EACH],
 				"%d and %d have one thread id", i, k);
-	/* over more than a look after the others nobody is taken for dead */
+	/* over more than one look after the others no living process is taken for dead */
 	start = test_now_ms();
 	WAIT_FOR(test_now_ms() - start > 2500);
 	cr_expect_eq(object_look(name).producers, (unsigned)EACH + 1);
@@ -700,7 +668,7 @@ Test(strangers, equal_thread_ids_on_one_side_do_not_meet, .timeout = 60)
 		tool_free(&producers[i]);
 	}
 
-	/* and they work, all at the mutexes at once */
+	/* and they work, all at the mutexes at the same time */
 	for (int i = 0; i < EACH; i++) {
 		char *text = malloc(LINES * 16), *to = text;
 		int input;
@@ -749,7 +717,7 @@ static unsigned random_below(unsigned bound)
 	return (unsigned)(random_state >> 33) % bound;
 }
 
-/* Line k of producer p: "p k ###." with k % 30 marks. */
+/* Returns the input of producer p; its line k is "p k ###." with k % 30 marks. */
 static int race_input(int producer)
 {
 	char *text = malloc((size_t)RACE_LINES * 64), *to = text;
@@ -768,7 +736,9 @@ struct race {
 	unsigned char came[RACERS][RACE_LINES];
 };
 
-/* Counts whole lines; the last one of a killed consumer may be torn, that was not delivered. */
+/*
+ * Counts whole lines. The last line of a killed consumer may be torn; that one was not delivered.
+ */
 static void race_count(struct race *race, const struct tool *consumer, bool killed)
 {
 	char *output = tool_output(consumer, NULL), *line = output, *end;
@@ -808,7 +778,7 @@ static void racer_kill(struct racer *racer)
 	racer->killed = true;
 }
 
-/* It must have done its work, unless it was killed. */
+/* Checks that the process has done its work, unless it was killed. */
 static void racer_end(struct racer *racer, int other_status)
 {
 	int status = tool_end(&racer->tool);
@@ -819,7 +789,7 @@ static void racer_end(struct racer *racer, int other_status)
 	free(errors);
 }
 
-/* Lets something flow first. Where the kill falls then is left to chance. */
+/* Kills it after some messages have passed. Where the kill falls then is left to chance. */
 static void race_go_on(const char *name)
 {
 	uint64_t some = object_look(name).tail + random_below(60000);
@@ -862,7 +832,7 @@ static void race_run(struct race *race, const char *name)
 		racer_end(&producers[i], 0);
 		tool_free(&producers[i].tool);
 	}
-	/* One that comes when all is over would find no stream. The dead do not count. */
+	/* A consumer that comes when all is over would find no stream. The dead do not count. */
 	for (int i = 0; i < eaters; i++) {
 		if (consumers[i].killed)
 			WAIT_FOR(tool_ended(&consumers[i].tool));

@@ -1,4 +1,5 @@
-/* --tap follows a channel without taking anything and without holding anybody up. */
+/* --tap follows a channel without taking anything and without holding up any process. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <signal.h>
@@ -8,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Started and asleep: `waiting` consumers wait for data then. */
+/* Starts a tap and waits until it sleeps: `waiting` consumers wait for data then. */
 static struct tool tap_start(const char *name, int waiting, const char *more, const char *value)
 {
 	struct tool tap =
@@ -37,7 +38,7 @@ static size_t output_size(const struct tool *tool)
 	return size;
 }
 
-/* Lines that tell when something is wrong with them: a number, and a hash of it. */
+/* Makes a line that shows when something is wrong with it: a number, and a hash of it. */
 enum { LINE = 18 };
 
 static void line_make(char line[LINE + 1], unsigned number)
@@ -55,7 +56,7 @@ static char *checked_lines(unsigned count, size_t *size)
 	return lines;
 }
 
-/* How many there are; each must be right, and none come twice or too early. */
+/* Returns how many lines there are; each must be right, and none may come twice or too early. */
 static unsigned lines_check(const char *lines, size_t size)
 {
 	unsigned count = 0, before = 0;
@@ -74,7 +75,7 @@ static unsigned lines_check(const char *lines, size_t size)
 	return count;
 }
 
-/* "missed N messages": N. */
+/* Returns the N of "missed N messages". */
 static unsigned missed_by(const struct tool *tap)
 {
 	char *errors = tool_errors(tap), *missed = strstr(errors, "missed ");
@@ -95,7 +96,7 @@ Test(tap, two_and_a_consumer_all_see_what_a_slow_producer_sends, .timeout = 60)
 	consumer = tool_start("shm-consume", "-C", name, NULL);
 	WAIT_FOR(__builtin_popcountll(object_look(name).waiting_data) == 3);
 	agent_expect(&producer, "ok", "attach producer %s", name);
-	for (size_t i = 1; i <= 300; i++) { /* several times round the ring */
+	for (size_t i = 1; i <= 300; i++) { /* that is several times round the ring */
 		agent_expect(&producer, "ok", "send a message of thirty-one bytes..");
 		WAIT_FOR(output_size(&taps[0]) == 32 * i && output_size(&taps[1]) == 32 * i);
 	}
@@ -112,7 +113,10 @@ Test(tap, two_and_a_consumer_all_see_what_a_slow_producer_sends, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* It is woken although a consumer of the same message sleeps, too, and takes no wake from it. */
+/*
+ * The tap is woken although a consumer of the same message sleeps, too, and it takes no wake-up
+ * from that consumer.
+ */
 Test(tap, each_wakes_for_a_message_and_for_the_end, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -124,7 +128,7 @@ Test(tap, each_wakes_for_a_message_and_for_the_end, .timeout = 60)
 	WAIT_FOR(__builtin_popcountll(object_look(name).waiting_data) == 2);
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	since = test_now_ms();
-	for (size_t i = 1; i <= 5; i++) { /* five seconds, if they had to look by themselves */
+	for (size_t i = 1; i <= 5; i++) { /* five seconds, if not woken */
 		agent_expect(&producer, "ok", "send word");
 		WAIT_FOR(output_size(&tap) == 5 * i && output_size(&consumer) == 5 * i);
 		WAIT_FOR(__builtin_popcountll(object_look(name).waiting_data) == 2);
@@ -205,7 +209,7 @@ Test(tap, leaves_all_messages_to_those_who_consume, .timeout = 60)
 	tap = tap_start(name, 1, "-c", "2");
 	send_lines(name, "one\ntwo\nthree\n", 14);
 	cr_expect_eq(tool_end(&tap), 0);
-	expect_output(&tap, "one\ntwo\n"); /* and not the third of that block */
+	expect_output(&tap, "one\ntwo\n"); /* and not the third message of that block */
 	tool_free(&tap);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 0);
 	expect_output(&consumer, "before\none\ntwo\nthree\n");
@@ -245,11 +249,11 @@ Test(tap, the_last_one_out_removes_the_channel, .timeout = 60)
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send word");
 	agent_quit(&producer);
-	agent_expect(&consumer, "ok 1 1 4 1 FL- word", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "word");
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);
 	WAIT_FOR(output_size(&tap) == 5);
-	cr_expect(object_exists(name)); /* it follows whoever comes next */
+	cr_expect(object_exists(name)); /* it follows the producer that comes next */
 	kill(tap.pid, SIGTERM);
 	cr_expect_eq(tool_end(&tap), 128 + SIGTERM);
 	tool_free(&tap);
@@ -265,14 +269,14 @@ Test(tap, one_that_is_killed_disturbs_nobody, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&consumer, "ok", "attach consumer %s group=g", name);
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "one");
 	tool_kill(&tap);
 	agent_expect(&producer, "ok", "send two");
 	WAIT_FOR(strcmp(agent_ask(&producer, "look"), "ok") == 0 &&
 		 object_look(name).consumers == 1);
 	cr_expect_eq(object_look(name).groups, 1);
 	cr_expect_eq(object_look(name).orphans, 0);
-	agent_expect(&consumer, "ok 2 1 3 1 FL- two", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 2, .text = "two");
 	agent_quit(&producer);
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);
@@ -280,7 +284,10 @@ Test(tap, one_that_is_killed_disturbs_nobody, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* The place of one that was in a group: the group must not count it as its consumer. */
+/*
+ * The tap gets the place of a consumer that was in a group: the group must not count it as its
+ * consumer.
+ */
 Test(tap, is_in_no_group_even_in_the_place_of_one_that_was, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -292,7 +299,7 @@ Test(tap, is_in_no_group_even_in_the_place_of_one_that_was, .timeout = 60)
 	agent_expect(&consumer, "ok", "detach");
 	tap = tap_start(name, 1, NULL, NULL);
 	cr_expect_eq(object_look(name).consumers, 1);
-	agent_expect(&consumer, "ok", "attach consumer %s fresh", name); /* it is no consumer */
+	agent_expect(&consumer, "ok", "attach consumer %s fresh", name); /* not the tap */
 	agent_expect(&consumer, "ok", "detach");
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove-group", "a"), 0);
 	tool_free(&tool);
@@ -300,7 +307,7 @@ Test(tap, is_in_no_group_even_in_the_place_of_one_that_was, .timeout = 60)
 	agent_quit(&producer);
 	cr_expect_eq(tool_end(&tap), 0);
 	tool_free(&tap);
-	object_remove(name); /* the producer saw no consumer, so the end is untold */
+	object_remove(name); /* the producer saw no consumer, so the end is not reported yet */
 }
 
 Test(tap, says_when_a_producer_has_died, .timeout = 60)
@@ -315,11 +322,11 @@ Test(tap, says_when_a_producer_has_died, .timeout = 60)
 	cr_expect_eq(tool_end_within(&tap, 5), 4);
 	expect_output(&tap, "word\n");
 	tool_free(&tap);
-	/* The consumers are told all the same. */
+	/* The end is reported to the consumers all the same. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name), 4);
 	expect_output(&consumer, "word\n");
 	tool_free(&consumer);
-	/* Whoever comes later has not seen it. */
+	/* A consumer that comes later has not seen it. */
 	cr_assert(!object_exists(name));
 }
 
@@ -376,7 +383,10 @@ Test(tap, prints_a_message_longer_than_the_ring, .timeout = 60)
 	tap = tap_start(channel_name(name), 1, "-D", "");
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
-	/* It keeps up: each piece is seen before the next is sent. Each has the same bytes. */
+	/*
+	 * The tap keeps up: each piece is seen before the next is sent. All pieces have the same
+	 * bytes.
+	 */
 	for (int i = 0; i < SIZE / 1000; i++) {
 		agent_expect(&producer, "ok", "piece 1000 %s",
 			     i + 1 < SIZE / 1000 ? "more" : "last");

@@ -1,4 +1,5 @@
 /* A producer that waits until consumers are there. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -20,7 +21,7 @@ Test(wait_consumers, nothing_is_sent_before_as_many_as_asked_for_are_there, .tim
 	agent_expect(&second, "ok", "attach consumer %s", name);
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
-	agent_expect(&first, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&first, "receive", .sequence = 1, .text = "x");
 	agent_expect(&first, "ended", "receive");
 	agent_expect(&second, "ended", "receive");
 	agent_quit(&first);
@@ -28,8 +29,8 @@ Test(wait_consumers, nothing_is_sent_before_as_many_as_asked_for_are_there, .tim
 	cr_assert(!object_exists(name));
 }
 
-/* The one who waits is stopped, so it cannot have looked by itself. */
-Test(wait_consumers, a_consumer_that_attaches_wakes_who_waits_for_it, .timeout = 60)
+/* The process that waits is stopped, so it cannot have looked by itself. */
+Test(wait_consumers, a_consumer_that_attaches_wakes_the_producer_that_waits_for_it, .timeout = 60)
 {
 	struct agent consumer = agent_start();
 	char name[NAME_SIZE];
@@ -37,7 +38,7 @@ Test(wait_consumers, a_consumer_that_attaches_wakes_who_waits_for_it, .timeout =
 
 	producer = tool_start("shm-produce", "-C", channel_name(name), "--wait-consumers", "1", "x",
 			      NULL);
-	do { /* it looks once a second: stop it while it sleeps */
+	do { /* it looks once a second: so it is stopped while it sleeps */
 		WAIT_FOR(object_look(name).waiting_consumers != 0);
 		kill(producer.pid, SIGSTOP);
 		test_pause();
@@ -50,7 +51,7 @@ Test(wait_consumers, a_consumer_that_attaches_wakes_who_waits_for_it, .timeout =
 	kill(producer.pid, SIGCONT);
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
-	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "x");
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);
 	cr_assert(!object_exists(name));
@@ -65,7 +66,7 @@ Test(wait_consumers, those_that_have_died_do_not_count, .timeout = 60)
 	agent_expect(&dead, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "consumers 1");
 	agent_kill(&dead);
-	cr_assert_eq(object_look(name).consumers, 1); /* nobody has cleaned up yet */
+	cr_assert_eq(object_look(name).consumers, 1); /* no process has cleaned up yet */
 	agent_expect(&producer, "error EAGAIN", "consumers 1");
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "consumers 1");
@@ -76,7 +77,7 @@ Test(wait_consumers, those_that_have_died_do_not_count, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* It can be tried again: nothing was read, and nobody has to clean up. */
+/* The command can be tried again: nothing was read, and nothing has to be cleaned up. */
 Test(wait_consumers, giving_up_says_how_many_are_there_and_leaves_no_trace, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -104,7 +105,7 @@ Test(wait_consumers, giving_up_says_how_many_are_there_and_leaves_no_trace, .tim
 	cr_expect_not(object_exists(name));
 }
 
-Test(wait_consumers, those_that_are_there_learn_that_it_has_given_up, .timeout = 60)
+Test(wait_consumers, attached_consumers_learn_that_the_producer_has_given_up, .timeout = 60)
 {
 	static const char *const waits[] = { "-n", "-w0.2" };
 	static const int statuses[] = { 3, 124 };

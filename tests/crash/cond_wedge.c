@@ -35,8 +35,8 @@
 
 enum {
 	SIGNALS = 4,	      /* how many the producer sends */
-	ARRIVE_MS = 1000,     /* a signal that nobody woke for by then is called lost */
-	RETURN_MS = 1000,     /* a call that did not return by so much later is called blocked */
+	ARRIVE_MS = 1000,     /* a signal that has woken nobody by then is called lost */
+	RETURN_MS = 1000,     /* a call that has not returned by so much later is called blocked */
 	OURS_FACTOR = 3,      /* we blame our own condition only after a longer wait */
 	SCENE_ENDS_MS = 4500, /* no wait in a scene goes beyond this */
 	SETUP_FAILED = 2
@@ -47,13 +47,13 @@ struct scene {
 	bool ours; /* which of the two conditions */
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	/* our own condition: one place, owned by who holds `alive` */
+	/* our own condition: one place, owned by the holder of `alive` */
 	pthread_mutex_t alive;
 	_Atomic uint64_t waiting;
 	struct slot slots[1];
-	/* guarded by the mutex; atomic, because the director looks without it */
+	/* guarded by the mutex; atomic, because the director reads it without */
 	_Atomic unsigned made, taken;
-	_Atomic pid_t asleep; /* who is about to sleep */
+	_Atomic pid_t asleep; /* the process that is about to sleep */
 	/* the producer's orders and reports */
 	_Atomic unsigned ordered, returned;
 };
@@ -110,7 +110,7 @@ static bool reached(const _Atomic unsigned *counter, unsigned least, unsigned ms
 	return true;
 }
 
-/* Does the kernel say that it sleeps? Without /proc: believe it. */
+/* True if the kernel says that the process sleeps. Without /proc: assumed. */
 static bool process_sleeps(pid_t pid)
 {
 	char path[64], text[256] = "";
@@ -130,7 +130,10 @@ static bool process_sleeps(pid_t pid)
 
 /* ---- what consumers and producer do; a child leaves by _exit() only ---- */
 
-/* The one place that learns of an owner's death. What the mutex guards is never half-done. */
+/*
+ * Takes the mutex; the only function that learns of its owner's death. What the mutex guards is
+ * never half-done, so there is nothing to repair.
+ */
 static void owner_died(pthread_mutex_t *mutex, int rc)
 {
 	if (rc == EOWNERDEAD)
@@ -162,7 +165,7 @@ static bool something_made(void *context)
 	return atomic_load(&scene->made) != atomic_load(&scene->taken);
 }
 
-/* The mutex is held, as for every condition variable. */
+/* Waits on the condition under test. The mutex is held, as for every condition variable. */
 static void scene_wait(struct scene *scene)
 {
 	if (!scene->ours) {
@@ -175,7 +178,9 @@ static void scene_wait(struct scene *scene)
 	scene_lock(scene);
 }
 
-/* Takes the place; what a dead owner left in it is cleared, as the channel does. */
+/*
+ * Takes the place of a consumer. What a dead owner has left in it is cleared, as the channel does.
+ */
 static void place_take(struct scene *scene)
 {
 	int rc = pthread_mutex_lock(&scene->alive);
@@ -259,7 +264,7 @@ static struct scene *scene_new(bool ours)
 	return scene;
 }
 
-/* Has it announced itself, let go of the mutex, and gone to sleep? */
+/* True if the process has announced itself, released the mutex, and gone to sleep. */
 static bool consumer_asleep(struct scene *scene, pid_t consumer)
 {
 	int rc;
@@ -268,7 +273,7 @@ static bool consumer_asleep(struct scene *scene, pid_t consumer)
 		return false;
 	if (scene->ours && atomic_load(&scene->waiting) == 0)
 		return false;
-	/* It holds the mutex from its announcement until it is in the condition's queue. */
+	/* It holds the mutex from its announcement on until it is in the condition's queue. */
 	rc = pthread_mutex_trylock(&scene->mutex);
 	if (rc == EBUSY)
 		return false;
@@ -299,7 +304,7 @@ static void say(const char *format, ...)
 	vprintf(format, arguments);
 	printf("\n");
 	va_end(arguments);
-	fflush(stdout); /* before the next fork */
+	fflush(stdout); /* before the next fork, which would print it again */
 }
 
 static enum outcome signals_send(struct scene *scene, pid_t consumer)
@@ -336,13 +341,13 @@ static enum outcome scene_play(bool ours)
 
 	scene_ends_ns = clock_now_ns() + SCENE_ENDS_MS * NS_PER_MS;
 	printf("%s\n", ours ? "common/channel/condition.h:" : "pthread_cond_t:");
-	fflush(stdout); /* before a fork */
+	fflush(stdout); /* before a fork, which would print it again */
 	consumer = child_start(scene, consume);
 	consumer_asleep_wait(scene, consumer);
 	say("a consumer sleeps; it is killed with -9");
 	kill(consumer, SIGKILL);
 	waitpid(consumer, NULL, 0);
-	child_count--; /* it was the only one */
+	child_count--; /* there was only this one */
 	consumer = child_start(scene, consume);
 	consumer_asleep_wait(scene, consumer);
 	say("another consumer sleeps; a producer signals");

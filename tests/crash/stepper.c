@@ -7,15 +7,17 @@
 #include <sys/ptrace.h>
 #include <sys/user.h>
 
-/* What one stop at a breakpoint costs, in single steps: it has to be stepped over, too. */
+/*
+ * What one stop at a breakpoint costs, in single steps: the breakpoint has to be stepped over, too.
+ */
 enum { STOP_COST = 4 };
 
-/* Where the process was after this many steps, and the cheapest way to there. */
+/* Where the process was after this many steps, and the cheapest way to get there. */
 struct place {
 	uintptr_t instruction;
-	int visit; /* the how manyth time it was there */
+	int visit; /* how often it had been there by then */
 	int cost;
-	int via; /* the place to run to; single steps from there */
+	int via; /* the place to run to, and the single steps from there on */
 };
 
 struct path {
@@ -70,7 +72,7 @@ static uintptr_t instruction_get(pid_t pid)
 	return (uintptr_t)ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user, regs.rip), NULL);
 }
 
-/* Sets a byte of the process's code, and says in *old what was there. */
+/* Sets a byte of the process's code and stores in *old what was there before. */
 static bool code_set(pid_t pid, uintptr_t at, unsigned char new, unsigned char *old)
 {
 	long word;
@@ -84,7 +86,7 @@ static bool code_set(pid_t pid, uintptr_t at, unsigned char new, unsigned char *
 	return ptrace(PTRACE_POKETEXT, pid, at, word) == 0;
 }
 
-/* Runs to the `visit`th time that it comes to `at`. */
+/* Runs until the process comes to `at` for the `visit`th time. */
 static bool run_to(struct stepper *stepper, uintptr_t at, int visit)
 {
 	enum { BREAKPOINT = 0xcc };
@@ -106,12 +108,12 @@ static bool run_to(struct stepper *stepper, uintptr_t at, int visit)
 	}
 }
 
-#else /* all the way step by step */
+#else /* single steps all the way */
 
 static uintptr_t instruction_get(pid_t pid)
 {
 	(void)pid;
-	return 0; /* each place is then another visit to the same, and stepping is cheaper */
+	return 0; /* each place is then one that was visited before, and stepping is cheaper */
 }
 
 static bool run_to(struct stepper *stepper, uintptr_t at, int visit)

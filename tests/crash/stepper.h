@@ -13,8 +13,8 @@
 enum stepper_reach { STEPPER_ONE_STEP, STEPPER_TO_BREAKPOINT };
 
 /*
- * Lets the process go on, one instruction or until it stops by itself, and waits for that stop.
- * `last`: nothing is wanted of it after this one. False: it will not stop.
+ * Lets the process go on, by one instruction or until it stops by itself, and waits for that stop.
+ * `last`: the process is not needed after this stop. Returns false if it will not stop.
  */
 typedef bool (*stepper_resume)(void *context, enum stepper_reach reach, bool last);
 
@@ -26,13 +26,13 @@ struct stepper {
 
 struct path;
 
-/* An empty path, ended by path_free(); NULL if there is no memory. */
+/* Returns an empty path, to be freed by path_free(); NULL if there is no memory. */
 struct path *path_new(void);
 void path_free(struct path *path);
 
 /*
- * Steps until resume() says no, or `most` steps, and notes the path if it is not NULL.
- * Returns the steps done.
+ * Steps until resume() returns false, or `most` steps, and notes the path unless it is NULL.
+ * Returns how many steps were done.
  */
 int stepper_walk(struct stepper *stepper, int most, struct path *path);
 

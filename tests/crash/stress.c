@@ -54,7 +54,7 @@
 
 enum {
 	RING_SIZE = 65536,
-	HEADER_SIZE = 16, /* of a message: its number and size, 8 hexadecimal digits each */
+	HEADER_SIZE = 16, /* head of a message: its number and size, 8 hexadecimal digits each */
 	SMALL_MAX = 300,
 	LARGE_MIN = 17000, /* copied without the mutex */
 	LARGE_MAX = 40000,
@@ -81,7 +81,7 @@ int segment_open(struct segment *segment, const struct channel_options *options,
 		return rc;
 	}
 	*segment = mapped;
-	/* A descriptor of its own, because flock does not keep the sharers of one apart. */
+	/* A descriptor of its own, because flock does not keep processes apart that share one. */
 	segment->fd = shm_open(mapped.name, O_RDWR, 0);
 	if (segment->fd < 0)
 		return -errno;
@@ -104,8 +104,8 @@ void segment_close(struct segment *segment)
 
 #ifdef THREAD_SANITIZER
 /*
- * Until LLVM 18 and gcc 14 it does not know this function and would miss that the mutex is
- * held (llvm-project issue 62623). It knows pthread_mutex_timedlock().
+ * Until LLVM 18 and gcc 14 the sanitizer does not know this function and would miss that the mutex
+ * is held (llvm-project issue 62623). It knows pthread_mutex_timedlock().
  */
 int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
 {
@@ -129,8 +129,8 @@ static void die_attached(struct channel *channel)
 {
 #ifdef THREAD_SANITIZER
 	/*
-	 * The kernel unlocks `alive` when the thread ends, and who is told EOWNERDEAD comes
-	 * after that; the sanitizer does not see the kernel do it.
+	 * The kernel unlocks `alive` when the thread ends, and a thread that gets EOWNERDEAD runs
+	 * after that; the sanitizer does not see what the kernel does.
 	 */
 	struct locks *locks = channel->role == CHANNEL_PRODUCER ? &producers_of(channel)->locks
 								: &consumers_of(channel)->locks;
@@ -147,7 +147,7 @@ enum fate { FATE_UNSENT, FATE_SENT, FATE_LOST, FATE_ABORTED };
 
 struct message {
 	_Atomic unsigned char fate, came;
-	_Atomic uint64_t sequence; /* of its delivery */
+	_Atomic uint64_t sequence; /* with which it was delivered */
 };
 
 static struct message *messages;
@@ -198,7 +198,7 @@ static void *allocate(size_t count, size_t size)
 	return bytes;
 }
 
-/* xorshift64* (Vigna, 2014): from 0 to below - 1. */
+/* Returns a random number from 0 to below - 1: xorshift64* (Vigna, 2014). */
 static uint32_t random_below(uint64_t *state, uint32_t below)
 {
 	*state ^= *state >> 12;
@@ -222,7 +222,7 @@ static void message_write(unsigned char *at, uint32_t number, size_t size)
 		at[i] = filler(number, i);
 }
 
-/* A whole message has come. */
+/* Notes that a whole message has come. */
 static void message_check(const unsigned char *bytes, size_t size, uint64_t sequence,
 			  uint32_t attempts, uint64_t *last_sequence)
 {
@@ -277,7 +277,7 @@ static void fates_set(struct seat *seat, uint32_t count, enum fate fate)
 				      memory_order_relaxed);
 }
 
-/* A block of lines with a newline each. */
+/* Sends a block of lines with a newline after each. */
 static int send_lines(struct seat *seat)
 {
 	uint32_t count = 1 + random_below(&seat->random, BLOCK_LINES);
@@ -310,7 +310,7 @@ static int send_one(struct seat *seat, size_t size)
 	return rc;
 }
 
-/* Writes into the ring itself; now and then thinks better of it. */
+/* Writes into the ring itself, and now and then cancels it. */
 static int send_in_place(struct seat *seat, size_t size)
 {
 	struct channel_block block = { .size = size, .messages = 1 };
@@ -329,7 +329,7 @@ static int send_in_place(struct seat *seat, size_t size)
 	return rc;
 }
 
-/* The first piece of a message that will not be finished. */
+/* Sends the first piece of a message that will not be finished. */
 static int send_begin(struct seat *seat)
 {
 	struct channel_block piece = { .size = channel_block_max(seat->channel),
@@ -388,7 +388,7 @@ static void produce(struct seat *seat)
 	}
 }
 
-/* Takes a delivery apart. */
+/* Takes a delivery apart and notes its messages. */
 static void delivery_check(struct seat *seat, const struct channel_delivery *delivery,
 			   uint64_t *last_sequence)
 {
@@ -442,7 +442,7 @@ static bool receive_one(struct seat *seat, uint64_t *last_sequence,
 		case -EINTR:
 			count_one(&counts.interrupted);
 			return false;
-		case -ETIMEDOUT: /* it may have come when another one had seen the end */
+		case -ETIMEDOUT: /* it may have come after another consumer had seen the end */
 			seat->done = atomic_load_explicit(&all_sent, memory_order_relaxed);
 			if (seat->done)
 				return false;
@@ -490,7 +490,7 @@ static void consume(struct seat *seat, unsigned flags)
 	channel_detach(channel, 0);
 }
 
-/* One attachment, from the beginning to the end of its thread. */
+/* One attachment, from the beginning of its thread to the end. */
 static void *life(void *argument)
 {
 	struct seat *seat = argument;
@@ -557,7 +557,7 @@ static void seats_join(struct seat *seats, uint32_t count)
 
 /* ---- from the first to the last ---- */
 
-/* What the consumers that left last may have given back. */
+/* Receives what the consumers that left last may have given back. */
 static void drain(uint64_t seed)
 {
 	struct seat seat = { .role = CHANNEL_CONSUMER,
@@ -575,7 +575,7 @@ static void drain(uint64_t seed)
 	free(seat.bytes);
 }
 
-/* Has each message come, in the order it was sent in? */
+/* Checks that each message has come, in the order in which it was sent. */
 static void account(const struct seat *producers, uint32_t producer_count)
 {
 	uint64_t fates[FATE_ABORTED + 1] = { 0 };
@@ -591,7 +591,10 @@ static void account(const struct seat *producers, uint32_t producer_count)
 			uint64_t sequence = atomic_load(&message->sequence);
 
 			fates[fate]++;
-			/* Lost: perhaps its consumer had all of it, but did not live to say so. */
+			/*
+			 * It is missing: perhaps its consumer had all of it, but did not live to
+			 * note it.
+			 */
 			if (fate != FATE_LOST && came != (fate == FATE_SENT))
 				fail("message %u: %s", number,
 				     came ? "came, but was given up" : "lost");
@@ -654,7 +657,9 @@ int main(int argc, char **argv)
 	options.owner = geteuid();
 	options.size = RING_SIZE;
 	options.timeout_ns = STUCK_S * NS_PER_SEC;
-	/* As long as this one is there, no consumer sees an end. It also makes the mapping. */
+	/*
+	 * As long as this producer is attached, no consumer sees an end. It also makes the mapping.
+	 */
 	rc = holder == NULL ? -ENOMEM : channel_attach(holder, CHANNEL_PRODUCER, &options);
 	if (rc < 0)
 		fail("attach: %s", strerror(-rc));

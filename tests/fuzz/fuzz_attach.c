@@ -1,17 +1,18 @@
 /*
  * Hostile contents: an input is a short program that works on a channel with one or two
  * endpoints and writes into the object's bytes between any two steps. Whatever it does, each
- * call must return, with a known error or by going on, and what it hands out must lie in the
- * ring. As long as nothing was written nothing may be called damaged.
+ * call must return, with a known error or with success, and what it hands out must lie in the
+ * ring. As long as no step has written into the object, nothing may be called damaged.
  *
- * The pages of the mutexes are left alone: who may write those can crash their holder.
+ * The pages of the mutexes are left alone: a process that may write those can crash their
+ * holder.
  *
  *   fuzz_attach CORPUS [-max_total_time=N]    built with -fsanitize=fuzzer: libFuzzer
  *   fuzz_attach FILE|FOLDER...                built with -DREPLAY: each file once
  *   fuzz_attach --layout                      with -DREPLAY: the areas that may be written, one
  *                                             a line: name, offset, bytes (of the ring: 0)
  *
- * An input: a byte of options, then steps of three bytes {step, who and flags, argument}, the
+ * An input: a byte of options, then steps of three bytes {step, endpoint and flags, argument}, the
  * patches among them followed by {offset: 2 bytes, bytes or a number: 8 bytes}.
  */
 #include <errno.h>
@@ -43,10 +44,10 @@
 
 enum {
 	STEPS_MAX = 40,
-	WAIT_US = 200,	  /* the longest wait of an endpoint */
-	PATIENT_MS = 500, /* where nothing should wait, but the machine may be busy */
+	WAIT_US = 200,	  /* the longest that an endpoint waits */
+	PATIENT_MS = 500, /* limit where nothing should wait, but the machine may be busy */
 	SLOW_MS = 500,	  /* a nonblocking endpoint may wait a second for another to move on */
-	STUCK_MS = 3000,  /* for one step, on a machine that is not busy */
+	STUCK_MS = 3000,  /* for one step on a machine that is not busy */
 	RECORDS_MAX = 65536 / 24, /* in the largest ring */
 	MESSAGE_MAX = 255 * 128
 };
@@ -78,7 +79,7 @@ struct area {
 	{ name, offsetof(struct shared_buffer, first), (end) - offsetof(struct shared_buffer, first) }
 /* clang-format on */
 
-/* Everything but the mutexes, and once more the words that matter most. */
+/* Everything but the mutexes, and a second time the words that matter most. */
 static const struct area areas[] = {
 	SPAN("header", header, offsetof(struct shared_buffer, producers)),
 	SPAN("producers", producers.tail, offsetof(struct shared_buffer, consumers)),
@@ -132,8 +133,8 @@ struct endpoint {
 };
 
 static char name[64], path[SEGMENT_NAME_MAX + 16];
-static bool slow;    /* a step took long: no more of them */
-static bool written; /* the program has changed a byte: damage is to be expected */
+static bool slow;    /* a step took long: no further steps */
+static bool written; /* the program has changed a byte: damage has to be expected */
 static int null_fd = -1;
 static unsigned char message[MESSAGE_MAX];
 
@@ -146,7 +147,7 @@ static void wrong(const char *what)
 	abort();
 }
 
-/* A result must be one that the header promises. */
+/* Checks that a result is one that the header promises. */
 static int result(int rc)
 {
 	if (rc == -CHANNEL_EDAMAGED && !written)
@@ -157,7 +158,7 @@ static int result(int rc)
 	return rc;
 }
 
-/* Is every byte of it in the ring, and can it be read? */
+/* Checks that every byte of a delivery is in the ring and can be read. */
 static void expect_in_ring(const struct endpoint *endpoint, const unsigned char *at, size_t size)
 {
 	const struct ring *ring = &endpoint->channel->segment.ring;
@@ -170,7 +171,9 @@ static void expect_in_ring(const struct endpoint *endpoint, const unsigned char 
 		sum = (unsigned char)(sum + at[i]);
 }
 
-/* What a detach that failed leaves to the process's end: let go, so that the next input runs. */
+/*
+ * Releases what a detach that failed leaves to the process's end, so that the next input can run.
+ */
 static void forget(struct endpoint *endpoint)
 {
 	struct segment *segment = &endpoint->channel->segment;
@@ -219,7 +222,7 @@ static void attach(struct endpoint *endpoint, enum channel_role role, unsigned f
 			sizeof(text));
 }
 
-/* Attaches in that role unless it is; true if it is now. */
+/* Attaches in that role unless it is attached; true if it is now. */
 static bool is(struct endpoint *endpoint, enum channel_role role)
 {
 	if (!endpoint->channel->attached || endpoint->channel->role != role)
@@ -249,14 +252,14 @@ enum step {
 	STEP_DETACH,
 	STEP_DIE,
 	STEP_PATCH,
-	STEP_PATCH_LATE, /* more of the same, so that a random step is often one */
+	STEP_PATCH_LATE, /* more of these, so that a random step is often one */
 	STEP_ADD,
 	STEP_ADD_LATE,
 	STEP_RESIZE,
 	STEP_COUNT
 };
 
-/* Some of what is sent has a key. */
+/* Gives some of what is sent a key. */
 static void key_set(struct endpoint *endpoint, unsigned flags)
 {
 	result(channel_key_set(endpoint->channel, message, (flags & 8) != 0 ? flags : 0));
@@ -269,11 +272,13 @@ static void send_whole(struct endpoint *endpoint, size_t size, unsigned flags)
 	key_set(endpoint, flags);
 	result(channel_send(endpoint->channel, message, size,
 			    (flags & 4) != 0 ? CHANNEL_UNTERMINATED : 0));
-	/* One longer than the ring may have been left in the middle. */
+	/* A message longer than the ring may have been left in the middle. */
 	endpoint->inside = endpoint->channel->sending.inside;
 }
 
-/* argument: how many lines; the flags: how long they and their delimiter are. */
+/*
+ * Sends a block. argument: how many lines; the flags: how long the lines and their delimiter are.
+ */
 static void send_lines(struct endpoint *endpoint, unsigned argument, unsigned flags)
 {
 	struct channel_block block = { .delimiter_size = (uint8_t)(flags >> 2 & 3),
@@ -397,7 +402,10 @@ static bool receive(struct endpoint *endpoint, unsigned argument, unsigned flags
 	return true;
 }
 
-/* All bytes of it are in memory of ours, or a sanitizer tells. */
+/*
+ * Reads a delivery, and writes it as a tool would: all its bytes are in memory of ours, or a
+ * sanitizer tells.
+ */
 static void copy_write(struct channel *channel, const struct channel_delivery *delivery)
 {
 	struct delimiter delimiter = { .bytes = ";;", .size = 1 };
@@ -414,7 +422,10 @@ static void copy_write(struct channel *channel, const struct channel_delivery *d
 	result(frame_write(channel, &output, delivery, &done));
 }
 
-/* From outside: whatever is there has a name, and what is said of it can be printed. */
+/*
+ * Inspects the object from outside: whatever state it is in has a name, and what is said of it can
+ * be printed.
+ */
 static void census_take(void)
 {
 	struct census *census = malloc(sizeof(*census));
@@ -435,7 +446,7 @@ static void census_take(void)
 	free(census);
 }
 
-/* Peeks, and looks at all there is as a tap. Nobody else of this thread is attached. */
+/* Peeks, and looks at all that is there as a tap. No other endpoint of this thread is attached. */
 static void look_on(struct endpoint *endpoint)
 {
 	struct channel_options options = { .name = name,
@@ -543,7 +554,7 @@ static uint64_t now_ms(void)
 	return clock_now_ns() / NS_PER_MS;
 }
 
-/* How long a step may take: as much longer as there are others who want the processors. */
+/* Returns how long a step may take: the longer, the more processes want the processors. */
 static uint64_t stuck_ms(void)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -568,8 +579,8 @@ static void obey(struct endpoint *endpoint, enum step step, unsigned flags, unsi
 }
 
 /*
- * Robust mutexes belong to a thread, so the second endpoint has one of its own. It works only
- * while the first one waits: an input always does the same.
+ * Robust mutexes belong to a thread, so the second endpoint has a thread of its own. It works only
+ * while the first one waits: so an input always does the same.
  */
 struct partner {
 	struct endpoint endpoint;
@@ -621,14 +632,14 @@ static void partner_do(struct partner *partner, enum step step, unsigned flags, 
 	partner->alive = false;
 	partner->endpoint.inside = false;
 	if (channel->attached) {
-		/* The kernel has let go of its mutexes. Only now may the mapping go. */
+		/* The kernel has released its mutexes. Only now may the mapping go. */
 		channel->attached = false;
 		atomic_store(&channel->wakeup, NULL);
 		segment_close(&channel->segment);
 	}
 }
 
-/* Writes into the object, or adds to the word that is there. */
+/* Writes into the object, or adds to the word at that place. */
 static void patch(struct input *input, bool add, unsigned flags, unsigned argument)
 {
 	const struct area *area = &areas[argument % AREA_COUNT];
@@ -668,7 +679,7 @@ static void patch(struct input *input, bool add, unsigned flags, unsigned argume
 	close(fd);
 }
 
-/* Another length; only when nobody maps it. */
+/* Changes the object's length; only when no endpoint maps it. */
 static void resize(unsigned flags, unsigned argument)
 {
 	struct stat status;
@@ -740,7 +751,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			obey(&endpoint, step, flags, argument);
 	}
-	/* Newcomers, whatever there is now. */
+	/* Newcomers attach, whatever there is now. */
 	partner_do(&partner, STEP_COUNT, 0, 0);
 	detach(&endpoint, 0);
 	census_take();

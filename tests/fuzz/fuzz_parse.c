@@ -71,13 +71,13 @@ static const struct cli_option options[] = { { 'C', "channel", "CHANNEL", "x" },
 static const struct cli_tool tool = { .name = "fuzz", .options = options };
 static struct cli_settings settings;
 
-/* What outlives a refusal, to be given back. */
+/* What outlives a refusal, to be freed. */
 static struct format format;
 static struct config config;
 static int config_fd = -1;
 
 struct text {
-	char *text; /* with a NUL behind it */
+	char *text; /* with a NUL after it */
 	const unsigned char *bytes;
 	size_t size;
 };
@@ -126,7 +126,7 @@ static void read_framing(const struct text *text)
 	EXPECT(settings.delimiter.size <= 1);
 }
 
-/* A name is one word to a shell as it is, and moves no terminal. */
+/* Checks that a name is one word to a shell as it is, and obeyed by no terminal. */
 static void read_name(const struct text *text)
 {
 	char word[ESCAPE_WORD];
@@ -149,7 +149,7 @@ static void read_format(const struct text *text)
 			EXPECT(format.parts[i].from + format.parts[i].size <= room);
 }
 
-/* In steps, as input comes. */
+/* Reads in steps, as input comes. */
 static void read_netstring(const struct text *text)
 {
 	struct netstring netstring = { 0 };
@@ -229,7 +229,7 @@ static void read_base64(const struct text *text)
 	free(encoded);
 }
 
-/* A delimiter of up to 7 bytes, then what it is looked for in. */
+/* Takes a delimiter of up to 7 bytes from the input, then the text in which it is looked for. */
 static void read_delimited(const struct text *text)
 {
 	size_t delimiter_size = text->size > 0 ? text->bytes[0] % 8U : 0, size, end, count;
@@ -250,7 +250,10 @@ static void read_delimited(const struct text *text)
 
 /* ---- what prints ---- */
 
-/* Seen apart from what decides it: no control characters, and whole UTF-8, if any. */
+/*
+ * Checks, independently of the code that decides it: no control characters, and whole UTF-8, if
+ * any.
+ */
 static void expect_harmless(const char *text, size_t size, bool ascii)
 {
 	for (size_t at = 0; at < size; at++) {
@@ -271,7 +274,10 @@ static void expect_harmless(const char *text, size_t size, bool ascii)
 	}
 }
 
-/* Its size must be what is written; a room too small leaves out what would not fit. */
+/*
+ * Checks that the size is what is written, and that a buffer that is too small leaves out what
+ * would not fit.
+ */
 static void print_escaped(const struct text *text)
 {
 	size_t room = 4 * text->size + 1, used, less;
@@ -292,7 +298,7 @@ static void print_escaped(const struct text *text)
 	free(cut);
 }
 
-/* What a shell makes of a word between '' or $''; it ends where the word ends. */
+/* Returns what a shell makes of a word between '' or $''; it ends where the word ends. */
 static size_t shell_read(const char *word, char *text)
 {
 	bool dollar = *word == '$';
@@ -392,7 +398,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 #ifdef REPLAY
 
-/* A sanitizer, if there is one, does not print where it is discarded. */
+/* A sanitizer, if there is one, does not print where its output would be discarded. */
 void __sanitizer_set_report_fd(void *fd) __attribute__((weak)); /* NOLINT: the library's name */
 
 static void replay_input(const char *file, const uint8_t *bytes, size_t size)
@@ -406,7 +412,7 @@ int main(int argc, char **argv)
 	unsigned replayed = 0;
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-	/* What the tools print is not looked at here; a failure is. */
+	/* What the tools print is not looked at here, but failures are. */
 	LLVMFuzzerInitialize(&argc, &argv);
 	if (__sanitizer_set_report_fd != NULL)
 		__sanitizer_set_report_fd((void *)(intptr_t)errors_fd);

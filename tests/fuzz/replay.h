@@ -1,4 +1,4 @@
-/* For the second main() of a fuzz target: its inputs, once each. */
+/* The second main() of a fuzz target: runs its inputs, once each. */
 #ifndef REPLAY_H
 #define REPLAY_H
 

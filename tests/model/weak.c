@@ -14,16 +14,16 @@ enum {
 	WORD = sizeof(uint64_t)
 };
 
-/* Of each location, the newest of its messages that is known: its number there. */
+/* For each location: the newest of its messages that is known, by its number there. */
 struct view {
 	uint8_t seen[LOCATIONS];
 };
 
-/* What was stored. Those of one location are linked, the newest first. */
+/* A store. The messages of one location are linked, the newest first. */
 struct message {
 	uint64_t value;
-	struct view view; /* what who acquires it gets to know */
-	int older;	  /* index of a message, -1: it is the first one */
+	struct view view; /* what a thread that acquires it gets to know */
+	int older;	  /* index of a message; -1: this is the first one */
 	uint8_t number;
 };
 
@@ -33,8 +33,8 @@ struct location {
 };
 
 struct thread {
-	struct view now;      /* what it has to see */
-	struct view acquired; /* ... from an acquire fence on */
+	struct view now;      /* what the thread has to see */
+	struct view acquired; /* ... what it has to see after an acquire fence */
 	struct view released; /* ... what its relaxed stores pass on: up to its last fence */
 };
 
@@ -57,7 +57,7 @@ static struct {
 	bool is_free;
 } machine;
 
-/* The free thread's choices: which, and out of how many. */
+/* The free thread's choices: which was taken, and out of how many. */
 static struct {
 	unsigned chosen[CHOICES_MAX], among[CHOICES_MAX];
 	unsigned count;
@@ -154,7 +154,10 @@ static unsigned choose(unsigned among)
 	return path.chosen[at];
 }
 
-/* The newest one, or, of a free thread, any that it does not know to be older than another. */
+/*
+ * Returns the newest message or, for a free thread, any that it does not know to be older than
+ * another.
+ */
 static struct message *message_choose(struct location *location)
 {
 	struct message *newest = &machine.messages[location->newest];
@@ -178,7 +181,7 @@ unsigned long weak_executions(void)
 	return executions;
 }
 
-/* Goes to the next path of a search in depth. */
+/* Goes on to the next path of the depth-first search. */
 static bool path_next(void)
 {
 	unsigned deepest = path.count;
@@ -224,10 +227,10 @@ static uint64_t word_at(const unsigned char *bytes)
 	return word;
 }
 
-/* Takes in what the running thread has written plainly since the last time. */
+/* Notes what the running thread has written plainly since the last time. */
 static void plain_stores(void)
 {
-	if (machine.is_free) /* it writes nothing there */
+	if (machine.is_free) /* which writes nothing */
 		return;
 	for (size_t i = 0; i < machine.ring_size; i += WORD) {
 		uint64_t before = word_at(machine.plain + i), now = word_at(machine.ring + i);
@@ -276,7 +279,7 @@ static void memory_put(volatile void *at, size_t size, uint64_t value)
 		*(volatile uint64_t *)at = value;
 }
 
-/* NULL: it is not shared. */
+/* Returns the location of this word, or NULL if it is not shared. */
 static struct location *location_shared(const volatile void *at, size_t size)
 {
 	if (!within(at, machine.shared, machine.shared_size))

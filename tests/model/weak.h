@@ -23,17 +23,18 @@
 #include <string.h>
 
 /*
- * Begins the exploration of a scene, and then each of its executions: `shared` is what the threads
- * share, with its initial values, and `ring` the bytes that are read and written plainly. Returns
- * false when all choices of the free thread have been tried.
+ * weak_explore() begins the exploration of a scene, and weak_execution() each of its executions:
+ * `shared` is what the threads share, with its initial values, and `ring` the bytes that are read
+ * and written plainly. The latter returns false when all choices of the free thread have been
+ * tried.
  */
 void weak_explore(void);
 bool weak_execution(void *shared, size_t shared_size, unsigned char *ring, size_t ring_size);
 
-/* Goes on as this thread, 0 to 3. A free one may read what is not the newest any more. */
+/* Continues as this thread, 0 to 3. A free thread may read a value that is no longer the newest. */
 void weak_thread(unsigned thread, bool is_free);
 
-/* How many there were, in all. */
+/* Returns how many executions there were, in all. */
 unsigned long weak_executions(void);
 
 /* What the macros below call. */

@@ -31,14 +31,14 @@ enum {
 	NOBODY = 9
 };
 
-/* Who runs. Producers have the slot of their number; LOOKER is free to read what is old. */
+/* The threads. Producers have the slot of their number; LOOKER is free to read old values. */
 enum { FIRST, SECOND, CONSUMER, LOOKER };
 
 static struct {
 	struct shared_buffer *shared;
 	unsigned char *ring;
 	struct channel endpoints[ENDPOINTS]; /* two producers, and an observer */
-	bool asymmetric;		     /* a lone producer does without fences */
+	bool asymmetric;		     /* a lone producer needs no fences */
 } scene;
 
 _Noreturn static void failed(const char *what, unsigned long long number)
@@ -73,7 +73,7 @@ static struct channel *endpoint_new(unsigned which, enum channel_role role)
 	return channel;
 }
 
-/* Attaches FIRST and, if it is there from the beginning, SECOND, and not LOOKER. */
+/* Attaches FIRST and, if it is there from the beginning, SECOND, but not LOOKER. */
 static void scene_fill(unsigned producers)
 {
 	struct shared_buffer *shared = scene.shared;
@@ -102,7 +102,7 @@ static bool execution(unsigned producers)
 	return weak_execution(scene.shared, sizeof(*scene.shared), scene.ring, CAPACITY);
 }
 
-/* The producer sends, each message with its number in its first bytes. */
+/* Sends as this producer; each message has its number in its first bytes. */
 static void send(unsigned producer, unsigned first, unsigned last)
 {
 	unsigned char message[PAYLOAD] = { 0 };
@@ -115,7 +115,7 @@ static void send(unsigned producer, unsigned first, unsigned last)
 	}
 }
 
-/* A consumer has used up what lies before this position. */
+/* Has a consumer use up what lies before this position. */
 static void consume(uint64_t position)
 {
 	weak_thread(CONSUMER, false);
@@ -124,7 +124,7 @@ static void consume(uint64_t position)
 	atomic_store_explicit(&scene.shared->consumers.head, position, memory_order_release);
 }
 
-/* The producer leaves in good order. */
+/* Has the producer leave in good order. */
 static void leave(unsigned producer)
 {
 	weak_thread(producer, false);
@@ -137,9 +137,9 @@ static void leave(unsigned producer)
 /* ---- the machine itself: does it allow what C11 does, and no more? ---- */
 
 struct litmus {
-	memory_order store, load;	/* of the flag */
-	memory_order published, looked; /* fences around it, memory_order_relaxed: none */
-	bool allowed;			/* to see the flag and not the data */
+	memory_order store, load;	/* the orders of the flag's accesses */
+	memory_order published, looked; /* fences around them; memory_order_relaxed: none */
+	bool allowed;			/* it is allowed to see the flag and not the data */
 };
 
 static void scene_machine(void)
@@ -183,7 +183,7 @@ static void scene_machine(void)
 		require(seen == all[i].allowed, "the machine is wrong about case", i);
 	}
 	weak_explore();
-	while (execution(1)) { /* two who store one word each and then look at the other's */
+	while (execution(1)) { /* two threads each store one word and then read the other's */
 		weak_thread(FIRST, false);
 		atomic_store_explicit(data, 1, memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
@@ -210,7 +210,10 @@ static void scene_check(void)
 	}
 }
 
-/* A newcomer has died before the lone producer could see its bit; somebody buries it. */
+/*
+ * A newcomer has died before the lone producer could see its bit; another process does what is to
+ * be done for the dead.
+ */
 static void scene_bury(void)
 {
 	while (execution(1)) {
@@ -230,10 +233,10 @@ static void scene_bury(void)
 
 /* ---- observers ---- */
 
-/* The last record that fits, and how many the ring holds. Its frontier covers one more. */
+/* The last record that fits, and how many the ring holds. The frontier covers one more. */
 enum { RECORDS = CAPACITY / RECORD };
 
-/* Looks at the record at position 0, which has been written over meanwhile. */
+/* Looks at the record at position 0, which has been overwritten meanwhile. */
 static void observe(void)
 {
 	struct channel *observer = &scene.endpoints[2];
@@ -249,14 +252,14 @@ static void observe(void)
 	view_free(&view);
 }
 
-/* The observer has seen the first record's tail, or it would look at nothing. */
+/* The observer has seen the first record's tail, as it would look at nothing otherwise. */
 static void observe_begin(void)
 {
 	weak_thread(LOOKER, false);
 	tail_now(&scene.endpoints[2]);
 }
 
-/* One producer, which moved frontier for the record before, and then sees that head has moved. */
+/* One producer, which moved frontier for the record before, then sees that head has moved. */
 static void scene_observe_alone(void)
 {
 	while (execution(1)) {
@@ -270,7 +273,7 @@ static void scene_observe_alone(void)
 	}
 }
 
-/* One has moved frontier, another writes the bytes, each under the mutex. */
+/* One producer has moved frontier, another writes the bytes, each under the mutex. */
 static void observe_mutex(bool knows_head)
 {
 	while (execution(2)) {
@@ -296,7 +299,7 @@ static void scene_observe_mutex(void)
 	observe_mutex(true);
 }
 
-/* One has moved frontier and left; another that knew head before writes alone now. */
+/* One producer has moved frontier and left; another, which knew head before, writes alone now. */
 static void scene_observe_heir(void)
 {
 	while (execution(2)) {
@@ -318,7 +321,7 @@ static void scene_observe_heir(void)
 
 /* ---- the others ---- */
 
-/* Two messages come, then another producer drops some: what number is next at the first tail? */
+/* Two messages are sent, others are dropped: which number is next at the first tail? */
 static void scene_drop(void)
 {
 	while (execution(2)) {
@@ -337,7 +340,7 @@ static void scene_drop(void)
 	}
 }
 
-/* Head moves as a consumer leaves, and the holder of the turn sleeps that has not seen it. */
+/* Head moves as a consumer leaves, while the holder of the turn sleeps and has not seen it move. */
 static void scene_turn(void)
 {
 	struct producers *producers = &scene.shared->producers;
@@ -349,7 +352,7 @@ static void scene_turn(void)
 		atomic_store(&producers->turn, SECOND + 1);
 		atomic_store(&producers->room_wanted, RECORD);
 		pthread_mutex_unlock(&producers->locks.side.mutex);
-		/* as in room_wait(): it finds that head is too low, and is about to sleep */
+		/* as in room_wait(): head is too low, the holder is about to sleep */
 		atomic_store(&producers->room_wanted, RECORD | 1);
 		barrier_heavy(false);
 		require(atomic_load(&scene.shared->consumers.head) == 0, "head is there", 0);
@@ -371,7 +374,7 @@ static const struct {
 	{ "bury", scene_bury },
 	{ "observe-alone", scene_observe_alone },
 	{ "observe-mutex", scene_observe_mutex },
-	{ "observe-heir", scene_observe_heir },
+	{ "observe-successor", scene_observe_heir },
 	{ "drop", scene_drop },
 	{ "turn", scene_turn },
 };

@@ -1,7 +1,7 @@
 /*
- * An endpoint in a process of its own that does what it is told, one line at a time, and
- * answers each with one line: "ok ...", or "error NAME". So a test can stop, kill or look
- * between any two steps.
+ * An endpoint in a process of its own. It reads commands from standard input, one a line, and
+ * answers each with one line: "ok ...", or "error NAME". So a test can look at the channel, or stop
+ * or kill the endpoint, between any two steps.
  *
  *   attach producer|consumer CHANNEL [size=N] [first=N] [timeout=MS] [share=N] [gather=MS]
  *          [nonblock] [fresh] [nocreate]
@@ -21,19 +21,20 @@
  *   consumers N         waits until so many are there
  *   ack                 waits until everything sent is acknowledged
  *   receive [N] [dontwait] [follow]
- *                       "ok SEQUENCE MESSAGES SIZE ATTEMPTS FLAGS TEXT", with "key=KEY "
- *                       before TEXT if there is one; "ended", "incomplete"
- *   more                the next part of what came together, as receive; "ended"
+ *                       "ok seq=N messages=N attempts=N [first] [last] [unterminated]
+ *                       [key=KEY] size=N text=TEXT"; of TEXT the first 64 bytes; or "ended",
+ *                       "incomplete"
+ *   more                the next part of a delivery of several records, as receive; "ended"
  *   retry               "ok ATTEMPTS"
- *   try                 a try with what is in hand begins
- *   tried [failed]      and has ended
+ *   try                 begins a try with what is in hand
+ *   tried [failed]      ends it
  *   failures            "ok N": how many tries with what was received had failed
  *   epoch               "ok EPOCH"
- *   check               is what was received what sendn makes?
+ *   check               "ok" if what was received is what sendn makes
  *   acknowledge         give N   lost   missed
- *   lock producer|consumer    holds that side's mutex; unlock: lets go
- *   flock               holds the object's flock
- *   valid               ring_valid_records(): nobody else may be at work
+ *   lock producer|consumer    takes that side's mutex; "unlock" releases it
+ *   flock               takes the object's flock
+ *   valid               ring_valid_records(): no other endpoint may be at work meanwhile
  *   look                channel_look_after()
  *   interrupt           channel_interrupt(), as a signal handler would
  *   die                 kill -9 itself
@@ -132,9 +133,10 @@ static uint64_t value_of(const char *line, const char *name)
 }
 
 /*
- * What stands behind "name=" up to a blank; NULL: it is not there. It lives until the next attach.
+ * Returns the word that follows "name=", stored in `words`, or NULL if it is not there. attach()
+ * passes static buffers, so that the word lives until the next attach.
  */
-static const char *word_behind(const char *line, const char *name, char *words, size_t size)
+static const char *word_after(const char *line, const char *name, char *words, size_t size)
 {
 	const char *found = strstr(line, name);
 
@@ -184,8 +186,8 @@ static int attach(const char *line)
 	options.never_create = has_word(line, "nocreate");
 	options.newest = has_word(line, "newest");
 	options.durable = has_word(line, "durable");
-	options.group = word_behind(line, " group=", group, sizeof(group));
-	if (word_behind(line, " groups=", groups, sizeof(groups)) != NULL) {
+	options.group = word_after(line, " group=", group, sizeof(group));
+	if (word_after(line, " groups=", groups, sizeof(groups)) != NULL) {
 		size_t count = 0;
 
 		for (char *next = strtok(groups, ","); next != NULL && count < GROUP_COUNT;
@@ -198,7 +200,7 @@ static int attach(const char *line)
 			      &options);
 }
 
-/* "%XX" is a byte. */
+/* Labels what is sent from now on. In the text "%XX" is a byte. */
 static int key_set(const char *text)
 {
 	unsigned char key[512];
@@ -217,14 +219,12 @@ static int key_set(const char *text)
 static void key_print(void)
 {
 	if (delivery.key_size > 0)
-		printf("key=");
+		printf(" key=");
 	for (size_t i = 0; i < delivery.key_size; i++)
 		printf(delivery.key[i] > ' ' && delivery.key[i] < 0x7f && delivery.key[i] != '%'
 			       ? "%c"
 			       : "%%%02x",
 		       delivery.key[i]);
-	if (delivery.key_size > 0)
-		printf(" ");
 }
 
 static int send_block(const char *line)
@@ -273,12 +273,12 @@ static void tell_delivery(int rc)
 		printf("%s\n", channel_incomplete(channel) ? "incomplete" : "ended");
 	} else {
 		shown = delivery.size < 64 ? (int)delivery.size : 64;
-		printf("ok %llu %u %zu %u %s%s%s ", (unsigned long long)delivery.sequence,
-		       delivery.messages, delivery.size, delivery.attempts,
-		       delivery.first ? "F" : "-", delivery.last ? "L" : "-",
-		       delivery.unterminated ? "U" : "-");
+		printf("ok seq=%llu messages=%u attempts=%u%s%s%s",
+		       (unsigned long long)delivery.sequence, delivery.messages, delivery.attempts,
+		       delivery.first ? " first" : "", delivery.last ? " last" : "",
+		       delivery.unterminated ? " unterminated" : "");
 		key_print();
-		printf("%.*s\n", shown, (const char *)delivery.bytes);
+		printf(" size=%zu text=%.*s\n", delivery.size, shown, (const char *)delivery.bytes);
 	}
 }
 

@@ -1,6 +1,7 @@
 /*
- * Archives that were made for glibc with _FORTIFY_SOURCE, and are linked with musl to see that
- * the tools run on it, want these. Never part of a build for the system's own C library.
+ * Functions that glibc's archives need if they were compiled with _FORTIFY_SOURCE: here they are
+ * linked with musl, to see that the tools run on it. Never part of a build for the system's own C
+ * library.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,8 @@
 #include <string.h>
 
 /*
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): they are the C library's.
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names are the C
+ * library's.
  */
 int __vsnprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, va_list list);
 int __snprintf_chk(char *to, size_t size, int flag, size_t room, const char *format, ...);

@@ -6,7 +6,7 @@
 
 #include "tests/support/support.h"
 
-/* A row begins with "  -C, --channel" or "      --owner"; its help stands behind two blanks. */
+/* A row begins with "  -C, --channel" or "      --owner"; its help follows after two blanks. */
 static bool row_take(struct help_row *row, const char *line)
 {
 	const char *left = line + strspn(line, " "), *end = strstr(left, "  ");

@@ -15,14 +15,14 @@ struct help_row {
 };
 
 struct help {
-	char *text; /* all of it; the process's end frees it */
+	char *text; /* the whole text; never freed, the process is short */
 	size_t count;
 	struct help_row rows[HELP_ROWS_MAX];
 };
 
 struct help help_read(const char *tool);
 
-/* The row of this "--name"; NULL: there is none. */
+/* Returns the row of this "--name", or NULL if there is none. */
 const struct help_row *help_row(const struct help *help, const char *name);
 
 #endif

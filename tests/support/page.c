@@ -19,7 +19,10 @@ bool page_formatter_there(void)
 	return there;
 }
 
-/* A letter that is printed twice is bold, one over a '_' underlined: only it is kept. */
+/*
+ * A letter that is printed twice is bold, and one printed over a '_' is underlined: only the letter
+ * is kept.
+ */
 static void overstrikes_remove(char *text)
 {
 	char *to = text;

@@ -4,17 +4,20 @@
 
 #include <stdbool.h>
 
-/* Is mandoc here, which formats a page? If not, prints so. */
+/* True if mandoc is here, which formats a page. If not, prints that it is missing. */
 bool page_formatter_there(void);
 
-/* The page, formatted so wide that no line is broken, as plain text; to be freed. */
+/* Returns the page as plain text, formatted so wide that no line is broken; to be freed. */
 char *page_read(const char *path);
 
-/* Of that, or of a source in mdoc: the lines under this heading; to be freed. "": it has none. */
+/*
+ * Returns the lines under this heading of a formatted page, or of a page's source in mdoc; "" if it
+ * has no such heading. To be freed.
+ */
 char *page_section(const char *text, const char *heading);
 char *page_source_section(const char *path, const char *heading);
 
-/* The whole of a file, to be freed. */
+/* Returns the contents of a file; to be freed. */
 char *page_file(const char *path);
 
 #endif

@@ -44,7 +44,7 @@ void test_pause(void)
 	nanosleep(&pause, NULL);
 }
 
-/* What tests/run.sh tells. */
+/* Returns a setting that tests/run.sh passes in the environment. */
 static const char *setting(const char *variable)
 {
 	const char *value = getenv(variable);
@@ -81,6 +81,15 @@ bool object_exists(const char *name)
 void object_remove(const char *name)
 {
 	unlink(object_path(name));
+}
+
+void object_plant(const char *name, const void *bytes, size_t size)
+{
+	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, bytes, size), (ssize_t)size);
+	close(fd);
 }
 
 void object_write(const char *name, size_t offset, const void *value, size_t size)
@@ -141,11 +150,27 @@ struct object_view object_look(const char *name)
 	return view;
 }
 
+unsigned char *object_contents(const char *name, size_t *size)
+{
+	int fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
+	unsigned char *bytes;
+	struct stat status;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(fstat(fd, &status), 0);
+	*size = (size_t)status.st_size;
+	bytes = malloc(*size + 1);
+	cr_assert_eq(pread(fd, bytes, *size, 0), (ssize_t)*size);
+	close(fd);
+	return bytes;
+}
+
 /* ---- tools as other processes ---- */
 
 /*
- * Opened once more by its path: only then two processes that write to it at once take turns, as for
- * any other file. As memfd_create() returns it they may both write to the same place.
+ * The file is opened once more by its path: only then do two processes that write to it at once
+ * take turns, as for any other file. With the descriptor of memfd_create() both may write to the
+ * same place.
  */
 static int memory_file(void)
 {
@@ -174,20 +199,27 @@ int bytes_file(const void *bytes, size_t size)
 	return fd;
 }
 
+const char *tool_path(const char *name)
+{
+	static char paths[4][4096];
+	static unsigned turn;
+	char *path = paths[turn++ % 4];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", setting("TOOLS"), name);
+	return path;
+}
+
 struct tool tool_start_argv(int input, int output, const char *const *argv)
 {
 	struct tool tool = { .output = memory_file(), .errors = memory_file() };
-	char path[1024];
+	bool by_name = strchr(argv[0], '/') == NULL && strncmp(argv[0], "shm-", 4) == 0;
+	const char *path = by_name ? tool_path(argv[0]) : argv[0];
 	pid_t parent = getpid();
 
-	if (strchr(argv[0], '/') != NULL || strncmp(argv[0], "shm-", 4) != 0)
-		snprintf(path, sizeof(path), "%s", argv[0]);
-	else
-		snprintf(path, sizeof(path), "%s/%s", setting("TOOLS"), argv[0]);
 	tool.pid = fork();
 	cr_assert_geq(tool.pid, 0);
 	if (tool.pid == 0) {
-		/* Nothing in here may fail an assertion or return. */
+		/* The child must neither fail an assertion nor return. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(125);
@@ -330,116 +362,40 @@ bool errors_contain(const struct tool *tool, const char *part)
 	return contain;
 }
 
+void expect_bytes(const struct tool *tool, const void *expected, size_t size)
+{
+	size_t got;
+	char *output = tool_output(tool, &got);
+
+	cr_expect_eq(got, size, "%zu bytes came, not %zu", got, size);
+	cr_expect(got == size && memcmp(output, expected, size) == 0, "other bytes came");
+	free(output);
+}
+
+bool output_is(const struct tool *tool, const char *expected)
+{
+	char *output = tool_output(tool, NULL);
+	bool same = strcmp(output, expected) == 0;
+
+	free(output);
+	return same;
+}
+
+int errors_count(const struct tool *tool, const char *part)
+{
+	char *errors = tool_errors(tool);
+	int count = 0;
+
+	for (const char *at = errors; (at = strstr(at, part)) != NULL; at++)
+		count++;
+	free(errors);
+	return count;
+}
+
 void expect_errors_contain(const struct tool *tool, const char *part)
 {
 	char *errors = tool_errors(tool);
 
 	cr_expect_not_null(strstr(errors, part), "errors are \"%s\", without \"%s\"", errors, part);
 	free(errors);
-}
-
-/* ---- the agent ---- */
-
-struct agent agent_start(void)
-{
-	struct agent agent = { 0 };
-	char path[1024];
-	int commands[2], answers[2];
-
-	cr_assert_eq(pipe2(commands, O_CLOEXEC), 0);
-	cr_assert_eq(pipe2(answers, O_CLOEXEC), 0);
-	snprintf(path, sizeof(path), "%s/tests/agent", setting("TOOLS"));
-	agent.tool = tool_start_fds(commands[0], answers[1], path, NULL);
-	close(commands[0]);
-	close(answers[1]);
-	agent.commands = commands[1];
-	agent.answers = answers[0];
-	return agent;
-}
-
-static void agent_tell_list(struct agent *agent, const char *format, va_list arguments)
-{
-	char line[512];
-	int size = vsnprintf(line, sizeof(line) - 1, format, arguments);
-
-	line[size++] = '\n';
-	cr_assert_eq(write(agent->commands, line, (size_t)size), size);
-}
-
-void agent_tell(struct agent *agent, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	agent_tell_list(agent, format, arguments);
-	va_end(arguments);
-}
-
-bool agent_answered(const struct agent *agent)
-{
-	struct pollfd ready = { .fd = agent->answers, .events = POLLIN };
-
-	return poll(&ready, 1, 0) > 0 && (ready.revents & POLLIN) != 0;
-}
-
-const char *agent_hear(struct agent *agent)
-{
-	size_t size = 0;
-
-	for (;;) {
-		struct pollfd ready = { .fd = agent->answers, .events = POLLIN };
-
-		cr_assert_gt(poll(&ready, 1, DEADLINE_S * 1000), 0, "the agent does not answer");
-		cr_assert_eq(read(agent->answers, agent->answer + size, 1), 1, "the agent is dead");
-		if (agent->answer[size] == '\n')
-			break;
-		cr_assert_lt(++size, sizeof(agent->answer) - 1);
-	}
-	agent->answer[size] = '\0';
-	return agent->answer;
-}
-
-const char *agent_ask(struct agent *agent, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	agent_tell_list(agent, format, arguments);
-	va_end(arguments);
-	return agent_hear(agent);
-}
-
-static void agent_close(struct agent *agent)
-{
-	close(agent->commands);
-	close(agent->answers);
-	tool_free(&agent->tool);
-}
-
-void agent_kill(struct agent *agent)
-{
-	tool_kill(&agent->tool);
-	agent_close(agent);
-}
-
-void agent_quit(struct agent *agent)
-{
-	agent_tell(agent, "quit");
-	cr_expect_eq(tool_end(&agent->tool), 0);
-	agent_close(agent);
-}
-
-unsigned char *object_contents(const char *name, size_t *size)
-{
-	int fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
-	unsigned char *bytes;
-	struct stat status;
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(fstat(fd, &status), 0);
-	*size = (size_t)status.st_size;
-	bytes = malloc(*size + 1);
-	cr_assert_eq(pread(fd, bytes, *size, 0), (ssize_t)*size);
-	close(fd);
-	return bytes;
 }

@@ -1,6 +1,6 @@
 /*
- * What the tests share: channels with names of their own, the tools and the agent as other
- * processes, waiting for a state with a deadline, and a look into a live object.
+ * What the tests share: channels with names of their own, the tools as other processes, waiting
+ * for a state with a deadline, and a look into a live object.
  */
 #ifndef SUPPORT_H
 #define SUPPORT_H
@@ -26,8 +26,8 @@ enum { NAME_SIZE = 64, DEADLINE_S = 20 };
 	} while (0)
 
 /*
- * Says something for whoever reads the output. Not cr_log_warn(): with a warning Criterion's
- * runner fails.
+ * Prints a note for the reader of the output. Not cr_log_warn(): with a warning Criterion's runner
+ * fails.
  */
 void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -42,30 +42,33 @@ void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void terminal_needed(void);
 
 uint64_t test_now_ms(void);
-void test_pause(void); /* a millisecond, between two looks */
+void test_pause(void); /* sleeps a millisecond, before the state is looked at again */
 
-/* A channel name nobody else uses. Stored in name and returned. */
+/* Stores and returns a channel name that no other test uses. */
 const char *channel_name(char name[NAME_SIZE]);
 
 /* ---- the object from outside ---- */
 
-/* Does the shared-memory object of this channel exist? */
+/* True if the shared-memory object of this channel exists. */
 bool object_exists(const char *name);
 
-/* Its path under /dev/shm (static buffer). */
+/* Returns the object's path under /dev/shm (static buffer). */
 const char *object_path(const char *name);
 
-/* All bytes of the object; free() it. */
+/* Returns all bytes of the object; to be freed. */
 unsigned char *object_contents(const char *name, size_t *size);
 
-/* Removes it, for tests that leave it on purpose. */
+/* Makes an object under the channel's name that holds these bytes and is no channel. */
+void object_plant(const char *name, const void *bytes, size_t size);
+
+/* Removes the object, for tests that leave one on purpose. */
 void object_remove(const char *name);
 
 /* Writes a value into a live object, at OFFSET(producers.tail) for example. */
 void object_write(const char *name, size_t offset, const void *value, size_t size);
 #define OFFSET(field) offsetof(struct shared_buffer, field)
 
-/* What a live object says; all 0 if there is none. */
+/* What a live object contains; all 0 if there is none. */
 struct object_view {
 	bool exists;
 	unsigned producers, consumers; /* slots in use */
@@ -86,77 +89,63 @@ struct tool {
 	int output, errors; /* memory files */
 };
 
+/* The path of a tool, or of "tests/NAME", in the folder under test (static buffers, four of them). */
+const char *tool_path(const char *name);
+
 /*
  * Starts TOOLS/name (or the program of that path, if it has a slash) with the arguments up
  * to NULL; standard input is /dev/null. It dies with the test.
  */
 struct tool tool_start(const char *name, ...) __attribute__((sentinel));
 
-/* The same with that standard input (not closed here) and, if not -1, that standard output. */
+/*
+ * Like tool_start(), but with that standard input (not closed here) and, if not -1, that standard
+ * output.
+ */
 struct tool tool_start_fds(int input, int output, const char *name, ...) __attribute__((sentinel));
 struct tool tool_start_argv(int input, int output, const char *const *argv);
 
-/* A memory file with these bytes, to be read from its start. */
+/* Returns a memory file with these bytes, to be read from its start. */
 int bytes_file(const void *bytes, size_t size);
 
 /*
- * Waits for its end: exit status, or 128 + the signal that killed it. Fails the test after
- * DEADLINE_S (tool_end_within: after that many seconds).
+ * Waits for the tool's end. Returns its exit status, or 128 + the signal that killed it. Fails the
+ * test after DEADLINE_S seconds (tool_end_within: after `seconds`).
  */
 int tool_end(struct tool *tool);
 int tool_end_within(struct tool *tool, unsigned seconds);
 
-/* Has it ended? Does not reap it. */
+/* True if the tool has ended. Does not reap it. */
 bool tool_ended(const struct tool *tool);
 
-/* Kills it with -9 and waits. */
+/* Kills the tool with -9 and waits for its end. */
 void tool_kill(struct tool *tool);
 
-/* What it wrote so far; NUL-terminated copy, free() it. *size may be NULL. */
+/*
+ * Returns a copy of what the tool has written so far, ended by a NUL; to be freed. *size may be
+ * NULL.
+ */
 char *tool_output(const struct tool *tool, size_t *size);
 char *tool_errors(const struct tool *tool);
 
 /* Closes the memory files. */
 void tool_free(struct tool *tool);
 
-/* Runs a tool to its end; status as tool_end(). Output and errors stay in *tool. */
+/* Runs a tool to its end and returns its status like tool_end(). What it wrote stays in *tool. */
 #define tool_run(tool, ...) (*(tool) = tool_start(__VA_ARGS__, NULL), tool_end(tool))
 
-/* Asserts about what it wrote. */
+/* Asserts what the tool has written. */
 void expect_output(const struct tool *tool, const char *expected);
+void expect_bytes(const struct tool *tool, const void *expected, size_t size);
 void expect_errors_contain(const struct tool *tool, const char *part);
 
-/* Has it written this to standard error so far? */
+/* True if the tool has written this to standard error so far. */
 bool errors_contain(const struct tool *tool, const char *part);
 
-/* ---- the agent: an endpoint that does one step at a time (agent.c) ---- */
+/* Returns how often the tool has written this to standard error so far. */
+int errors_count(const struct tool *tool, const char *part);
 
-struct agent {
-	struct tool tool;
-	int commands, answers;
-	char answer[512];
-};
-
-/* Starts an agent; it is not attached yet. */
-struct agent agent_start(void);
-
-/* Sends a command without waiting for its answer. */
-void agent_tell(struct agent *agent, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Waits for the answer to the last command; in agent->answer, without the newline. */
-const char *agent_hear(struct agent *agent);
-
-/* Both. */
-const char *agent_ask(struct agent *agent, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* Has it answered yet? */
-bool agent_answered(const struct agent *agent);
-
-/* Both, and the answer must be this. */
-#define agent_expect(agent, expected, ...) cr_assert_str_eq(agent_ask(agent, __VA_ARGS__), expected)
-
-void agent_kill(struct agent *agent); /* kill -9, then wait */
-void agent_quit(struct agent *agent); /* detaches if attached, ends */
+/* True if this is all that the tool has written to standard output so far. */
+bool output_is(const struct tool *tool, const char *expected);
 
 #endif

@@ -9,7 +9,7 @@
 /* From linux/filter.h and linux/seccomp.h, which a plain musl tool chain does not have. */
 struct instruction {
 	uint16_t code;
-	uint8_t if_true, if_false; /* how many to skip */
+	uint8_t if_true, if_false; /* how many instructions to skip */
 	uint32_t operand;
 };
 
@@ -30,7 +30,7 @@ enum {
 #define RETURN_ERROR(error) (0x00050000u | (error))
 #define RETURN_ALLOW	    0x7fff0000u
 
-/* Of struct seccomp_data: the call's number, and the lower half of an argument. */
+/* Offsets in struct seccomp_data: the call's number, and the lower half of an argument. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define ARGUMENT(index) (16u + 8u * (index))
 #else
@@ -49,7 +49,7 @@ static void add(struct filter *filter, uint16_t code, uint8_t if_true, uint8_t i
 		(struct instruction){ code, if_true, if_false, operand };
 }
 
-/* This call, whatever its arguments. */
+/* Refuses this call, whatever its arguments. */
 static void refuse(struct filter *filter, long number, uint32_t result)
 {
 	add(filter, LOAD_WORD, 0, 0, 0);
@@ -57,7 +57,7 @@ static void refuse(struct filter *filter, long number, uint32_t result)
 	add(filter, RETURN, 0, 0, result);
 }
 
-/* This one, if these flags are in that argument. */
+/* Refuses this call if these flags are in that argument. */
 static void refuse_flags(struct filter *filter, long number, unsigned argument, uint32_t flags,
 			 uint32_t result)
 {

@@ -1,5 +1,5 @@
 /*
- * Takes system calls away from this process and all it starts, as an old kernel, another file
+ * Takes system calls away from this process and all that it starts, as an old kernel, another file
  * system or a sandbox does (seccomp). For test programs.
  */
 #ifndef SYSCALL_FILTER_H
@@ -15,7 +15,7 @@ enum syscall_filter {
 	FILTER_EVENTFD = 16
 };
 
-/* Takes these away, for good. False: not permitted, or not possible here. */
+/* Takes these away, for good. Returns false if that is not permitted, or not possible here. */
 bool syscall_filter(unsigned which);
 
 #endif

@@ -16,7 +16,7 @@
 
 enum { ARGUMENTS_MAX = 32 };
 
-/* Nothing in here may fail an assertion or return. */
+/* The child must neither fail an assertion nor return. */
 static void run(const char *slave, const struct winsize *window, const char *path,
 		const char *const *argv)
 {
@@ -59,14 +59,14 @@ struct terminal terminal_start(unsigned columns, const char *name, ...)
 	const struct winsize window = { .ws_col = (unsigned short)columns, .ws_row = 24 };
 	struct terminal terminal = { .text = calloc(1, 1) };
 	const char *argv[ARGUMENTS_MAX + 1] = { name };
-	char path[1024], slave[128];
+	const char *path = tool_path(name);
+	char slave[128];
 	va_list arguments;
 
 	va_start(arguments, name);
 	for (int i = 1; (argv[i] = va_arg(arguments, const char *)) != NULL; i++)
 		cr_assert_lt(i, ARGUMENTS_MAX);
 	va_end(arguments);
-	snprintf(path, sizeof(path), "%s/%s", getenv("TOOLS"), name);
 	terminal.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	cr_assert_geq(terminal.master, 0);
 	cr_assert_eq(grantpt(terminal.master), 0);
@@ -99,7 +99,7 @@ static bool ended(struct terminal *terminal)
 {
 	siginfo_t info = { 0 };
 
-	terminal_shows(terminal, ""); /* or it waits for somebody who reads */
+	terminal_shows(terminal, ""); /* otherwise it waits until somebody reads */
 	return waitid(P_PID, (id_t)terminal->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid != 0;
 }

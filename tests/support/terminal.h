@@ -1,4 +1,4 @@
-/* A tool that has a terminal of its own, and what it shows there. */
+/* Runs a tool on a terminal of its own and reads what it shows there. */
 #ifndef SUPPORT_TERMINAL_H
 #define SUPPORT_TERMINAL_H
 
@@ -8,7 +8,7 @@
 struct terminal {
 	pid_t pid;
 	int master;
-	char *text; /* all that came so far, NUL-terminated */
+	char *text; /* all that has come so far, ended by a NUL */
 	size_t size;
 };
 
@@ -18,7 +18,7 @@ struct terminal terminal_start(unsigned columns, const char *name, ...) __attrib
 /* Reads what has come; true if all of it holds this text. */
 bool terminal_shows(struct terminal *terminal, const char *text);
 
-/* Waits for its end; status as tool_end(). Reads all that is left. */
+/* Waits for the tool's end and reads all that is left. Returns its status like tool_end(). */
 int terminal_end(struct terminal *terminal);
 
 void terminal_free(struct terminal *terminal);

@@ -1,7 +1,7 @@
 /*
  * A slow reader: copies standard input to standard output, up to BYTES at a time with a pause
  * of up to MS milliseconds before each. The pipe in front of it is made as small as it can be,
- * so who writes to it is nearly always in the middle of a write.
+ * so the process that writes to it is nearly always in the middle of a write.
  *
  *   trickle BYTES MS
  *
@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	srandom((unsigned)getpid());
-	(void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, 4096); /* else it is only less slow */
+	(void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, 4096); /* or it stays larger */
 	do {
 		pause_up_to(ms);
 		size = read(STDIN_FILENO, bytes, (size_t)most);

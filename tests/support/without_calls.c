@@ -9,15 +9,12 @@ enum { CANNOT = 125 /* of without.c */, ARGUMENTS_MAX = 12 };
 struct tool tool_start_without(const char *what, int input, const char *name, ...)
 {
 	const char *argv[3 + ARGUMENTS_MAX + 1] = { 0 };
-	char without[4096], path[4096];
 	va_list arguments;
 	size_t count = 3;
 
-	snprintf(without, sizeof(without), "%s/tests/without", getenv("TOOLS"));
-	snprintf(path, sizeof(path), "%s/%s", getenv("TOOLS"), name);
-	argv[0] = without;
+	argv[0] = tool_path("tests/without");
 	argv[1] = what;
-	argv[2] = path;
+	argv[2] = tool_path(name);
 	va_start(arguments, name);
 	while ((argv[count] = va_arg(arguments, const char *)) != NULL) {
 		count++;

@@ -1,6 +1,6 @@
 /*
- * Bytes in are bytes out: whole inputs through the two tools, in both start orders, from files
- * and from pipes, with each tool's own delimiter. What must come out is computed here.
+ * The bytes that go in come out: whole inputs through the two tools, in both start orders, from
+ * files and from pipes, with each tool's own delimiter. What must come out is computed here.
  */
 #include "tests/support/support.h"
 
@@ -44,7 +44,7 @@ static void bytes_fill(struct bytes *bytes, int byte, size_t size)
 	}
 }
 
-/* Repeatable: xorshift64. */
+/* Returns the next random number; repeatable: xorshift64. */
 static uint64_t random_next(uint64_t *state)
 {
 	*state ^= *state << 13;
@@ -66,7 +66,7 @@ static void bytes_random(struct bytes *bytes, size_t size, uint64_t seed)
 	}
 }
 
-/* A line that does not look the same anywhere: text that counts; no newline in it. */
+/* Makes a line that is different at each place: text that counts, without a newline. */
 static void bytes_text(struct bytes *bytes, size_t size)
 {
 	char number[32];
@@ -86,7 +86,7 @@ static void bytes_free(struct bytes *bytes)
 	memset(bytes, 0, sizeof(*bytes));
 }
 
-/* Fails with the first byte that differs. */
+/* Fails and names the first byte that differs. */
 static void bytes_expect(const char *what, const void *got, size_t got_size, const void *expected,
 			 size_t expected_size)
 {
@@ -117,7 +117,7 @@ struct passage {
 	struct bytes in, out;		/* the same as bytes */
 };
 
-/* Writes in chunks of 1 to 600 bytes into a pipe, like a slow program. */
+/* Writes into a pipe in chunks of 1 to 600 bytes, like a slow program. */
 struct writer {
 	pthread_t thread;
 	int fd;
@@ -147,7 +147,7 @@ static void *writer_main(void *argument)
 	return NULL;
 }
 
-/* Splits leftmost first at the producer's delimiter, joins with the consumer's. */
+/* Splits at the producer's delimiter, leftmost first, and joins with the consumer's. */
 static struct bytes reference(const struct passage *passage, const struct bytes *input)
 {
 	const struct bytes *in = &passage->in, *out = &passage->out;
@@ -164,7 +164,7 @@ static struct bytes reference(const struct passage *passage, const struct bytes 
 		bytes_put(&result, out->at, out->size);
 		at = found + in->size;
 	}
-	if (at < limit) /* a last one that was not ended is not ended */
+	if (at < limit) /* a last line that was not ended gets no end */
 		bytes_put(&result, at, (size_t)(limit - at));
 	return result;
 }
@@ -181,7 +181,7 @@ static struct tool consume_start(const struct passage *passage, const char *name
 			  passage->out_text, NULL);
 }
 
-/* Has the producer done what it can do without a consumer? */
+/* True if the producer has done what it can do without a consumer. */
 static bool producer_stuck(const struct tool *producer, const char *name)
 {
 	struct object_view view = object_look(name);
@@ -352,7 +352,7 @@ static void inputs_simple(struct inputs *inputs, size_t ring)
 	input_use(inputs, "two long lines, empty ones between, the last not ended", &input);
 }
 
-/* One line of about `size` bytes: alone, not ended, and between others. */
+/* Tests one line of about `size` bytes: alone, not ended, and between others. */
 static void inputs_near(struct inputs *inputs, const char *of, size_t size, int from, int to)
 {
 	for (int off = from; off <= to; off++) {
@@ -483,7 +483,7 @@ static struct delimiter_text delimiter_of(const char *text, const char *bytes, s
 	return delimiter;
 }
 
-/* Text full of what the delimiter begins with, and of delimiters. */
+/* Makes a text full of what the delimiter begins with, and of delimiters. */
 static void bytes_teasing(struct bytes *bytes, const struct bytes *delimiter, size_t size,
 			  uint64_t seed)
 {
@@ -505,7 +505,7 @@ static void bytes_teasing(struct bytes *bytes, const struct bytes *delimiter, si
 	}
 }
 
-/* These as the producer's delimiter with each of the others as the consumer's. */
+/* Each of these as the producer's delimiter, with each of the others as the consumer's. */
 static void pass_delimiters(const struct delimiter_text *delimiters, size_t count, const char *size,
 			    size_t ring, enum source source)
 {
@@ -533,7 +533,7 @@ static void pass_delimiters(const struct delimiter_text *delimiters, size_t coun
 			bytes_put(&inputs[3], in->bytes.at, in->bytes.size);
 		}
 		snprintf(what, sizeof(what), "-D '%.300s' into -D '%.300s'", in->text, out->text);
-		for (size_t input = 0; input < 5; input++) { /* the last one is empty */
+		for (size_t input = 0; input < 5; input++) { /* the last message is empty */
 			passage.order = (i + input) % 2 == 0 ? PRODUCER_FIRST : CONSUMER_FIRST;
 			pass(what, passage, &inputs[input]);
 			bytes_free(&inputs[input]);
@@ -577,7 +577,10 @@ TEST_DELIMITERS(between_all_pairs_of_delimiters_from_a_file, "4K", 4 * KIB, FROM
 TEST_DELIMITERS(between_all_pairs_of_delimiters_from_odd_writes, "4K", 4 * KIB, FROM_ODD_WRITES)
 TEST_DELIMITERS(between_all_pairs_of_delimiters_through_a_64K_ring, "64K", 64 * KIB, FROM_CAT)
 
-/* Every place in which a delimiter can lie across the ends of blocks, pieces and the ring. */
+/*
+ * Tests every place in which a delimiter can lie across the ends of blocks, of pieces and of the
+ * ring.
+ */
 static void pass_delimiter_everywhere(const char *delimiter, enum source source, size_t from,
 				      size_t to, size_t step)
 {
@@ -613,7 +616,7 @@ Test(bytes, with_a_delimiter_across_any_boundary_of_the_first_ring, .timeout = 1
 
 Test(bytes, with_a_delimiter_across_any_boundary_of_the_pieces, .timeout = 120)
 {
-	/* pieces are 1024 bytes, and this is behind all that was read before the first */
+	/* pieces are 1024 bytes, and this comes after all that was read before the first */
 	pass_delimiter_everywhere("aaaaaaab", FROM_FILE, 70 * 1024, 71 * 1024, 3);
 	pass_delimiter_everywhere("aaaaaaab", FROM_CAT, 70 * 1024, 71 * 1024, 7);
 }
@@ -779,7 +782,7 @@ Test(bytes, of_an_operand_end_with_the_delimiter_and_unended_lines_before_it_too
 
 /* ---- -c inside blocks ---- */
 
-/* Consumers in turn, each taking some; together they must have everything. */
+/* Runs consumers in turn, each of which takes some; together they must have everything. */
 static void take_turns(const char *producer_text, const char *consumer_text, const char *line_end,
 		       const char *expected_end)
 {
@@ -821,7 +824,7 @@ static void take_turns(const char *producer_text, const char *consumer_text, con
 		bytes_expect("taken in turn", output.at, output.size, expected.at, output.size);
 	}
 	bytes_expect("taken in turn", output.at, output.size, expected.at, expected.size);
-	/* Everything is taken, but nobody has been told of the end. */
+	/* Everything is taken, but no consumer has been told of the end. */
 	cr_assert_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e", "-c", "1"), 3);
 	expect_output(&consumer, "");
 	tool_free(&consumer);
@@ -924,7 +927,7 @@ Test(bytes, of_a_file_are_one_message_whatever_its_size, .timeout = 60)
 		bytes_free(&input);
 		tool_free(&producer);
 		tool_free(&consumer);
-		/* -c does not tell the end, so nobody was told of it */
+		/* with -c the end is not reported, so no consumer was told of it */
 		if (object_exists(name)) {
 			cr_assert_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 0);
 			tool_free(&consumer);

@@ -2,6 +2,9 @@
  * What the tools meet under a channel's name: strangers' files, damage, other builds, other
  * users, other modes and sizes, no room, no free slot, a lock that is held.
  */
+#include "tests/support/agents.h"
+#include "tests/support/process.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -34,7 +37,7 @@ enum { NOBODY = 65534 };
 		tool_free(&tool_);                                                                 \
 	} while (0)
 
-/* ... must not contain it. */
+/* what it said must not contain this */
 #define EXPECT_WITHOUT(part, ...)                                                                  \
 	do {                                                                                       \
 		struct tool tool_ = tool_start(__VA_ARGS__, NULL);                                 \
@@ -45,7 +48,7 @@ enum { NOBODY = 65534 };
 		tool_free(&tool_);                                                                 \
 	} while (0)
 
-/* Both tools refuse it, in every way of attaching. */
+/* Expects that both tools refuse the channel, in every way of attaching. */
 #define REFUSED_BY_BOTH(part, name)                                                                \
 	do {                                                                                       \
 		EXPECT(1, part, "shm-produce", "-C", name, "x");                                   \
@@ -55,33 +58,6 @@ enum { NOBODY = 65534 };
 		EXPECT(1, part, "shm-consume", "-C", name, "-n");                                  \
 		EXPECT(1, part, "shm-consume", "-C", name, "-e");                                  \
 	} while (0)
-
-static void plant(const char *name, const void *bytes, size_t size)
-{
-	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, bytes, size), (ssize_t)size);
-	close(fd);
-}
-
-static void put(const char *name, const char *message)
-{
-	struct tool tool;
-
-	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", name, message), 0);
-	tool_free(&tool);
-}
-
-static void expect_rest(const char *name, const char *expected)
-{
-	struct tool tool;
-
-	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "-e"), 0);
-	expect_output(&tool, expected);
-	tool_free(&tool);
-	cr_assert(!object_exists(name));
-}
 
 static void write_at(const char *name, size_t offset, const void *bytes, size_t size)
 {
@@ -109,7 +85,7 @@ Test(cli_objects, a_strangers_file_is_refused_and_left_alone, .timeout = 60)
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		channel_name(name);
-		plant(name, garbage, sizes[i]);
+		object_plant(name, garbage, sizes[i]);
 		REFUSED_BY_BOTH("is not a channel", name);
 		EXPECT(1, name, "shm-consume", "-C", name);
 		fd = open(object_path(name), O_RDONLY | O_CLOEXEC);
@@ -133,7 +109,7 @@ Test(cli_objects, a_large_file_of_random_bytes_is_refused, .timeout = 60)
 		bytes[i] = (unsigned char)(state >> 56);
 	}
 	channel_name(name);
-	plant(name, bytes, size);
+	object_plant(name, bytes, size);
 	free(bytes);
 	REFUSED_BY_BOTH("is not a channel", name);
 	object_remove(name);
@@ -153,7 +129,7 @@ Test(cli_objects, a_symbolic_link_is_refused_and_not_followed, .timeout = 60)
 	cr_assert_eq(status.st_size, 0);
 	close(fd);
 	unlink(target);
-	REFUSED_BY_BOTH("is not a channel", name); /* now it dangles */
+	REFUSED_BY_BOTH("is not a channel", name); /* now the link dangles */
 	cr_assert_neq(access(target, F_OK), 0);
 	object_remove(name);
 }
@@ -191,7 +167,7 @@ Test(cli_objects, another_layout_version_is_refused_with_both_named, .timeout = 
 
 	snprintf(ours, sizeof(ours), "layout %u", LAYOUT_VERSION);
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	WRITE_HEADER(name, layout_version, 77);
 	REFUSED_BY_BOTH("layout 77", name);
 	REFUSED_BY_BOTH(ours, name);
@@ -203,7 +179,7 @@ Test(cli_objects, another_libc_or_word_size_is_refused_with_both_named, .timeout
 	char name[NAME_SIZE], abi[48] = "otherlibc, 16-bit, mutex of 3 bytes";
 
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	write_at(name, offsetof(struct header, abi), abi, sizeof(abi));
 	REFUSED_BY_BOTH("otherlibc, 16-bit, mutex of 3 bytes", name);
 	REFUSED_BY_BOTH("-bit, mutex of ", name);
@@ -222,7 +198,7 @@ Test(cli_objects, a_damaged_header_is_refused, .timeout = 60)
 	struct tool tool;
 
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	for (size_t i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
 		WRITE_HEADER(name, capacity, capacities[i]);
 		REFUSED_BY_BOTH("channel is damaged", name);
@@ -247,7 +223,7 @@ Test(cli_objects, a_channel_of_the_wrong_size_is_refused, .timeout = 60)
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		channel_name(name);
-		put(name, "x");
+		message_send(name, "x");
 		cr_assert_eq(truncate(object_path(name), (off_t)sizes[i]), 0);
 		REFUSED_BY_BOTH("channel is damaged", name);
 		object_remove(name);
@@ -260,12 +236,12 @@ Test(cli_objects, damaged_positions_are_refused, .timeout = 60)
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	write_at(name, offsetof(struct shared_buffer, producers.tail), &bad, sizeof(bad));
 	REFUSED_BY_BOTH("channel is damaged", name);
 	object_remove(name);
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	write_at(name, offsetof(struct shared_buffer, consumers.head), &bad, sizeof(bad));
 	REFUSED_BY_BOTH("channel is damaged", name);
 	object_remove(name);
@@ -277,27 +253,30 @@ Test(cli_objects, a_damaged_record_is_refused_by_the_consumer, .timeout = 60)
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	put(name, "x");
+	message_send(name, "x");
 	write_at(name, sizeof(struct shared_buffer), bad, sizeof(bad));
 	EXPECT(1, "channel is damaged", "shm-consume", "-C", name);
 	object_remove(name);
 }
 
-/* Nobody knows who else has it open: it is never made a channel, and what is said to do works. */
+/*
+ * It cannot be known which other processes have the object open: it is never made a channel, and
+ * the advice works.
+ */
 static void never_taken_over(const void *bytes, size_t size, off_t length)
 {
 	char name[NAME_SIZE];
 	struct tool tool;
 
 	channel_name(name);
-	plant(name, bytes, size);
+	object_plant(name, bytes, size);
 	cr_assert_eq(truncate(object_path(name), length), 0);
 	REFUSED_BY_BOTH("--remove --force removes it)", name);
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--remove", "--force"), 0);
 	tool_free(&tool);
 	cr_expect(!object_exists(name));
-	put(name, "first");
-	expect_rest(name, "first\n");
+	message_send(name, "first");
+	expect_rest(name, 0, "first\n");
 }
 
 Test(cli_objects, an_empty_object_is_never_taken_over, .timeout = 30)
@@ -305,7 +284,7 @@ Test(cli_objects, an_empty_object_is_never_taken_over, .timeout = 30)
 	never_taken_over("", 0, 0);
 }
 
-/* As creators of earlier versions left it when they died. */
+/* An object as creators of earlier versions left it when they died. */
 Test(cli_objects, a_half_made_object_is_never_taken_over, .timeout = 30)
 {
 	static const char making[] = ".MAKING.";
@@ -317,7 +296,7 @@ Test(cli_objects, a_half_made_object_is_never_taken_over, .timeout = 30)
 
 /* ---- other users ---- */
 
-/* Runs a tool as the user nobody: its words follow. */
+/* Runs a tool as the user nobody; the tool's words follow. */
 #define AS_NOBODY(...)                                                                             \
 	tool_start("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c",      \
 		   "tool=$1; shift; exec \"$TOOLS/$tool\" \"$@\"", "sh", __VA_ARGS__, NULL)
@@ -358,12 +337,12 @@ Test(cli_objects, somebody_elses_object_under_our_name_is_refused, .timeout = 60
 		test_skip("needs root");
 	}
 	channel_name(name);
-	put(name, "secret");
+	message_send(name, "secret");
 	cr_assert_eq(chown(object_path(name), NOBODY, NOBODY), 0);
 	REFUSED_BY_BOTH("belongs to user 65534", name);
 	cr_assert_eq(chmod(object_path(name), 0666), 0);
 	REFUSED_BY_BOTH("belongs to user 65534", name);
-	/* what it says to do must not send messages to whoever has planted it */
+	/* the advice must not send messages to the user who has planted it */
 	REFUSED_BY_BOTH("that user, or root, can remove /dev/shm/shm-channel.0.", name);
 	EXPECT_WITHOUT("--owner", "shm-produce", "-C", name, "x");
 	EXPECT_WITHOUT("--owner", "shm-consume", "-C", name);
@@ -377,7 +356,7 @@ Test(cli_objects, another_users_private_channel_cannot_be_opened, .timeout = 60)
 
 	need_nobody();
 	channel_name(name);
-	put(name, "secret");
+	message_send(name, "secret");
 	tool = AS_NOBODY("shm-consume", "-C", name, "--owner", "root");
 	cr_expect_eq(tool_end(&tool), 1);
 	expect_errors_contain(&tool, "Permission denied");
@@ -387,7 +366,7 @@ Test(cli_objects, another_users_private_channel_cannot_be_opened, .timeout = 60)
 	cr_expect_eq(tool_end(&tool), 1);
 	expect_errors_contain(&tool, "Permission denied");
 	tool_free(&tool);
-	expect_rest(name, "secret\n");
+	expect_rest(name, 0, "secret\n");
 }
 
 Test(cli_objects, the_owner_that_is_named_is_the_one_used, .timeout = 60)
@@ -402,7 +381,7 @@ Test(cli_objects, the_owner_that_is_named_is_the_one_used, .timeout = 60)
 	tool_free(&tool);
 	cr_assert_eq(access(nobodys_path(name), F_OK), 0);
 	cr_assert(!object_exists(name));
-	EXPECT(3, "", "shm-consume", "-C", name, "-n"); /* ours is another one */
+	EXPECT(3, "", "shm-consume", "-C", name, "-n"); /* ours is another channel */
 	cr_assert_eq(
 		tool_run(&tool, "shm-consume", "-C", name, "--owner", "65534", "--trust-owner"), 0);
 	expect_output(&tool, "from nobody\n");
@@ -428,7 +407,7 @@ Test(cli_objects, a_channel_open_to_others_is_used_by_them_and_left_empty, .time
 	tool_free(&tool);
 	/* /dev/shm is sticky: only the owner may remove it */
 	cr_assert(object_exists(name));
-	expect_rest(name, "");
+	expect_rest(name, 0, "");
 }
 
 Test(cli_objects, another_users_channel_is_never_created, .timeout = 60)
@@ -462,7 +441,7 @@ static mode_t mode_made(const char *mask, const char *option, const char *mode)
 	cr_assert_eq(tool_end(&tool), 0);
 	tool_free(&tool);
 	cr_assert_eq(stat(object_path(name), &status), 0);
-	expect_rest(name, "message\n");
+	expect_rest(name, 0, "message\n");
 	return status.st_mode & 07777;
 }
 
@@ -471,7 +450,7 @@ Test(cli_objects, the_mode_is_exact_whatever_the_umask, .timeout = 30)
 	cr_expect_eq(mode_made("077", "-m", "0666"), 0666u);
 	cr_expect_eq(mode_made("000", "-m", "0640,readers"), 0640u);
 	cr_expect_eq(mode_made("777", "--mode", "660"), 0660u);
-	cr_expect_eq(mode_made("000", "-s", "4K"), 0600u); /* nothing said: private */
+	cr_expect_eq(mode_made("000", "-s", "4K"), 0600u); /* no mode given: private */
 	cr_expect_eq(mode_made("777", "-s", "4K"), 0600u);
 }
 
@@ -480,12 +459,12 @@ Test(cli_objects, a_mode_that_differs_is_refused_and_the_same_is_not, .timeout =
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	put(name, "a");
+	message_send(name, "a");
 	EXPECT(1, "0600", "shm-produce", "-C", name, "-m", "0666", "b");
 	EXPECT(1, "0666", "shm-consume", "-C", name, "-m", "0666");
 	EXPECT(1, "mode", "shm-consume", "-C", name, "-m", "0660", "-e");
 	EXPECT(0, "", "shm-produce", "-C", name, "-m", "0600", "c");
-	expect_rest(name, "a\nc\n");
+	expect_rest(name, 0, "a\nc\n");
 }
 
 /* ---- no room in shared memory ---- */
@@ -599,7 +578,7 @@ Test(cli_objects, new_refuses_a_channel_with_messages, .timeout = 30)
 	EXPECT(1, "already holds messages", "shm-produce", "-C", name, "--new", "b");
 	EXPECT(1, "already holds messages", "shm-consume", "-C", name, "--new");
 	EXPECT(1, "--new", "shm-produce", "-C", name, "--new", "-n", "b");
-	expect_rest(name, "a\n");
+	expect_rest(name, 0, "a\n");
 }
 
 Test(cli_objects, new_refuses_another_endpoint_of_the_same_kind_only, .timeout = 30)
@@ -621,7 +600,7 @@ Test(cli_objects, new_refuses_another_endpoint_of_the_same_kind_only, .timeout =
 
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	EXPECT(0, "", "shm-produce", "-C", name, "--new", "x");
-	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "x");
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);
 	cr_assert(!object_exists(name));
@@ -677,7 +656,7 @@ Test(cli_objects, with_all_slots_taken_newcomers_wait_or_say_so, .timeout = 120)
 		if (role == 0) {
 			agent_expect(&agents[5], "ok", "detach");
 			cr_assert_eq(tool_end(&waiting), 0);
-		} else { /* one that dies makes room, too */
+		} else { /* a consumer that dies makes room, too */
 			agent_kill(&agents[5]);
 			agents[5] = agent_start();
 			WAIT_FOR(object_look(name).consumer_tid[5] == (uint32_t)waiting.pid);
@@ -685,9 +664,9 @@ Test(cli_objects, with_all_slots_taken_newcomers_wait_or_say_so, .timeout = 120)
 		for (int i = 0; i < SLOT_COUNT; i++)
 			agent_expect(&agents[i], "ok", "detach");
 		if (role == 0) {
-			expect_rest(name, "got in\n");
+			expect_rest(name, 0, "got in\n");
 		} else {
-			put(name, "for the one who waited");
+			message_send(name, "for the one who waited");
 			cr_assert_eq(tool_end(&waiting), 0);
 			expect_output(&waiting, "for the one who waited\n");
 		}
@@ -722,30 +701,10 @@ Test(cli_objects, a_signal_ends_the_wait_for_a_slot, .timeout = 60)
 	tool_free(&tool);
 	for (int i = 0; i < SLOT_COUNT; i++)
 		agent_quit(&agents[i]);
-	expect_rest(name, "");
+	expect_rest(name, 0, "");
 }
 
 /* ---- a lock held by a stopped process ---- */
-
-static bool stopped(pid_t pid)
-{
-	char path[64], text[512] = "", *state;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	cr_assert_geq(fd, 0);
-	cr_assert_gt(read(fd, text, sizeof(text) - 1), 0);
-	close(fd);
-	state = strrchr(text, ')');
-	return state != NULL && state[2] == 'T';
-}
-
-static void stop(const struct agent *agent)
-{
-	kill(agent->tool.pid, SIGSTOP);
-	WAIT_FOR(stopped(agent->tool.pid));
-}
 
 static void lock_held(const char *role, const char *lock)
 {
@@ -756,7 +715,7 @@ static void lock_held(const char *role, const char *lock)
 	channel_name(name);
 	agent_expect(&holder, "ok", "attach %s %s", role, name);
 	agent_expect(&holder, "ok", "%s", lock);
-	stop(&holder);
+	process_stop(holder.tool.pid);
 	snprintf(pid, sizeof(pid), "process %ld", (long)holder.tool.pid);
 	EXPECT(124, pid, "shm-produce", "-C", name, "-w", "0.3", "x");
 	EXPECT(124, pid, "shm-consume", "-C", name, "-w", "0.3");
@@ -775,7 +734,7 @@ static void lock_held(const char *role, const char *lock)
 	cr_expect_eq(tool_end(&tool), 128 + SIGINT);
 	tool_free(&tool);
 
-	/* dead it holds nobody up */
+	/* a dead process holds up no other */
 	agent_kill(&holder);
 	EXPECT(0, "", "shm-produce", "-C", name, "-w", "10", "x");
 	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", name, "-e"),
@@ -813,7 +772,7 @@ Test(cli_objects, a_lock_taken_while_attached_times_out_too, .timeout = 60)
 	producer = tool_start_fds(ends[0], -1, "shm-produce", "-C", name, "-w", "0.3", NULL);
 	WAIT_FOR(object_look(name).producers == 2);
 	agent_expect(&holder, "ok", "lock producer");
-	stop(&holder);
+	process_stop(holder.tool.pid);
 	snprintf(pid, sizeof(pid), "process %ld", (long)holder.tool.pid);
 	cr_assert_eq(write(ends[1], "line\n", 5), 5);
 	cr_expect_eq(tool_end(&producer), 124);

@@ -1,5 +1,8 @@
-/* What a command that runs for a message finds: its input, arguments, environment, signals. */
+/* What a command finds that runs for a message: its input, arguments, environment, signals. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
+#include "tests/support/process.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <dirent.h>
@@ -9,15 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Sends one message. */
-static void send(const char *name, const char *text)
-{
-	struct tool producer;
-
-	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, text), 0);
-	tool_free(&producer);
-}
 
 static void send_bytes(const char *name, const void *bytes, size_t size)
 {
@@ -29,7 +23,7 @@ static void send_bytes(const char *name, const void *bytes, size_t size)
 	tool_free(&producer);
 }
 
-/* Runs the script for what is in the channel; it must succeed. */
+/* Runs the script for the messages in the channel; it must succeed. */
 static struct tool consume(const char *name, const char *script)
 {
 	struct tool consumer;
@@ -45,9 +39,9 @@ Test(command, runs_for_each_message_which_is_its_input, .timeout = 60)
 	char name[NAME_SIZE];
 	struct tool consumer;
 
-	send(channel_name(name), "one");
-	send(name, "");
-	send(name, "three\n");
+	message_send(channel_name(name), "one");
+	message_send(name, "");
+	message_send(name, "three\n");
 	consumer = consume(name, "echo \"[$(cat)]\"");
 	expect_output(&consumer, "[one]\n[]\n[three]\n");
 	tool_free(&consumer);
@@ -74,8 +68,8 @@ Test(command, input_is_a_file_of_known_size_that_nobody_can_change, .timeout = 6
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "0123456789");
-	/* Read twice from places of its choice: it is no pipe. */
+	message_send(channel_name(name), "0123456789");
+	/* The command reads its input twice, from places of its choice: so it is no pipe. */
 	consumer =
 		consume(name, "stat -L -c '%F %s' /dev/fd/0; dd bs=1 skip=7 count=2 2>/dev/null;"
 			      "echo; head -c 4 /dev/fd/0; echo;"
@@ -96,7 +90,7 @@ Test(command, input_is_binary_safe_and_of_any_size, .timeout = 60)
 	for (size_t i = 0; i < SIZE; i++)
 		bytes[i] = (char)(i * 31 % 256);
 	input = bytes_file(bytes, SIZE);
-	/* Longer than the ring: put together first. */
+	/* A message longer than the ring is put together first. */
 	producer = tool_start_fds(input, -1, "shm-produce", "-C", channel_name(name), "-s", "64K",
 				  "-D", "", NULL);
 	close(input);
@@ -173,15 +167,15 @@ Test(command, braces_in_its_words_are_the_message, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "it's $HOME {}");
-	send(name, "");
+	message_send(channel_name(name), "it's $HOME {}");
+	message_send(name, "");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "printf", "<%s>\\n", "{}",
 			      "a{}b{}c", "{", "}"),
 		     0);
 	expect_output(&consumer, "<it's $HOME {}>\n<ait's $HOME {}bit's $HOME {}c>\n<{>\n<}>\n"
 				 "<>\n<abc>\n<{>\n<}>\n");
 	tool_free(&consumer);
-	send(name, "printf"); /* the command, too */
+	message_send(name, "printf"); /* and so does the command */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "{}", "%s", "{}"), 0);
 	expect_output(&consumer, "printf");
 	tool_free(&consumer);
@@ -216,20 +210,26 @@ Test(command, text_that_cannot_be_an_argument_has_failed, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-/* Not even those of another worker, or of the channel that failed messages go to. */
+/*
+ * The command inherits no descriptors, not even those of another worker or of the channel that
+ * failed messages go to.
+ */
 Test(command, inherits_no_descriptor, .timeout = 60)
 {
 	struct tool consumer;
 	char name[NAME_SIZE], dead[NAME_SIZE];
 
 	channel_name(dead);
-	send(channel_name(name), "x");
-	send(name, "y");
+	message_send(channel_name(name), "x");
+	message_send(name, "y");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-j", "3", "--retries", "0",
 			      "--on-failure", "dead", "--dead-letter", dead, "--", "sh", "-c",
 			      "ls /proc/self/fd | tr '\\n' ' '; exit 1"),
 		     123);
-	/* 3 is the folder that it lists. Two run at once: each writes its list in one piece. */
+	/*
+	 * 3 is the folder that ls lists. Two commands run at once: each writes its list in one
+	 * piece.
+	 */
 	expect_output(&consumer, "0 1 2 3 0 1 2 3 ");
 	tool_free(&consumer);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 0);
@@ -238,24 +238,24 @@ Test(command, inherits_no_descriptor, .timeout = 60)
 	cr_expect_not(object_exists(dead));
 }
 
-/* Signals 1 to 28: two that the C library has for itself are ignored behind posix_spawn(). */
+/* Checks signals 1 to 28: after posix_spawn() two that the C library has for itself are ignored. */
 static const char signals_script[] =
 	"grep -E '^Sig(Blk|Ign)' /proc/self/status | sed 's/0.*\\(.......\\)$/\\1/'";
 
 Test(command, has_the_signals_that_its_consumer_was_started_with, .timeout = 60)
 {
 	struct tool direct, consumer;
-	char name[NAME_SIZE], path[512], *expected;
+	char name[NAME_SIZE], *expected;
 	static const char *const starts[] = { "exec \"$@\"", "trap '' HUP PIPE; exec \"$@\"" };
 
-	snprintf(path, sizeof(path), "%s/shm-consume", getenv("TOOLS"));
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(
 			tool_run(&direct, "sh", "-c", starts[i], "sh", "sh", "-c", signals_script),
 			0);
-		send(channel_name(name), "x");
-		cr_assert_eq(tool_run(&consumer, "sh", "-c", starts[i], "sh", path, "-C", name,
-				      "--", "sh", "-c", signals_script),
+		message_send(channel_name(name), "x");
+		cr_assert_eq(tool_run(&consumer, "sh", "-c", starts[i], "sh",
+				      tool_path("shm-consume"), "-C", name, "--", "sh", "-c",
+				      signals_script),
 			     0, "it said: %s", tool_errors(&consumer));
 		expected = tool_output(&direct, NULL);
 		expect_output(&consumer, expected);
@@ -265,45 +265,21 @@ Test(command, has_the_signals_that_its_consumer_was_started_with, .timeout = 60)
 	}
 }
 
-/* Processes whose parent this one is. */
-static int children_count(pid_t parent)
-{
-	DIR *processes = opendir("/proc");
-	const struct dirent *process;
-	int count = 0;
-
-	cr_assert_not_null(processes);
-	while ((process = readdir(processes)) != NULL) {
-		char path[300], text[512] = "", *end;
-		FILE *file;
-
-		snprintf(path, sizeof(path), "/proc/%s/stat", process->d_name);
-		file = fopen(path, "re");
-		if (file == NULL)
-			continue;
-		if (fgets(text, sizeof(text), file) != NULL && (end = strrchr(text, ')')) != NULL)
-			count += atoi(end + 4) == parent; /* ") S PPID" */
-		fclose(file);
-	}
-	closedir(processes);
-	return count;
-}
-
 Test(command, leaves_no_zombie, .timeout = 60)
 {
 	struct tool consumer;
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "1");
-	send(name, "2");
-	send(name, "3");
+	message_send(channel_name(name), "1");
+	message_send(name, "2");
+	message_send(name, "3");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
 			      "[ $(cat) = 3 ] || exit 0; : > $DIR/third;"
 			      "until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done",
 			      NULL);
 	WAIT_FOR(file_exists("third"));
-	cr_expect_eq(children_count(consumer.pid), 1);
+	cr_expect_eq(process_children(consumer.pid, NULL), 1);
 	file_make("go");
 	cr_expect_eq(tool_end(&consumer), 0);
 	tool_free(&consumer);
@@ -316,7 +292,7 @@ Test(command, output_and_errors_are_the_consumers_own, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "x");
+	message_send(channel_name(name), "x");
 	consumer = consume(name, "echo out; echo err >&2");
 	expect_output(&consumer, "out\n");
 	expect_errors_contain(&consumer, "err\n");
@@ -329,7 +305,7 @@ Test(command, runs_without_the_streams_that_its_consumer_has_not, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "the message");
+	message_send(channel_name(name), "the message");
 	cr_expect_eq(tool_run(&consumer, "sh", "-c",
 			      "exec <&- >&- 2>&-; exec \"$TOOLS/shm-consume\" -C \"$0\" -- sh -c "
 			      "'cat > $DIR/got; ls -l /proc/$$/fd | grep -c /dev/null >> $DIR/got'",
@@ -346,7 +322,7 @@ Test(command, story_tells_what_runs, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE], *errors;
 
-	send(channel_name(name), "hello");
+	message_send(channel_name(name), "hello");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-v", "-C", name, "--", "true"), 0);
 	errors = tool_errors(&consumer);
 	cr_expect_str_eq(errors, "consumer: waiting for shared memory...\n"

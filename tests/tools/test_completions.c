@@ -1,6 +1,6 @@
 /*
  * The completions of bash, zsh and fish: each shell is asked what it offers at the end of a line.
- * What it shall offer comes from --help, which is the option table.
+ * What it must offer comes from --help, which is the option table.
  */
 #include "tests/support/folder.h"
 #include "tests/support/help.h"
@@ -19,8 +19,8 @@ static const char *const tools[] = { "shm-produce", "shm-consume" };
 enum { SHELLS = 3, TOOLS = 2 };
 
 /*
- * Says, a word in a line, what is offered at the end of $LINE. bash is asked as readline asks it,
- * with "=" as a word of its own.
+ * Scripts that print, one word a line, what is offered at the end of $LINE. bash is asked as
+ * readline asks it, with "=" as a word of its own.
  */
 static const char *const questions[SHELLS] = {
 	"for name in shm-produce shm-consume; do . \"$COMPLETIONS/$name\"; done\n"
@@ -38,7 +38,7 @@ static const char *const questions[SHELLS] = {
 	"complete -C $LINE | string replace -r \"\\t.*\" \"\"; or true\n"
 };
 
-/* Is it here? If not, says so, once. */
+/* True if this shell is here. If not, says so, once. */
 static bool shell_there(int shell)
 {
 	static enum { UNKNOWN, HERE, MISSING } known[SHELLS];
@@ -57,8 +57,8 @@ static bool shell_there(int shell)
 }
 
 /*
- * What the shell offers, a word in a line, sorted, each once; to be freed. Without "--name=" and
- * "-X" in front of an argument: bash leaves that out where the others do not.
+ * Returns what the shell offers, one word a line, sorted, each once; to be freed. Without "--name="
+ * and "-X" in front of an argument, as bash leaves that out and the others do not.
  */
 static char *offered(int shell, const char *line)
 {
@@ -70,8 +70,8 @@ static char *offered(int shell, const char *line)
 	setenv("TOOLS_PATH", path, 1);
 	setenv("LINE", line, 1);
 	/*
-	 * What leaks is looked for by other tests: its tracer and a process that it had stopped
-	 * once waited for each other for ever, below a shell with job control.
+	 * Leaks are looked for by other tests: in a shell with job control the leak sanitizer's
+	 * tracer and a process that it had once stopped waited for each other for ever.
 	 */
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 	tool = tool_start(
@@ -91,7 +91,7 @@ static char *offered(int shell, const char *line)
 	return text;
 }
 
-/* Exactly these, one in a line and sorted. */
+/* Expects exactly these words, one a line and sorted. */
 static void expect_offered(int shell, const char *line, const char *expected)
 {
 	char *text = offered(shell, line);
@@ -157,7 +157,7 @@ Test(completions, each_shell_offers_the_words_that_an_argument_may_be, .timeout 
 		for (size_t i = 0; i < help.count; i++) {
 			const struct help_row *row = &help.rows[i];
 			char words[256] = "", lines[256], line[128], argument[128];
-			/* Of "SEC|auto|off" the small ones. */
+			/* Keeps, of "SEC|auto|off", the words in small letters. */
 			strcpy(argument, row->argument);
 			for (char *word = strtok(argument, "|"); word != NULL;
 			     word = strtok(NULL, "|"))
@@ -230,8 +230,8 @@ Test(completions, each_shell_offers_the_channels_that_there_are, .timeout = 120)
 }
 
 /*
- * Anybody may put an object into the folder, and what it is called must not be run, nor be in the
- * way of the others.
+ * Any user may put an object into the folder. Its name must neither be run nor hide the other
+ * names.
  */
 Test(completions, no_shell_offers_an_object_whose_name_is_no_channel, .timeout = 120)
 {
@@ -306,7 +306,7 @@ Test(completions, each_shell_offers_files_where_a_file_is_read, .timeout = 60)
 		cr_expect(strstr(text, "one.pdf\n") != NULL && strstr(text, "other.pdf\n") != NULL,
 			  "%s offers %s", shells[shell], text);
 		free(text);
-		/* A message or a channel is none. */
+		/* A message or a channel is no file, so none are offered. */
 		snprintf(line, sizeof(line), "shm-produce -C %s/o", getenv("DIR"));
 		expect_offered(shell, line, "");
 	}
@@ -322,7 +322,7 @@ Test(completions, each_shell_offers_commands_where_a_command_is_run, .timeout = 
 		expect_offered(shell, "shm-produce -C x --hold -- mkfif", "mkfifo\n");
 		expect_offered(shell, "shm-produce -C x -- mkfif", "");
 		expect_offered(shell, "shm-consume -D -- mkfif", "");
-		/* They have options of their own. */
+		/* Commands have options of their own. */
 		expect_offered(shell, "shm-consume -- true --exit-em", "");
 	}
 }

@@ -1,5 +1,7 @@
 /* Several commands at once, batches, signals, and consumers that share the work. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 #include "tests/support/without_calls.h"
 
@@ -22,22 +24,12 @@
 	} while (0)
 #define SEND_LINES(name, lines) SEND_BYTES(name, lines, NULL)
 
-/* A command that says that it has begun, and waits. */
+/* A script that notes that it has begun, and waits. */
 #define HOLD ": > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
-
-static void expect_channel(const char *name, const char *expected)
-{
-	struct tool consumer;
-
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 0);
-	expect_output(&consumer, expected);
-	tool_free(&consumer);
-	cr_expect_not(object_exists(name));
-}
 
 /* ---- several at once ---- */
 
-/* Each waits until there are as many as it was told. */
+/* A script that waits until as many as it was told have begun. */
 #define MEET(count)                                                                                \
 	": > $DIR/here.$$; until [ $(ls $DIR | grep -c here) -ge " #count " ]; do sleep 0.01; "    \
 	"done;"
@@ -77,7 +69,10 @@ Test(crew, jobs_0_is_one_per_processor, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-/* Sandboxes refuse what they do not know. A crew waits for signals, which it has to do anyway. */
+/*
+ * A sandbox may refuse system calls that it does not know. A crew then waits for signals, which it
+ * can do anyway.
+ */
 Test(crew, needs_no_event_counter, .timeout = 60)
 {
 	struct tool consumer;
@@ -126,7 +121,7 @@ Test(crew, more_workers_than_places_do_what_they_can, .timeout = 60)
 	WAIT_FOR(object_look(name).consumers == 64);
 	SEND_LINES(name, "x\n");
 	cr_expect_eq(tool_end(&first), 0);
-	cr_expect_eq(tool_end(&second), 0); /* also those that still waited for a place */
+	cr_expect_eq(tool_end(&second), 0); /* also those that were still waiting for their turn */
 	tool_free(&first);
 	tool_free(&second);
 	folder_remove();
@@ -147,14 +142,14 @@ Test(crew, count_is_of_all_jobs_together, .timeout = 60)
 		     0);
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("runs"), 5);
-	/* What one worker may take and does not find, another may. */
+	/* A message that one worker may take and does not find, another worker may take. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e", "-j", "3", "-b", "3",
 			      "-c", "5", "--", "sh", "-c", "cat >> $DIR/rest"),
 		     3);
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("rest"), 4);
 	agent_quit(&holder);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
@@ -168,16 +163,16 @@ Test(crew, stop_lets_the_other_commands_finish, .timeout = 60)
 	consumer = tool_start("shm-consume", "-C", name, "-j", "2", "--retries", "0", "--", "sh",
 			      "-c", MEET(2) "[ $(cat) = good ] || exit 1;" HOLD "echo done", NULL);
 	WAIT_FOR(file_exists("began"));
-	WAIT_FOR(object_look(name).orphans == 1); /* given back, and nobody takes it */
+	WAIT_FOR(object_look(name).orphans == 1); /* it was given back, and nobody takes it */
 	file_make("go");
 	cr_expect_eq(tool_end(&consumer), 123);
 	expect_output(&consumer, "done\n");
 	tool_free(&consumer);
-	expect_channel(name, "bad\nlater\n");
+	expect_rest(name, 0, "bad\nlater\n");
 	folder_remove();
 }
 
-/* What cannot be an argument has failed for good at once. */
+/* A message that cannot be an argument has failed for good at once. */
 Test(crew, stop_ends_the_waiting_for_another_attempt, .timeout = 60)
 {
 	struct tool consumer;
@@ -209,18 +204,19 @@ Test(crew, signal_ends_the_waiting_for_another_attempt, .timeout = 60)
 	kill(consumer.pid, SIGHUP);
 	cr_expect_eq(tool_end(&consumer), 129);
 	tool_free(&consumer);
-	expect_channel(name, "again\nand again\n");
+	expect_rest(name, 0, "again\nand again\n");
 	folder_remove();
 }
 
 /*
- * The second thread of its pid namespace finds its id taken, on the channel and on the other one.
+ * The second thread of the pid namespace finds its id in use, on the channel and on that of dead
+ * letters.
  */
 Test(crew, workers_have_thread_ids_of_their_own, .timeout = 60)
 {
 	const uint32_t worker = 2, third = 3, letters = 4;
 	struct tool consumer;
-	char name[NAME_SIZE], dead[NAME_SIZE], tool[512];
+	char name[NAME_SIZE], dead[NAME_SIZE];
 
 	bool allowed = tool_run(&consumer, "unshare", "--pid", "--fork", "true") == 0;
 
@@ -234,19 +230,18 @@ Test(crew, workers_have_thread_ids_of_their_own, .timeout = 60)
 	object_write(dead, OFFSET(consumers.side.slots[7].tid), &letters, sizeof(letters));
 	for (uint32_t tid = 5; tid < 8; tid++)
 		object_write(dead, OFFSET(consumers.side.slots[tid + 4].tid), &tid, sizeof(tid));
-	snprintf(tool, sizeof(tool), "%s/shm-consume", getenv("TOOLS"));
-	consumer = tool_start("unshare", "--pid", "--fork", "--kill-child", tool, "-C", name,
-			      "--retries", "0", "--on-failure", "dead", "--dead-letter", dead, "--",
-			      "false", NULL);
+	consumer = tool_start("unshare", "--pid", "--fork", "--kill-child",
+			      tool_path("shm-consume"), "-C", name, "--retries", "0",
+			      "--on-failure", "dead", "--dead-letter", dead, "--", "false", NULL);
 	cr_expect_eq(tool_end(&consumer), 123);
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));
-	expect_channel(dead, "x\nx\n");
+	expect_rest(dead, 0, "x\nx\n");
 }
 
 /* ---- sharing ---- */
 
-/* Jobs that each consumer does; the fourth one's take as long as told. */
+/* Jobs for several consumers; the jobs of the fourth consumer take as long as it is told. */
 static void share(const char *fourth, int counts[4])
 {
 	struct agent holder = agent_start();
@@ -361,13 +356,13 @@ Test(crew, batch_waits_for_its_messages, .timeout = 60)
 	WAIT_FOR(object_look(name).consumers == 2);
 	agent_expect(&producer, "ok", "send a");
 	agent_expect(&producer, "ok", "send b");
-	WAIT_FOR(object_look(name).waiting_data == 0); /* both gather */
+	WAIT_FOR(object_look(name).waiting_data == 0); /* both workers gather */
 	cr_expect_not(file_exists("got"));
 	agent_expect(&producer, "ok", "send c");
 	WAIT_FOR(file_lines("runs") == 1);
 	expect_file("got", "a\nb\nc\n");
 	agent_expect(&producer, "ok", "send d");
-	agent_quit(&producer); /* no more can come */
+	agent_quit(&producer); /* no more messages can come */
 	cr_expect_eq(tool_end(&consumer), 0);
 	expect_file("got", "a\nb\nc\nd\n");
 	tool_free(&consumer);
@@ -453,7 +448,7 @@ Test(crew, batch_without_a_command_is_what_printing_consumers_share, .timeout = 
 	tool_free(&consumer);
 	agent_quit(&producer);
 	agent_quit(&other);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 }
 
 /* ---- signals ---- */
@@ -471,7 +466,7 @@ static void signal_while_running(int number, const char *script, const char *lef
 	cr_expect_eq(tool_end(&consumer), 128 + number);
 	expect_errors_contain(&consumer, "");
 	tool_free(&consumer);
-	expect_channel(name, left);
+	expect_rest(name, 0, left);
 	expect_file("caught", "caught\n");
 	folder_remove();
 }
@@ -489,7 +484,9 @@ Test(crew, command_that_succeeds_after_a_signal_is_acknowledged, .timeout = 60)
 	signal_while_running(SIGINT, "trap 'echo caught >> $DIR/caught; exit 0' INT;" HOLD, "");
 }
 
-/* The whole group of the command gets it, and the consumer waits for the command. */
+/*
+ * The whole process group of the command gets the signal, and the consumer waits for the command.
+ */
 Test(crew, signal_ends_a_command_that_does_not_handle_it, .timeout = 60)
 {
 	struct tool consumer;
@@ -503,7 +500,7 @@ Test(crew, signal_ends_a_command_that_does_not_handle_it, .timeout = 60)
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end(&consumer), 143);
 	tool_free(&consumer);
-	expect_channel(name, "1\n2\n3\n");
+	expect_rest(name, 0, "1\n2\n3\n");
 	folder_remove();
 }
 
@@ -522,11 +519,11 @@ Test(crew, later_second_signal_kills_the_command, .timeout = 60)
 	kill(consumer.pid, SIGINT);
 	WAIT_FOR(file_lines("traps") == 1);
 	cr_expect_not(tool_ended(&consumer));
-	WAIT_FOR(kill(consumer.pid, SIGINT) == 0 && tool_ended(&consumer)); /* in a second */
+	WAIT_FOR(kill(consumer.pid, SIGINT) == 0 && tool_ended(&consumer)); /* within a second */
 	cr_expect_eq(tool_end(&consumer), 130);
 	cr_expect_eq(file_lines("traps"), 1);
 	tool_free(&consumer);
-	expect_channel(name, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
@@ -572,7 +569,7 @@ Test(crew, signal_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end_within(&consumer, 5), 143);
 	tool_free(&consumer);
-	expect_channel(name, "a line that does not fit into the hundred bytes left\n");
+	expect_rest(name, 0, "a line that does not fit into the hundred bytes left\n");
 	agent_quit(&holder);
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* it was cut off there */
 	tool_free(&consumer);
@@ -588,7 +585,7 @@ Test(crew, drain_ends_waiting_for_room_for_a_dead_letter, .timeout = 60)
 	kill(consumer.pid, SIGUSR1);
 	cr_expect_eq(tool_end(&consumer), 1);
 	tool_free(&consumer);
-	expect_channel(name, "a line that does not fit into the hundred bytes left\n");
+	expect_rest(name, 0, "a line that does not fit into the hundred bytes left\n");
 	agent_quit(&holder);
 	object_remove(dead);
 }
@@ -632,7 +629,7 @@ static void jobs_mark(char *text, unsigned char *seen, int jobs)
 
 /*
  * A tenth of all runs fail, and every 100 ms one consumer is killed and another comes: each job
- * gets to an exit status of 0, or to the dead letters.
+ * reaches an exit status of 0, or the dead letters.
  */
 Test(crew, no_job_is_lost_when_commands_fail_and_consumers_are_killed, .timeout = 120)
 {
@@ -695,7 +692,7 @@ Test(crew, no_job_is_lost_when_commands_fail_and_consumers_are_killed, .timeout 
 		kills++;
 	}
 	for (int i = 0; i < CONSUMERS; i++) {
-		kill(consumers[i].pid, SIGTERM); /* one that came last would wait for more */
+		kill(consumers[i].pid, SIGTERM); /* a consumer that came last would wait for more */
 		tool_end(&consumers[i]);
 		tool_free(&consumers[i]);
 	}
@@ -727,7 +724,7 @@ Test(crew, no_job_is_lost_when_commands_fail_and_consumers_are_killed, .timeout 
 	free(seen);
 	agent_quit(&holder);
 	cr_expect_not(object_exists(dead));
-	if (object_exists(name)) /* whose last consumer was killed */
+	if (object_exists(name)) /* whose last consumer may have been killed */
 		cr_expect_leq(tool_run(&tool, "shm-consume", "-C", name, "-e"), 4);
 	cr_expect_not(object_exists(name));
 	folder_remove();

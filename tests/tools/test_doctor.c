@@ -1,4 +1,5 @@
 /* --doctor says what could be wrong, and what to do. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -9,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What it prints, to be freed. Other tests' channels may be in a bad state meanwhile. */
+/*
+ * Returns what --doctor prints; to be freed. Channels of other tests may be in a bad state
+ * meanwhile.
+ */
 static char *doctor(void)
 {
 	struct tool tool;
@@ -27,7 +31,7 @@ static char *doctor(void)
 	return output;
 }
 
-/* One line that holds both. */
+/* True if one line contains both texts. */
 static bool has(const char *a, const char *b)
 {
 	char *output = doctor();
@@ -121,7 +125,7 @@ Test(doctor, names_a_limit_on_the_size_of_files, .timeout = 60)
 
 enum { ADVICES = 8, ADVICE = 600 };
 
-/* What stands below the warning that holds `part`; how many lines that is. */
+/* Returns what stands below the warning that contains `part`, and how many lines that is. */
 static int advices_of(char *output, const char *part, char advices[ADVICES][ADVICE])
 {
 	bool below = false;
@@ -152,7 +156,10 @@ static int line_run(const char *line)
 	return status;
 }
 
-/* What it advises about the channel of this name works, and there is no more to say about it. */
+/*
+ * Runs the advice about this channel; it must work, and then there must be no more to say about the
+ * channel.
+ */
 static void expect_advice_works(const char *name, const char *trouble)
 {
 	char advices[ADVICES][ADVICE], *output = doctor();
@@ -215,7 +222,7 @@ Test(doctor, each_advice_about_a_channel_that_cannot_be_used_works, .timeout = 1
 	cr_expect(!object_exists(name));
 }
 
-/* As another user: root reads everything. */
+/* Run as another user, since root can read everything. */
 Test(doctor, the_advice_about_a_channel_that_cannot_be_read_works, .timeout = 60)
 {
 	static const char script[] =
@@ -270,12 +277,18 @@ Test(doctor, the_advices_about_another_users_object_work_for_root, .timeout = 12
 	}
 }
 
-/* Both of them: what takes the messages, and what drops them. */
+/*
+ * Expects that both pieces of advice work: the one that takes the messages, and the one that drops
+ * them.
+ */
 static void expect_both_work(const char *name, const char *what, const char *again)
 {
 	char advices[ADVICES][ADVICE], trouble[300], *output;
 
-	/* With its name: others, whose tests run beside this one, have such channels, too. */
+	/*
+	 * The channel's name is in the line: other tests, which run beside this one, have such
+	 * channels, too.
+	 */
 	snprintf(trouble, sizeof(trouble), "channel \"%s\": %s", name, what);
 	for (int i = 0; i < 2; i++) {
 		output = doctor();
@@ -309,7 +322,7 @@ Test(doctor, each_advice_about_messages_that_nobody_takes_works, .timeout = 120)
 	object_remove(name);
 }
 
-/* --remove alone would be refused while its producer is there. */
+/* --remove alone would be refused while the producer is there. */
 Test(doctor, the_advice_to_drop_messages_works_beside_a_producer, .timeout = 60)
 {
 	char name[NAME_SIZE], advices[ADVICES][ADVICE], *output;
@@ -350,7 +363,7 @@ Test(doctor, the_advice_about_a_stopped_process_works, .timeout = 60)
 
 /*
  * Each of these is wrong in a mount namespace of its own, in which the advice is followed as root:
- * "set up" "what it says".
+ * "set up" "what --doctor says".
  */
 Test(doctor, each_advice_about_the_machine_works_for_root, .timeout = 120)
 {
@@ -363,7 +376,7 @@ Test(doctor, each_advice_about_the_machine_works_for_root, .timeout = 120)
 		{ NO_SHM "true", "there is no /dev/shm" },
 		{ "ulimit -S -f 100", "files of this process" },
 	};
-	/* the trouble is there; what is advised works; and the trouble is not there any more */
+	/* the trouble is there; the advice works; and the trouble is gone */
 	static const char script[] =
 		"PATH=$(realpath \"$TOOLS\"):$PATH; eval \"$1\" || exit 77\n"
 		"advice=$(shm-consume --doctor | grep -F -A 1 -e \"$2\" | tail -n 1)\n"

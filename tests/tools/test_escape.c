@@ -1,5 +1,8 @@
-/* Text of strangers on its way to a terminal: escaped, validated, and quoted where it is a command
- * to paste. */
+/*
+ * Text of others on its way to a terminal: escaped, validated, and quoted where it is a command to
+ * paste.
+ */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -11,7 +14,7 @@
 #include "base/escape.h"
 #include "channel/channel.h"
 
-/* Whose terminal it is: the tools are started with this environment. */
+/* The environment of the tools, which says what their terminal can show. */
 static void locale_set(const char *all, const char *type, const char *lang)
 {
 	setenv("LC_ALL", all, 1);
@@ -74,7 +77,7 @@ Test(escape, letters_of_any_script_stay_where_the_terminal_shows_them)
 	locale_set("", "", "de_DE.utf8@euro");
 	ESCAPED(letters, 0, letters);
 	ESCAPED(letters, ESCAPE_ASCII, bytes);
-	locale_set("", "de_DE.UTF-8", "C"); /* the more special one counts */
+	locale_set("", "de_DE.UTF-8", "C"); /* the more special cause counts */
 	ESCAPED(letters, 0, letters);
 	locale_set("C", "de_DE.UTF-8", "de_DE.UTF-8");
 	ESCAPED(letters, 0, bytes);
@@ -111,7 +114,7 @@ Test(escape, what_does_not_fit_is_left_out_as_a_whole)
 
 /* ---- words to paste ---- */
 
-/* The shell must read the word as it was. */
+/* The shell must read the word as it was before. */
 static void expect_word(const char *shell, const char *word)
 {
 	char quoted[ESCAPE_WORD], script[ESCAPE_WORD + 64];
@@ -146,7 +149,7 @@ Test(escape, a_quoted_word_is_one_word_to_a_shell, .timeout = 60)
 	cr_expect_str_eq(escape_word(quoted, "plain-1.2_3"), "plain-1.2_3");
 	cr_expect_str_eq(escape_word(quoted, ""), "''");
 	cr_expect_str_eq(escape_word(quoted, "?"), "'?'");
-	/* No half of it: that could be another command. */
+	/* Not a half of the word: that could be another command. */
 	memset(longest, '\'', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	cr_expect_str_eq(escape_word(quoted, longest), "...");
@@ -162,7 +165,10 @@ Test(escape, a_quoted_word_is_one_word_to_a_shell, .timeout = 60)
 
 /* ---- the tools ---- */
 
-/* Nothing a terminal would obey, in what a tool has written; control characters, or not UTF-8. */
+/*
+ * Expects nothing that a terminal would obey in what a tool has written: no control characters, and
+ * nothing but UTF-8.
+ */
 static void expect_harmless(const char *what, const char *text)
 {
 	size_t left = strlen(text), length;
@@ -186,7 +192,7 @@ static void tool_expect_harmless(const char *what, struct tool *tool)
 	tool_free(tool);
 }
 
-#define CSI "\302\23331m" /* octal: it ends after three digits */
+#define CSI "\302\23331m" /* octal, so it ends after three digits */
 #define ALL "x" CSI "\x9b\xe2\x80\xae\x1b[1m"
 
 Test(escape, what_was_typed_gives_the_terminal_no_orders, .timeout = 60)
@@ -238,7 +244,7 @@ Test(escape, shown_options_give_the_terminal_no_orders, .timeout = 60)
 	locale_set("C.UTF-8", "", "");
 	cr_expect_eq(tool_run(&tool, "shm-produce", "-k", "x" CSI, "--json", "--show-config"), 0);
 	tool_expect_harmless("--show-config --json", &tool);
-	/* What the terminal can show is shown, and a file could give it back. */
+	/* What the terminal can show is shown as it is, and the output could be read back. */
 	locale_set("C.UTF-8", "", "");
 	cr_expect_eq(tool_run(&tool, "shm-produce", "-k", "\xc3\xa4", "--show-config"), 0);
 	cr_expect_not_null(strstr(tool_output(&tool, NULL), "\nkey = \xc3\xa4 "));
@@ -265,7 +271,7 @@ Test(escape, the_story_tells_of_bytes_and_keys_as_the_terminal_shows_them, .time
 		expect_errors_contain(&tool, stories[i]);
 		tool_free(&tool);
 	}
-	/* It is cut before a character, not in it. */
+	/* The text is cut before a character, not inside of it. */
 	locale_set("C.UTF-8", "", "");
 	memset(text, 'a', 62);
 	strcpy(text + 62, "\xe2\x82\xac\xe2\x82\xac");
@@ -299,7 +305,10 @@ Test(escape, a_command_that_is_suggested_can_be_pasted, .timeout = 60)
 static const char *const hostile_names[] = { "'';id>/tmp/x;#", CSI,  "\x9b", "a b", "\x1b]0;x\a",
 					     "-\xff",	       "\n", "../x", "?",   "*" };
 
-/* A full channel of 4 KiB with two groups that nobody is in; the first one's name is another. */
+/*
+ * Makes a full channel of 4 KiB with two groups that no consumer is in; the name of the first one
+ * is replaced.
+ */
 static void channel_fill(char name[NAME_SIZE], const char *group)
 {
 	char bytes[2][GROUP_NAME_SIZE] = { { 0 } }, text[3001];
@@ -312,13 +321,13 @@ static void channel_fill(char name[NAME_SIZE], const char *group)
 		tool_run(&tool, "shm-produce", "-C", name, "-s", "4K", "--groups", "one,two", text),
 		0);
 	tool_free(&tool);
-	memset(bytes, 'z', sizeof(bytes)); /* not even a NUL behind it */
+	memset(bytes, 'z', sizeof(bytes)); /* not even a NUL after it */
 	for (int i = 0; i < 2; i++)
 		memcpy(bytes[i], group, strlen(group) + (strlen(group) > 3));
 	object_write(name, OFFSET(consumers.groups[0].names), bytes, sizeof(bytes));
 }
 
-Test(escape, the_name_of_a_group_that_is_none_is_never_printed, .timeout = 120)
+Test(escape, a_group_name_that_is_invalid_is_never_printed, .timeout = 120)
 {
 	char text[3001], name[NAME_SIZE];
 	struct tool tool;
@@ -343,14 +352,16 @@ Test(escape, the_name_of_a_group_that_is_none_is_never_printed, .timeout = 120)
 		tool_expect_harmless("--list", &tool);
 		tool_run(&tool, "shm-consume", "--doctor");
 		tool_expect_harmless("--doctor", &tool);
-		/* Nobody becomes its consumer by asking for what stands for it. */
+		/*
+		 * No consumer joins the group by asking for what is printed in place of its name.
+		 */
 		cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "-g", "?"), 2);
 		tool_free(&tool);
 		object_remove(name);
 	}
 }
 
-/* The command between two texts, run by a shell that finds the tools. */
+/* Returns the command between two texts, as a script for a shell that finds the tools. */
 static int command_run(const char *text, const char *before, const char *behind)
 {
 	const char *from = strstr(text, before), *to;
@@ -379,7 +390,7 @@ Test(escape, the_advice_about_a_group_that_nobody_is_in_works_as_it_is, .timeout
 	text[sizeof(text) - 1] = '\0';
 	for (int i = 0; i < 2; i++) {
 		channel_fill(name, groups[i]);
-		/* First the one, then the other, then there is room. */
+		/* First one group is removed, then the other; then there is room. */
 		for (int j = 0; j < 2; j++) {
 			cr_expect_eq(tool_run(&tool, "shm-produce", "-C", name, "-n", text), 3);
 			errors = tool_errors(&tool);

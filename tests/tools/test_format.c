@@ -1,4 +1,5 @@
 /* --format: each message in the form that is asked for. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 
@@ -21,7 +22,7 @@ static void send_lines(const char *name, const char *lines, const char *key)
 	tool_free(&producer);
 }
 
-/* What a look at the channel prints. */
+/* Returns what --status prints of the channel. */
 static void expect_peek(const char *name, const char *format, const char *expected)
 {
 	struct tool tool;
@@ -125,7 +126,7 @@ Test(format, counts_the_attempts_and_keeps_the_key_of_a_killed_consumer, .timeou
 
 	send_lines(channel_name(name), "one\n", "k");
 	agent_expect(&agent, "ok", "attach consumer %s", name);
-	cr_expect(strncmp(agent_ask(&agent, "receive"), "ok 1 1 4 1 ", 11) == 0);
+	agent_expect_delivery(&agent, "receive", .sequence = 1, .key = "k", .size = 4);
 	agent_kill(&agent);
 	cr_expect_eq(
 		tool_run(&tool, "shm-consume", "-C", name, "--format", "%k %o %a %s", "--stats"),
@@ -171,13 +172,16 @@ static void expect_long(const char *format, const char *before, unsigned copies,
 Test(format, prints_messages_longer_than_the_ring, .timeout = 120)
 {
 	expect_long("%s", "", 1, "");
-	expect_long("<%k %o>%s<%S %a %k>", "<K 1>", 1, "<100000 1 K>"); /* as it comes */
+	expect_long("<%k %o>%s<%S %a %k>", "<K 1>", 1, "<100000 1 K>"); /* printed as it comes */
 	expect_long("%S:%s,", "100000:", 1, ",");			/* to be known first */
 	expect_long("%s%s.", "", 2, ".");
 	expect_long("%o %S", "1 100000", 0, "");
 }
 
-/* What goes before the size streams: it is there while the producer still waits for its input. */
+/*
+ * What stands before the size is printed at once: it is there while the producer still waits for
+ * its input.
+ */
 Test(format, streams_a_long_message_whose_size_need_not_be_known, .timeout = 60)
 {
 	char name[NAME_SIZE], *body = calloc(1, LONG);
@@ -251,7 +255,7 @@ Test(format, gives_back_what_could_not_be_written, .timeout = 60)
 }
 
 /*
- * The reader takes some of a block and goes: what was written whole is not delivered again, and
+ * The reader takes a part of a block and goes: what was written whole is not delivered again, and
  * nothing is missing. A pipe has room for 64 KiB.
  */
 Test(format, delivers_again_only_what_was_not_written_whole, .timeout = 60)
@@ -272,7 +276,7 @@ Test(format, delivers_again_only_what_was_not_written_whole, .timeout = 60)
 	cr_assert_geq(fcntl(output[1], F_SETPIPE_SZ, 65536), 0);
 	consumer = tool_start_fds(-1, output[1], "shm-consume", "-C", name, "--format", "%o %s\\n",
 				  NULL);
-	count = read(output[0], got, sizeof(got)); /* its first write is there */
+	count = read(output[0], got, sizeof(got)); /* the consumer's first write is there */
 	cr_assert_gt(count, 0);
 	cr_assert_eq(kill(consumer.pid, SIGTERM), 0);
 	cr_expect_eq(tool_end(&consumer), 128 + SIGTERM);
@@ -292,7 +296,7 @@ Test(format, delivers_again_only_what_was_not_written_whole, .timeout = 60)
 	free(lines);
 }
 
-/* Which is not the limit of what can be gathered. */
+/* This limit is not that of what can be gathered. */
 Test(format, a_file_that_may_not_grow_is_an_error_of_the_file, .timeout = 60)
 {
 	char name[NAME_SIZE], text[4096], script[256];

@@ -142,7 +142,10 @@ static unsigned random_next(unsigned *state)
 	return *state >> 8;
 }
 
-/* Mostly short, some of a page's size, some longer than the ring; with what could be framing. */
+/*
+ * Makes a message: mostly short, some of a page's size, some longer than the ring, with bytes that
+ * could be framing.
+ */
 static size_t random_message(unsigned *state, unsigned char *bytes, size_t most)
 {
 	static const unsigned char likely[] = { '\n', '\0', ',', ':', '0', '3', 'a', 0xff };
@@ -159,7 +162,7 @@ static size_t random_message(unsigned *state, unsigned char *bytes, size_t most)
 	return size;
 }
 
-/* Both tools at once, connected by a ring of 4 KiB; expects the input back. */
+/* Runs both tools at once on a ring of 4 KiB; what comes out must be the input. */
 static void expect_back(const char *framing, const struct bytes *input)
 {
 	char name[NAME_SIZE], *output;
@@ -217,7 +220,7 @@ static void expect_delimited_back(const char *framing, unsigned char end, unsign
 		bytes_add(&input, message, length);
 		bytes_add(&input, &end, 1);
 	}
-	bytes_add(&input, "the last one", 12); /* without its end */
+	bytes_add(&input, "the last one", 12); /* without its newline */
 	expect_back(framing, &input);
 	free(message);
 	free(input.at);
@@ -267,7 +270,10 @@ Test(framing, takes_an_empty_input_for_no_messages, .timeout = 30)
 
 /* ---- whole messages only ---- */
 
-/* Longer than the ring, and its comma is missing or its input ends: nobody sees it as whole. */
+/*
+ * A netstring longer than the ring whose comma is missing, or whose input ends: it is never
+ * delivered as whole.
+ */
 static void expect_cut(const char *end)
 {
 	enum { SIZE = 50000 };
@@ -305,7 +311,7 @@ Test(framing, aborts_a_long_message_that_is_cut_short, .timeout = 60)
 	expect_cut(";");
 }
 
-/* Each netstring is sent when its comma is there, not before, and not when more comes. */
+/* Each netstring is sent when its comma is there: not before, and not only when more comes. */
 Test(framing, sends_each_netstring_when_it_is_complete, .timeout = 60)
 {
 	char name[NAME_SIZE], got[16];
@@ -401,7 +407,7 @@ Test(framing, gives_netstrings_to_the_command_of_a_batch, .timeout = 60)
 	free(expected.at);
 }
 
-/* A dead letter is the message, without what stood around it for the command. */
+/* A dead letter is the message, without the framing that the command got. */
 Test(framing, sends_dead_letters_as_they_were, .timeout = 60)
 {
 	char name[NAME_SIZE], dead[NAME_SIZE];

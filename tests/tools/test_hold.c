@@ -1,4 +1,6 @@
-/* shm-produce --hold: one producer's place while a command starts others. */
+/* shm-produce --hold: it is attached as one producer while a command starts others. */
+#include "tests/support/agents.h"
+#include "tests/support/input.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -8,21 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static void put(int fd, const char *text)
-{
-	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-}
-
-static bool output_is(const struct tool *tool, const char *expected)
-{
-	char *output = tool_output(tool, NULL);
-	bool same = strcmp(output, expected) == 0;
-
-	free(output);
-	return same;
-}
-
-/* The consumer has taken all there is and sleeps; of the producers only the holder is left. */
+/*
+ * Waits until the consumer has taken all that is there and sleeps, and only the holder is left of
+ * the producers.
+ */
 static bool idle(const char *name)
 {
 	struct object_view view = object_look(name);
@@ -42,9 +33,9 @@ Test(hold, consumers_see_one_stream_of_producers_that_come_and_go, .timeout = 60
 				"while read -r line; do \"$TOOLS/shm-produce\" \"$line\"; done",
 				NULL);
 	close(lines[0]);
-	put(lines[1], "one\n");
+	feed(lines[1], "one\n");
 	WAIT_FOR(output_is(&consumer, "one\n") && idle(name));
-	put(lines[1], "two\n");
+	feed(lines[1], "two\n");
 	WAIT_FOR(output_is(&consumer, "one\ntwo\n") && idle(name));
 	cr_expect_not(tool_ended(&consumer));
 	close(lines[1]);
@@ -55,7 +46,7 @@ Test(hold, consumers_see_one_stream_of_producers_that_come_and_go, .timeout = 60
 	cr_assert(!object_exists(name));
 }
 
-/* What the holder exits with, and what a consumer makes of that. */
+/* Checks the holder's exit status, and what a consumer makes of it. */
 static void expect_statuses(int holder_status, int consumer_status, const char *command,
 			    const char *argument, const char *script)
 {
@@ -116,7 +107,7 @@ Test(hold, the_end_is_told_to_followers_after_the_command, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* Others have sent something: it was no empty stream. */
+/* Other producers have sent something: it was no empty stream. */
 Test(hold, no_empty_stream_is_left_behind_a_stream_that_was_taken, .timeout = 60)
 {
 	struct tool consumer, holder;
@@ -138,7 +129,7 @@ Test(hold, no_empty_stream_is_left_behind_a_stream_that_was_taken, .timeout = 60
 }
 
 /*
- * A command that says "ready" through the channel, then sleeps until it is killed; it does not
+ * A script that sends "ready" through the channel, then sleeps until it is killed; it does not
  * outlive a test that has failed.
  */
 #define READY_AND(rest)                                                                            \
@@ -173,7 +164,7 @@ Test(hold, signals_are_passed_on_to_the_command, .timeout = 60)
 		channel_name(name);
 		holder = holder_start(name, READY_AND("trap 'exit 0' TERM HUP INT"));
 		kill(holder.pid, signals[i]);
-		cr_expect_eq(tool_end(&holder), 0); /* it ended well, so we do */
+		cr_expect_eq(tool_end(&holder), 0); /* the command ended well, so we do */
 		tool_free(&holder);
 		expect_left(name, 0);
 
@@ -207,7 +198,9 @@ Test(hold, a_command_that_goes_on_after_a_signal_is_held_on_to, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* An ignored SIGCHLD would leave us no status; the command has its own signals as we found ours. */
+/*
+ * An ignored SIGCHLD would leave us no status; the command must get its signals as we found ours.
+ */
 Test(hold, the_command_has_the_signals_that_the_holder_was_started_with, .timeout = 60)
 {
 	static const struct {
@@ -272,7 +265,7 @@ Test(hold, the_dead_are_looked_for_meanwhile, .timeout = 60)
 	channel_name(name);
 	holder = holder_start(name, READY_AND("trap 'exit 0' TERM"));
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
-	agent_expect(&consumer, "ok 1 1 5 1 FL- ready", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "ready");
 	agent_kill(&consumer);
 	WAIT_FOR(object_look(name).orphans == 1 && object_look(name).consumers == 0);
 	kill(holder.pid, SIGTERM);
@@ -304,13 +297,13 @@ Test(hold, a_channel_that_is_removed_meanwhile_is_an_error_at_the_end, .timeout 
 	object_remove(name);
 	WAIT_FOR(said_something(&holder));
 	expect_errors_contain(&holder, "cannot hold channel");
-	cr_expect_not(tool_ended(&holder)); /* the command is not ours to end */
+	cr_expect_not(tool_ended(&holder)); /* it is not for us to end the command */
 	close(lines[1]);
 	cr_expect_eq(tool_end(&holder), 1);
 	tool_free(&holder);
 }
 
-/* Both at once: the command starts when the consumer is there. */
+/* With --wait-consumers as well: the command starts when the consumer is there. */
 Test(hold, the_command_does_not_start_before_consumers_are_there, .timeout = 60)
 {
 	struct tool holder, consumer;

@@ -52,7 +52,7 @@ static int digit_value(char digit)
 	return (int)(found - digits);
 }
 
-/* Written apart from the encoder; returns the size. */
+/* Decodes base64, written independently of the encoder; returns the size. */
 static size_t base64_decode(const char *text, unsigned char *bytes)
 {
 	size_t size = 0, bits = 0;
@@ -77,7 +77,7 @@ static json_int_t number(const json_t *object, const char *name)
 	return json_integer_value(value);
 }
 
-/* The bytes under this name or, as base64, under the other; exactly one is there. */
+/* Returns the bytes under this name or, as base64, under the other; exactly one must be there. */
 static size_t bytes_of(const json_t *object, const char *name, unsigned char *bytes, bool *text)
 {
 	char name_base64[64];
@@ -93,7 +93,7 @@ static size_t bytes_of(const json_t *object, const char *name, unsigned char *by
 	return json_string_length(value);
 }
 
-/* The next line of *text as an object; moves *text behind it. */
+/* Returns the next line of *text as an object, and moves *text beyond it. */
 static json_t *next_object(const char **text)
 {
 	const char *end = strchr(*text, '\n');
@@ -132,7 +132,7 @@ static size_t random_message(unsigned *state, unsigned char *bytes)
 	return size;
 }
 
-/* Through a ring of 4 KiB, so that some messages come in pieces. */
+/* The messages go through a ring of 4 KiB, so that some of them come in pieces. */
 Test(json_lines, brings_random_messages_back, .timeout = 120)
 {
 	static unsigned char bytes[LONGEST], got[LONGEST];
@@ -242,7 +242,7 @@ Test(json_lines, goes_with_peek_and_count, .timeout = 60)
 	object_remove(name);
 }
 
-/* Of the next message that is sent. */
+/* The sequence number of the next message that is sent. */
 static void sequence_set(const char *name, uint64_t sequence)
 {
 	object_write(name, OFFSET(producers.marks[0].sequence), &sequence, sizeof(sequence));
@@ -282,7 +282,7 @@ Test(json_lines, numbers_are_right_beyond_those_with_a_sign, .timeout = 60)
 	}
 }
 
-/* A number that is the expected one, as far as a double holds it. */
+/* Expects a number that equals this one, as far as a double can hold it. */
 static void expect_number(const json_t *object, const char *name, double expected)
 {
 	double value = json_number_value(json_object_get(object, name));

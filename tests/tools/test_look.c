@@ -1,4 +1,5 @@
 /* --list, --status and --watch say what is there and leave the object's bytes as they are. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 #include "tests/support/terminal.h"
 
@@ -27,7 +28,7 @@ static void send_lines(const char *name, const char *lines)
 	tool_free(&producer);
 }
 
-/* Runs it; what it prints, to be freed. It must end well and say nothing. */
+/* Runs the tool and returns what it prints; to be freed. It must end well and print no error. */
 static char *print(const char *name, const char *what, const char *also)
 {
 	struct tool tool;
@@ -42,7 +43,7 @@ static char *print(const char *name, const char *what, const char *also)
 	return output;
 }
 
-/* The line of --list about this channel, words parted by one space. */
+/* Returns the line of --list about this channel, with one space between words. */
 static const char *list_line(const char *name)
 {
 	static char line[512];
@@ -90,7 +91,7 @@ Test(look, says_that_there_are_no_channels, .timeout = 60)
 {
 	struct tool tool;
 
-	/* Nobody has this uid, and so no channels either. */
+	/* No user has this uid, and so no channels either. */
 	cr_expect_eq(tool_run(&tool, "shm-consume", "--list", "--owner", "4294967290"), 0);
 	expect_errors_contain(&tool, "no channels");
 	expect_output(&tool, "");
@@ -103,7 +104,7 @@ Test(look, says_that_there_are_no_channels, .timeout = 60)
 #endif
 }
 
-Test(look, lists_messages_bytes_and_who_is_there, .timeout = 60)
+Test(look, lists_messages_bytes_and_processes, .timeout = 60)
 {
 	char left[NAME_SIZE], waiting[NAME_SIZE], both[NAME_SIZE];
 	struct agent consumer = agent_start(), a = agent_start(), b = agent_start();
@@ -141,8 +142,8 @@ Test(look, counts_what_each_group_and_consumer_has, .timeout = 60)
 	agent_expect(&producer, "ok", "send c");
 	agent_expect(&a, "ok", "attach consumer %s group=first", name);
 	agent_expect(&b, "ok", "attach consumer %s group=first", name);
-	agent_expect(&a, "ok 1 1 2 1 FL- b;", "receive share");
-	agent_expect(&a, "ok 2 4 8 1 FL- b;b;b;b;", "receive");
+	agent_expect_delivery(&a, "receive share", .sequence = 1, .text = "b;");
+	agent_expect_delivery(&a, "receive", .sequence = 2, .messages = 4, .text = "b;b;b;b;");
 	expect_status(name, "6 to be taken");
 	expect_status(name, "\nfirst         5        4        0        0        0     2  open");
 	expect_status(name, "\nlate          6        0        0        0        0     0  durable");
@@ -150,7 +151,8 @@ Test(look, counts_what_each_group_and_consumer_has, .timeout = 60)
 	agent_kill(&a);
 	expect_status(name, "dead");
 	WAIT_FOR(strcmp(agent_ask(&b, "look"), "ok") == 0 && object_look(name).consumers == 1);
-	agent_expect(&b, "ok 2 4 8 2 FL- b;b;b;b;", "receive");
+	agent_expect_delivery(&b, "receive", .sequence = 2, .messages = 4, .attempts = 2,
+			      .text = "b;b;b;b;");
 	expect_status(name, "\nfirst         5        4        0        1        0     1  open");
 	expect_status(name, "4 in hand (attempt 2)");
 	expect_status(name, "from 1 death: 0 producers, 1 consumer");
@@ -177,14 +179,14 @@ Test(look, counts_what_was_dropped, .timeout = 60)
 	agent_ask(&consumer, "receive");
 	agent_expect(&consumer, "ok", "acknowledge");
 	agent_expect(&producer, "ok", "send x");
-	agent_expect(&consumer, "ok 4 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 4, .text = "x");
 	expect_status(name, "1        1        0        0        2     1  open");
 	agent_kill(&consumer);
 	agent_quit(&producer);
 	object_remove(name);
 }
 
-/* By what each waits for; nobody has asked them. */
+/* What each process waits for is seen in the object; the processes are not asked. */
 Test(look, says_what_each_endpoint_waits_for, .timeout = 60)
 {
 	char name[NAME_SIZE], pid[64];
@@ -196,7 +198,7 @@ Test(look, says_what_each_endpoint_waits_for, .timeout = 60)
 	agent_tell(&c, "receive");
 	WAIT_FOR(status_has(name, "messages\n"));
 	agent_expect(&a, "ok", "send x");
-	cr_expect_str_eq(agent_hear(&c), "ok 1 1 1 1 FL- x");
+	expect_delivery(agent_hear(&c), .sequence = 1, .text = "x");
 	agent_expect(&a, "ok", "sendn 4000");
 	agent_tell(&a, "sendn 400");
 	WAIT_FOR(status_has(name, "room: the ring is full"));
@@ -276,7 +278,7 @@ Test(look, changes_no_byte_whoever_holds_a_lock, .timeout = 60)
 	agent_expect(&dead, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&dead, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&dead, "receive", .sequence = 1, .text = "one");
 	agent_kill(&dead);
 	agent_expect(&producer, "ok", "flock");
 	agent_expect(&producer, "ok", "lock producer");
@@ -292,7 +294,7 @@ Test(look, changes_no_byte_whoever_holds_a_lock, .timeout = 60)
 	object_remove(name);
 }
 
-/* Nobody is called damaged, or half there, because others are at work. */
+/* No channel is called damaged, or half there, because processes are at work on it. */
 Test(look, tells_no_damage_while_others_are_at_full_speed, .timeout = 120)
 {
 	enum { LOOKS = 150 };
@@ -335,27 +337,19 @@ static void expect_state(const char *name, const char *state)
 	expect_status(name, state);
 }
 
-static void object_make(const char *name, const char *bytes)
-{
-	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
-	close(fd);
-}
-
 Test(look, names_what_is_not_a_channel, .timeout = 60)
 {
 	char name[NAME_SIZE];
 
-	object_make(channel_name(name), "");
+	object_plant(channel_name(name), "", 0);
 	expect_state(name, "no channel");
 	object_remove(name);
-	object_make(channel_name(name), "");
+	object_plant(channel_name(name), "", 0);
 	cr_assert_eq(chmod(object_path(name), 01400), 0);
 	expect_state(name, "removed");
 	object_remove(name);
-	object_make(channel_name(name), "something else, of somebody");
+	object_plant(channel_name(name), "something else, of somebody",
+		     strlen("something else, of somebody"));
 	expect_state(name, "no channel");
 	object_remove(name);
 	cr_assert_eq(symlink("/etc/passwd", object_path(channel_name(name))), 0);
@@ -365,7 +359,7 @@ Test(look, names_what_is_not_a_channel, .timeout = 60)
 	expect_state(name, "no channel");
 	object_remove(name);
 	if (geteuid() == 0) {
-		object_make(channel_name(name), "x");
+		object_plant(channel_name(name), "x", strlen("x"));
 		cr_assert_eq(chown(object_path(name), 12345, (gid_t)-1), 0);
 		expect_state(name, "not yours");
 		object_remove(name);
@@ -398,7 +392,10 @@ Test(look, names_another_layout_and_damage, .timeout = 60)
 	object_remove(name);
 }
 
-/* It was killed between its claim and `next`: whoever locks next mends it, and we need not wait. */
+/*
+ * The consumer was killed between its claim and `next`: the process that locks next repairs that,
+ * and we need not wait for it.
+ */
 Test(look, takes_what_a_death_left_half_done_for_what_it_is, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -409,7 +406,7 @@ Test(look, takes_what_a_death_left_half_done_for_what_it_is, .timeout = 60)
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "one");
 	agent_kill(&consumer);
 	object_write(name, OFFSET(consumers.groups[0].next[0]), &begin, sizeof(begin));
 	object_write(name, OFFSET(consumers.groups[0].next[1]), &begin, sizeof(begin));
@@ -419,7 +416,7 @@ Test(look, takes_what_a_death_left_half_done_for_what_it_is, .timeout = 60)
 	object_remove(name);
 }
 
-/* A record's header, a group's name and a slot's hints: they are looked at, but not believed. */
+/* A record's header, a group's name and a slot's hints are read, but not believed. */
 Test(look, believes_nothing_that_is_written_there, .timeout = 60)
 {
 	const char nonsense[8] = "\033[31m\n\xff";
@@ -505,7 +502,7 @@ Test(look, prints_the_status_as_json, .timeout = 60)
 	agent_expect(&dead, "ok", "attach consumer %s group=g", name);
 	agent_expect(&producer, "ok", "send one");
 	agent_expect(&producer, "ok", "send two");
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive share");
+	agent_expect_delivery(&consumer, "receive share", .sequence = 1, .text = "one");
 	agent_kill(&dead);
 	status = read_json(name, "--status");
 	cr_expect_str_eq(text_at(status, "name"), name);
@@ -545,7 +542,7 @@ Test(look, prints_the_list_as_json_sorted_by_name, .timeout = 60)
 	json_t *list;
 
 	send_lines(channel_name(a), "one\n");
-	object_make(channel_name(b), "nonsense");
+	object_plant(channel_name(b), "nonsense", strlen("nonsense"));
 	list = read_json(a, "--list");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *channel = json_array_get(list, i);
@@ -583,7 +580,7 @@ Test(look, says_that_json_is_not_in_this_build, .timeout = 30)
 
 /* ---- on a terminal ---- */
 
-/* How wide the widest line is, without escape sequences. */
+/* Returns the width of the widest line, without escape sequences. */
 static size_t widest(const char *text)
 {
 	size_t most = 0, width = 0;
@@ -670,7 +667,7 @@ Test(look, gives_the_terminal_back_while_it_is_stopped, .timeout = 60)
 	kill(terminal.pid, SIGTSTP);
 	WAIT_FOR(terminal_shows(&terminal, SCREEN_END));
 	kill(terminal.pid, SIGCONT);
-	/* It may be orphaned, as here, and then it does not stop. */
+	/* Its process group may be orphaned, as here, and then it does not stop. */
 	WAIT_FOR((again = strstr(terminal.text, SCREEN_END)) != NULL &&
 		 terminal_shows(&terminal, "") && strstr(again, SCREEN_BEGIN) != NULL);
 	kill(terminal.pid, SIGINT);

@@ -1,7 +1,8 @@
 /*
- * User namespaces: one user has one uid inside and another one outside, and shares his channels
- * with himself all the same. What others do from inside theirs must not help them.
+ * User namespaces: a user has one uid inside and another one outside, and uses his channels from
+ * both sides all the same. What other users do inside their namespaces must not help them.
  */
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -15,18 +16,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Users that need no entry anywhere. */
+/* Users that need not be in any file. */
 enum { ALICE = 54321, MALLORY = 54322 };
 
-/* How a user gets where his tool is to run. */
+/* How a user gets to where his tool must run. */
 #define OUTSIDE	    ""
 #define ROOT_IN	    "unshare -r"
 #define NESTED	    "unshare -r unshare -r"
 #define SAME_UID    "unshare -r unshare --map-user=54321" /* as a container that keeps the id */
-#define WITHOUT	    "unshare -U"			  /* no map: he has no uid in it */
+#define WITHOUT	    "unshare -U"			  /* no map: the user has no uid in it */
 #define AS_SOMEBODY "unshare --map-user=54321"
 
-/* A tool as that user, there: its words follow. */
+/* Starts a tool as that user in such a place; the tool's words follow. */
 #define AS_ALICE(place, ...)                                                                       \
 	tool_start("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "sh", "-c",      \
 		   "tool=$1; shift; exec " place " \"$TOOLS/$tool\" \"$@\"", "sh", __VA_ARGS__,    \
@@ -64,19 +65,6 @@ static bool exists(unsigned uid, const char *name)
 	return access(path_of(uid, name), F_OK) == 0;
 }
 
-/* Waits for its end: in silence, but for this output. */
-static void expect_done(struct tool tool, const char *output)
-{
-	int got = tool_end(&tool);
-	char *errors = tool_errors(&tool);
-
-	cr_expect_eq(got, 0, "ended with %d: %s", got, errors);
-	cr_expect_str_empty(errors, "said \"%s\"", errors);
-	expect_output(&tool, output);
-	free(errors);
-	tool_free(&tool);
-}
-
 static void expect_refused(struct tool tool, const char *part)
 {
 	cr_expect_eq(tool_end(&tool), 1);
@@ -85,7 +73,7 @@ static void expect_refused(struct tool tool, const char *part)
 	tool_free(&tool);
 }
 
-/* Is a consumer asleep in the channel of this uid? */
+/* True if a consumer sleeps in the channel of this uid. */
 static bool waits(unsigned uid, const char *name)
 {
 	struct stat status;
@@ -173,7 +161,7 @@ Test(namespaces, the_owner_may_be_named_by_either_uid, .timeout = 60)
 		    "1\n");
 	expect_done(AS_ALICE(ROOT_IN, "shm-consume", "-C", name, "-c", "1", "--owner", "root"),
 		    "2\n");
-	/* what lies beyond the parent he cannot see, but he can say it */
+	/* the tool cannot see what lies beyond the parent namespace, but it can say that */
 	expect_done(AS_ALICE(NESTED, "shm-consume", "-C", name, "-c", "1", "--owner", "54321"),
 		    "3\n");
 	expect_done(
@@ -182,8 +170,11 @@ Test(namespaces, the_owner_may_be_named_by_either_uid, .timeout = 60)
 	cr_expect(!exists(ALICE, name));
 }
 
-/* All users that a namespace does not know are shown as one, who may also be a user in it. */
-Test(namespaces, who_is_not_known_inside_is_not_taken_for_somebody, .timeout = 60)
+/*
+ * All users that a namespace does not know are shown as one uid, which may also be that of a user
+ * in it.
+ */
+Test(namespaces, a_user_unknown_inside_is_not_taken_for_another, .timeout = 60)
 {
 	char name[NAME_SIZE], from[512];
 
@@ -221,7 +212,7 @@ Test(namespaces, without_a_uid_the_kernel_says_what_is_ours, .timeout = 60)
 	cr_assert_eq(unlink(path_of(65534, name)), 0);
 }
 
-/* Inside he has her uid. The kernel lets everybody have that. */
+/* Inside he has her uid. The kernel permits that to everybody. */
 Test(namespaces, nobody_passes_as_another_user_by_a_map_of_his_own, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -230,7 +221,7 @@ Test(namespaces, nobody_passes_as_another_user_by_a_map_of_his_own, .timeout = 6
 	channel_name(name);
 	expect_done(AS_ALICE(OUTSIDE, "shm-produce", "-C", name, "secret"), "");
 	cr_expect_eq(access(path_of(ALICE, name), F_OK), 0);
-	/* his own one, which is empty */
+	/* his own channel, which is empty */
 	struct tool tool = AS_MALLORY(AS_SOMEBODY, "shm-consume", "-C", name, "-n");
 	cr_expect_eq(tool_end(&tool), 3);
 	expect_output(&tool, "");
@@ -238,7 +229,7 @@ Test(namespaces, nobody_passes_as_another_user_by_a_map_of_his_own, .timeout = 6
 	expect_refused(AS_MALLORY(SAME_UID, "shm-consume", "-C", name), "does not know");
 	expect_done(AS_ALICE(OUTSIDE, "shm-consume", "-C", name), "secret\n");
 
-	/* and what he puts there, as anybody may, she does not take for hers */
+	/* and what he puts there, as any user may, she does not take for hers */
 	expect_done(AS_MALLORY(AS_SOMEBODY, "shm-produce", "-C", name, "-m", "0666", "bait"), "");
 	cr_expect(!exists(ALICE, name));
 	cr_expect(exists(MALLORY, name));
@@ -250,7 +241,7 @@ Test(namespaces, nobody_passes_as_another_user_by_a_map_of_his_own, .timeout = 6
 	cr_assert_eq(unlink(path_of(ALICE, name)), 0);
 }
 
-/* A child in a namespace with this map, as this user of it; runs the words of `argv`. */
+/* Starts a child in a namespace with this map, as this user of it; it runs the words of `argv`. */
 static int run_mapped(const char *map, uid_t user, const char *const *argv)
 {
 	int ready[2], go[2], status;
@@ -286,19 +277,21 @@ static int run_mapped(const char *map, uid_t user, const char *const *argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Root of a rootless container is its user, the others are of the user's subordinate uids. */
+/*
+ * Root of a rootless container is its user; the other users of the container have the user's
+ * subordinate uids.
+ */
 Test(namespaces, each_user_of_a_map_of_several_ranges_has_his_own_names, .timeout = 60)
 {
 	static const char map[] = "0 54321 1\n1 600000 1000\n1001 700000 64535\n";
 	static const struct {
 		uid_t inside, outside;
 	} users[] = { { 0, ALICE }, { 1, 600000 }, { 1000, 600999 }, { 1001, 700000 } };
-	char name[NAME_SIZE], path[1024];
+	char name[NAME_SIZE];
 
 	need_namespaces();
-	snprintf(path, sizeof(path), "%s/shm-produce", getenv("TOOLS"));
 	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
-		const char *argv[] = { path, "-C", name, "x", NULL };
+		const char *argv[] = { tool_path("shm-produce"), "-C", name, "x", NULL };
 		struct stat status;
 
 		channel_name(name);
@@ -312,7 +305,7 @@ Test(namespaces, each_user_of_a_map_of_several_ranges_has_his_own_names, .timeou
 	}
 }
 
-/* Root may remove anything; the channel's own user, too, from inside. */
+/* Root may remove anything, and so may the channel's own user, from inside. */
 Test(namespaces, whoever_may_delete_an_object_may_remove_the_channel, .timeout = 60)
 {
 	char name[NAME_SIZE], from[512];
@@ -332,7 +325,7 @@ Test(namespaces, whoever_may_delete_an_object_may_remove_the_channel, .timeout =
 	expect_done(AS_ALICE(ROOT_IN, "shm-consume", "-q", "-C", name, "--remove", "--force"), "");
 	cr_expect(!exists(ALICE, name));
 
-	/* one that stands in root's way */
+	/* a channel that is in root's way */
 	expect_done(AS_MALLORY(OUTSIDE, "shm-produce", "-C", name, "x"), "");
 	snprintf(from, sizeof(from), "%s", path_of(MALLORY, name));
 	cr_assert_eq(rename(from, path_of(0, name)), 0);

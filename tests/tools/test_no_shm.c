@@ -1,4 +1,7 @@
-/* Where there is no /dev/shm, as in a root that lacks it, a channel is not empty: it cannot be. */
+/*
+ * Where there is no /dev/shm, as in a root that lacks it, a tool must not say that a channel is
+ * empty.
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,7 +10,7 @@
 
 enum { WORDS_MAX = 8 };
 
-/* Mounts something over it, where this is permitted. */
+/* Mounts something over /dev/shm, where this is permitted. */
 #define HIDE "mount -t tmpfs tmpfs /dev || exit 77; "
 
 static struct tool hidden_start(const char *script, const char *const *words)

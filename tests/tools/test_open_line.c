@@ -1,6 +1,6 @@
 /*
  * The last line of an input may come without its newline. It is printed as it came where nothing
- * can follow it; elsewhere what others write next must not continue it.
+ * can follow it; elsewhere what other consumers write next must not continue that line.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
-
-enum { WORDS_MAX = 8 };
 
 static void produce(const char *name, const char *text)
 {
@@ -24,33 +24,17 @@ static void produce(const char *name, const char *text)
 	tool_free(&producer);
 }
 
-static bool output_is(const struct tool *tool, const char *expected)
-{
-	char *output = tool_output(tool, NULL);
-	bool same = strcmp(output, expected) == 0;
-
-	free(output);
-	return same;
-}
-
-/* shm-consume -C NAME and these words, up to NULL. */
-static struct tool consumer_start(const char *name, const char *const *words)
-{
-	const char *argv[WORDS_MAX + 4] = { "shm-consume", "-C", name };
-
-	for (int i = 0; i < WORDS_MAX && words[i] != NULL; i++)
-		argv[i + 3] = words[i];
-	return tool_start_argv(-1, -1, argv);
-}
-
-/* One consumer; the stream of three inputs, with or without somebody who might go on with it. */
+/*
+ * Runs one consumer on the stream of three inputs, with or without another consumer that might go
+ * on with it.
+ */
 static const struct {
-	const char *words[WORDS_MAX];
-	bool producer; /* one stays attached */
+	const char *words[CONSUMER_WORDS_MAX];
+	bool producer; /* one producer stays attached */
 	int status;
 	const char *expected;
 } alone[] = {
-	/* The whole stream, and its end: byte for byte. */
+	/* Expects the whole stream, and its end, byte for byte. */
 	{ { NULL }, false, 0, "a\nb\nc" },
 	{ { "-e" }, false, 0, "a\nb\nc" },
 	{ { "-n" }, false, 0, "a\nb\nc" },
@@ -58,7 +42,7 @@ static const struct {
 	{ { "-c", "4" }, false, 3, "a\nb\nc" },
 	{ { "--tap", "--from", "oldest" }, false, 0, "a\nb\nc" },
 	{ { "--peek" }, false, 0, "a\nb\nc" },
-	/* It stops before the end, if there is one. */
+	/* The consumer stops before the end, if there is one. */
 	{ { "-c", "3" }, false, 0, "a\nb\nc\n" },
 	{ { "-c", "2" }, false, 0, "a\nb\n" },
 	{ { "-e" }, true, 0, "a\nb\nc\n" },
@@ -69,7 +53,7 @@ static const struct {
 	{ { "-f", "--idle", "0.3" }, false, 0, "a\nb\nc\n" },
 	{ { "--tap", "--from", "oldest", "-c", "3" }, false, 0, "a\nb\nc\n" },
 	{ { "--tap", "--from", "oldest", "-w", "0.3" }, true, 124, "a\nb\nc\n" },
-	/* Other delimiters; what a format says is all of it. */
+	/* Other delimiters; what a format prints is complete, so nothing is added. */
 	{ { "-c", "2", "-D", ";" }, false, 0, "a;b;" },
 	{ { "-D", ";" }, false, 0, "a;b;c" },
 	{ { "-c", "2", "-D", "" }, false, 0, "ab" },
@@ -100,7 +84,9 @@ Test(open_line, of_a_consumer_that_is_alone_stays_open_only_at_the_end_of_the_st
 	}
 }
 
-/* Shell scripts that print to one output, or log, by and by or at once; $0 is the channel. */
+/*
+ * Shell scripts that print to one output, or log, little by little or at once; $0 is the channel.
+ */
 static const struct {
 	const char *script;
 	const char *expected;
@@ -111,22 +97,22 @@ static const struct {
 	{ "for i in 1 2 3 4 5 6; do printf job$i | $TOOLS/shm-produce -C $0; done\n"
 	  "for i in 1 2 3; do $TOOLS/shm-consume -C $0 -c 2 & done | sort; wait",
 	  "job1\njob2\njob3\njob4\njob5\njob6\n" },
-	/* Each is alone, and sees the end of its stream, and appends. */
+	/* Each consumer is alone, sees the end of its stream, and appends. */
 	{ "for i in 1 2 3; do printf job$i | $TOOLS/shm-produce -C $0\n"
 	  "$TOOLS/shm-consume -C $0 >> $DIR/log; done; cat $DIR/log",
 	  "job1\njob2\njob3\n" },
 	{ "for i in 1 2 3; do printf job$i | $TOOLS/shm-produce -C $0; done\n"
 	  "for i in 1 2 3; do $TOOLS/shm-consume -C $0 -c 1 >> $DIR/log; done; cat $DIR/log",
 	  "job1\njob2\njob3\n" },
-	/* The shell takes it away again. */
+	/* The shell takes the newline away again. */
 	{ "for i in 1 2; do printf job$i | $TOOLS/shm-produce -C $0; done\n"
 	  "for i in 1 2; do echo \"<$($TOOLS/shm-consume -C $0 -c 1)>\"; done",
 	  "<job1>\n<job2>\n" },
-	/* One after the other into one file: all that was put in. */
+	/* One consumer after the other into one file: all that was put in comes out. */
 	{ "for i in 1 2 3; do printf job$i | $TOOLS/shm-produce -C $0; done\n"
 	  "$TOOLS/shm-consume -C $0 -c 1; $TOOLS/shm-consume -C $0",
 	  "job1\njob2\njob3" },
-	/* A command has an input of its own. */
+	/* With a command each message is an input of its own, so nothing is added. */
 	{ "for i in 1 2; do printf job$i | $TOOLS/shm-produce -C $0; done\n"
 	  "$TOOLS/shm-consume -C $0 -- sh -c 'cat; echo .'",
 	  "job1.\njob2.\n" },
@@ -256,7 +242,7 @@ Test(open_line, is_ended_when_another_consumer_comes, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-/* Another group, and who only looks on, get the same messages, and are not asked. */
+/* Another group, and an observer, get the same messages; they have no influence. */
 Test(open_line, stays_open_beside_another_group_and_a_tap, .timeout = 60)
 {
 	struct agent producer = agent_start(), other = agent_start();
@@ -281,7 +267,7 @@ Test(open_line, stays_open_beside_another_group_and_a_tap, .timeout = 60)
 	object_remove(name); /* the other group has not taken it */
 }
 
-/* It is a delimiter that cannot be written: an error like another, and the message is out. */
+/* The delimiter cannot be written: that is an error like any other, and the message is out. */
 Test(open_line, that_cannot_be_ended_is_an_error, .timeout = 60)
 {
 	struct agent producer = agent_start();
@@ -296,7 +282,7 @@ Test(open_line, that_cannot_be_ended_is_an_error, .timeout = 60)
 	close(ends[1]);
 	cr_assert_eq(read(ends[0], &byte, 1), 1);
 	close(ends[0]);
-	agent_quit(&producer); /* now it goes on through the end, or finds out before */
+	agent_quit(&producer); /* now it goes on through the end, or finds out before it */
 	cr_expect_eq(tool_end(&consumer), 128 + SIGPIPE);
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));

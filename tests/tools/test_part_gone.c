@@ -1,6 +1,6 @@
 /*
- * A message longer than the ring goes through it in pieces, and what is freed of it cannot be given
- * back: what a worker says of one that it does not finish must be true.
+ * A message longer than the ring goes through it in pieces, and what was freed of it cannot be
+ * given back: what a worker says of a message that it does not finish must be true.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 enum { MESSAGE = 20000 };
 
-/* A producer of a long message, or of a short one, in a small ring. */
+/* Starts a producer of a long message, or of a short one, in a small ring. */
 static struct tool producer_start(const char *name, bool is_long)
 {
 	char *text = calloc(1, MESSAGE + 1);
@@ -116,7 +116,7 @@ Test(part_gone, message_that_finds_no_memory_is_lost, .timeout = 60)
 	char name[NAME_SIZE];
 	struct tool producer = producer_start(channel_name(name), true), consumer;
 
-	/* Of a file in memory a part can be written; the channel is there already. */
+	/* A part of a file in memory can be written: the channel is there already. */
 	consumer =
 		tool_start("sh", "-c", "ulimit -f 16; exec \"$TOOLS/shm-consume\" -C \"$1\" -- cat",
 			   "sh", name, NULL);

@@ -1,4 +1,8 @@
-/* --progress and --stats: what is shown while messages move, where, and what is left of it. */
+/*
+ * --progress and --stats: what is shown while messages move, where it is shown, and what is left of
+ * it at the end.
+ */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -15,7 +19,7 @@
 struct terminal {
 	int master;
 	char path[64];
-	char text[65536]; /* what it was sent */
+	char text[65536]; /* what the terminal was sent */
 	size_t size;
 };
 
@@ -32,7 +36,7 @@ static void terminal_open(struct terminal *terminal, unsigned short columns)
 	cr_assert_eq(ioctl(terminal->master, TIOCSWINSZ, &window), 0);
 }
 
-/* Takes what has come. */
+/* Reads what has come. */
 static const char *terminal_text(struct terminal *terminal)
 {
 	for (;;) {
@@ -62,8 +66,8 @@ static struct tool start_on(const struct terminal *terminal, int input, const ch
 }
 
 /*
- * Plays what was sent on a screen of one row for each newline: what is to be seen in the end. Fails
- * if anything goes beyond the columns.
+ * Plays what was sent on a screen of one row for each newline, and returns what is to be seen in
+ * the end. Fails if anything goes beyond the columns.
  */
 static char *screen(struct terminal *terminal, size_t columns)
 {
@@ -165,7 +169,7 @@ Test(progress, shows_how_much_of_a_file_is_done_while_it_waits, .timeout = 60)
 	snprintf(command, sizeof(command), "shm-produce -C %s -s 64K --progress -0",
 		 channel_name(name));
 	tool = start_on(&terminal, input, command);
-	/* The ring is full, nobody takes: it is shown all the same. */
+	/* The ring is full and nothing is taken: the line is shown all the same. */
 	WAIT_FOR(terminal_has(&terminal, "%  ["));
 	cr_expect(!terminal_has(&terminal, "100%"));
 	kill(tool.pid, SIGTERM);
@@ -196,7 +200,10 @@ static long times_slept(pid_t pid)
 	return times;
 }
 
-/* It holds the turn meanwhile: others would wait for whoever stopped the terminal. */
+/*
+ * The producer holds the turn meanwhile: others would have to wait for the process that stopped the
+ * terminal.
+ */
 Test(progress, waits_for_room_and_not_for_a_stopped_terminal, .timeout = 60)
 {
 	terminal_needed();
@@ -214,7 +221,7 @@ Test(progress, waits_for_room_and_not_for_a_stopped_terminal, .timeout = 60)
 	tool = start_on(&terminal, input, command);
 	WAIT_FOR(terminal_has(&terminal, "%  ["));
 	cr_assert_eq(tcflow(line, TCOOFF), 0);
-	/* Each second it looks after the channel, and would draw. */
+	/* Once a second the tool looks after the channel, and would draw. */
 	slept = times_slept(tool.pid);
 	WAIT_FOR(times_slept(tool.pid) >= slept + 3);
 	cr_assert_eq(tcflow(line, TCOON), 0);
@@ -228,7 +235,7 @@ Test(progress, waits_for_room_and_not_for_a_stopped_terminal, .timeout = 60)
 	object_remove(name);
 }
 
-/* A file of -i is closed when the last line is drawn. */
+/* The file of -i is already closed when the last line is drawn. */
 Test(progress, shows_how_much_of_a_message_from_a_file_is_done, .timeout = 60)
 {
 	terminal_needed();
@@ -294,7 +301,7 @@ Test(progress, gives_way_to_what_else_is_printed, .timeout = 60)
 		 channel_name(name));
 	tool = start_on(&terminal, input[0], command);
 	cr_assert_eq(write(input[1], "1:a,", 4), 4);
-	WAIT_FOR(terminal_has(&terminal, "1 message  ")); /* drawn as nothing comes */
+	WAIT_FOR(terminal_has(&terminal, "1 message  ")); /* drawn because nothing comes */
 	cr_assert_eq(write(input[1], "1:b!", 4), 4);
 	cr_expect_eq(tool_end(&tool), 1);
 	shown = screen(&terminal, 200);
@@ -341,7 +348,7 @@ Test(progress, is_shown_by_a_consumer_that_waits_and_by_one_that_runs_commands, 
 	}
 }
 
-/* A message longer than the ring counts when it is complete; its bytes as they go. */
+/* A message longer than the ring counts when it is complete; its bytes count as they go. */
 Test(progress, counts_the_bytes_of_a_long_message_as_they_go, .timeout = 60)
 {
 	terminal_needed();
@@ -370,7 +377,7 @@ Test(progress, counts_the_bytes_of_a_long_message_as_they_go, .timeout = 60)
 	free(zeros);
 }
 
-/* Lines that are longer than a block go another way than those that are not. */
+/* Lines that are longer than a block are sent in another way than shorter ones. */
 Test(progress, counts_no_delimiters_whatever_way_lines_go, .timeout = 60)
 {
 	enum { LINE = 20000 };
@@ -394,7 +401,7 @@ Test(progress, counts_no_delimiters_whatever_way_lines_go, .timeout = 60)
 	free(lines);
 }
 
-/* What is printed on the same terminal is to be seen itself. */
+/* If messages are printed on the same terminal, they themselves are to be seen. */
 Test(progress, does_not_run_into_messages_on_the_terminal, .timeout = 60)
 {
 	terminal_needed();
@@ -470,7 +477,7 @@ Test(progress, knows_the_part_of_a_count, .timeout = 60)
 #define json_needed() test_skip("built without jansson")
 #endif
 
-/* The number behind "name": in an object. */
+/* Returns the number after "name": in an object. */
 static double json_number(const char *object, const char *name)
 {
 	char key[64];

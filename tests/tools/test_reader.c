@@ -1,6 +1,6 @@
 /*
- * Whoever reads the output of a consumer goes away while nothing comes: nothing is written that
- * would tell, and the consumer must not stay and take what nobody reads.
+ * The reader of a consumer's output goes away while nothing comes: nothing is written that would
+ * show it, and the consumer must not stay and take what nobody reads.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -9,13 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 enum { ARGUMENTS_MAX = 8 };
 
 static const char *const ways[][ARGUMENTS_MAX] = {
 	{ "-f" },
-	{ NULL }, /* waits for its first producer */
+	{ NULL }, /* it waits for its first producer */
 	{ "-f", "-D", "" },
 	{ "-f", "--json-lines" },
 	{ "-f", "--format", "%o %s" },
@@ -28,7 +29,7 @@ static const char *const ways[][ARGUMENTS_MAX] = {
 };
 enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
 
-/* Writes to `output`, which is closed here. */
+/* Starts a consumer that writes to `output`, which is closed here. */
 static struct tool consumer_start(const char *name, int output, const char *const *words)
 {
 	const char *argv[ARGUMENTS_MAX + 4] = { "shm-consume", "-C", name };
@@ -41,7 +42,7 @@ static struct tool consumer_start(const char *name, int output, const char *cons
 	return tool;
 }
 
-/* It was asleep, and its reader has gone. */
+/* Expects that the consumer, which was asleep when its reader went, ends. */
 static void expect_quiet_end(struct tool *consumer, int status, const char *errors)
 {
 	char *text;
@@ -69,7 +70,7 @@ Test(reader, that_goes_away_ends_a_consumer_that_has_nothing_to_print, .timeout 
 		close(ends[0]);
 		expect_quiet_end(&consumer, 128 + SIGPIPE, "");
 		cr_expect(!object_exists(name), "way %d", i);
-		/* It has taken nothing that came after that. */
+		/* The consumer has taken nothing that came after that. */
 		cr_assert_eq(tool_run(&tool, "shm-produce", "-C", name, "one"), 0);
 		tool_free(&tool);
 		cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name), 0);
@@ -164,7 +165,7 @@ Test(reader, that_goes_away_ends_a_consumer_that_waits_for_a_lock, .timeout = 60
 	consumer = consumer_start(name, ends[1], words);
 	close(ends[0]);
 	expect_quiet_end(&consumer, 128 + SIGPIPE, "");
-	agent_kill(&holder); /* which has the flock, and would ask for it */
+	agent_kill(&holder); /* which has the flock, and the consumer would ask for it */
 	object_remove(name);
 }
 
@@ -179,7 +180,7 @@ Test(reader, is_not_missed_where_there_is_none, .timeout = 60)
 	consumer = tool_start_fds(-1, null, "shm-consume", "-C", channel_name(name), "-f", NULL);
 	close(null);
 	WAIT_FOR(object_look(name).waiting_data != 0);
-	until = test_now_ms() + 2500; /* it has looked by then, or this test says nothing */
+	until = test_now_ms() + 2500; /* it has looked by then, or this test shows nothing */
 	while (test_now_ms() < until)
 		test_pause();
 	cr_expect(!tool_ended(&consumer));

@@ -1,4 +1,5 @@
-/* --remove takes a channel away, and never one that was not looked at. */
+/* --remove takes a channel away, and never an object that it has not looked at. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Runs it with up to two options more; the errors must contain `part`. */
+/* Runs --remove with up to two options more; the errors must contain `part`. */
 static void expect_remove(const char *name, int status, const char *part, const char *a,
 			  const char *b)
 {
@@ -62,7 +63,7 @@ Test(remove, refuses_while_somebody_is_attached, .timeout = 60)
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	expect_remove(name, 1, "1 producer and 1 consumer are attached", NULL, NULL);
 	expect_remove(name, 1, "--force removes it anyway", NULL, NULL);
-	kill(producer.tool.pid, SIGSTOP); /* who is stopped is there, too */
+	kill(producer.tool.pid, SIGSTOP); /* a stopped process is there, too */
 	agent_quit(&consumer);
 	expect_remove(name, 1, "1 producer is attached", NULL, NULL);
 	cr_assert(object_exists(name));
@@ -79,14 +80,14 @@ Test(remove, does_not_mind_the_dead, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
 	agent_expect(&producer, "ok", "send one");
-	agent_expect(&consumer, "ok 1 1 3 1 FL- one", "receive");
+	agent_expect_delivery(&consumer, "receive", .sequence = 1, .text = "one");
 	agent_kill(&producer);
 	agent_kill(&consumer);
 	expect_remove(name, 0, "1 message went with it", NULL, NULL);
 	cr_assert(!object_exists(name));
 }
 
-/* As when the object is unlinked under running tools. */
+/* As when the object is unlinked while tools run. */
 Test(remove, by_force_is_noticed_by_those_who_are_attached, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -123,7 +124,7 @@ static int threads_count(pid_t pid)
 	return count;
 }
 
-/* Those of one block; and it is said once, not by each of the four workers. */
+/* The messages of one block are reported; and that once, not by each of the four workers. */
 Test(remove, under_workers_does_not_lose_what_they_had_in_hand_and_did, .timeout = 60)
 {
 	struct tool consumer;
@@ -155,7 +156,10 @@ Test(remove, under_workers_does_not_lose_what_they_had_in_hand_and_did, .timeout
 	folder_remove();
 }
 
-/* It notices when it has written a message that took it more than a second, and not said so yet. */
+/*
+ * The consumer notices the removal when it has written a message that took it more than a second
+ * and that it has not acknowledged yet.
+ */
 Test(remove, under_a_printer_does_not_lose_what_it_has_printed, .timeout = 60)
 {
 	enum { SIZE = 200000, SLOW_MS = 1200 };
@@ -182,7 +186,7 @@ Test(remove, under_a_printer_does_not_lose_what_it_has_printed, .timeout = 60)
 		test_pause();
 	while ((got = read(pipes[0], text, SIZE)) > 0)
 		size += (size_t)got;
-	cr_expect_eq(size, (size_t)SIZE + 1); /* its line ends: others may write there, too */
+	cr_expect_eq(size, (size_t)SIZE + 1); /* its line is ended: others may write there, too */
 	cr_expect_eq(tool_end(&tool), 1);
 	expect_errors_contain(&tool, " 0 messages in it cannot be delivered");
 	tool_free(&tool);
@@ -214,7 +218,10 @@ Test(remove, waits_for_the_lock_as_long_as_it_is_told, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-/* Whoever may only read a channel can hold its lock for ever; its owner gets rid of it. */
+/*
+ * A user who may only read a channel can hold its lock for ever; its owner gets rid of it all the
+ * same.
+ */
 Test(remove, by_force_does_without_the_lock_after_a_second, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -232,7 +239,7 @@ Test(remove, by_force_does_without_the_lock_after_a_second, .timeout = 60)
 	agent_quit(&keeper);
 }
 
-/* Has it opened the object? It waits for its lock then, or is about to. */
+/* True if the tool has opened the object. Then it waits for its lock, or is about to. */
 static bool has_open(const struct tool *tool, const char *name)
 {
 	bool found = false;
@@ -266,15 +273,6 @@ Test(remove, stops_waiting_at_a_signal, .timeout = 60)
 	object_remove(name);
 }
 
-static void object_make(const char *name, const char *bytes)
-{
-	int fd = open(object_path(name), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
-	close(fd);
-}
-
 Test(remove, takes_what_is_damaged_or_strange_by_force_only, .timeout = 60)
 {
 	const uint64_t nonsense = UINT64_C(0x1234567812345678);
@@ -294,12 +292,12 @@ Test(remove, takes_what_is_damaged_or_strange_by_force_only, .timeout = 60)
 	expect_remove(name, 0, "removed", "--force", NULL);
 	cr_assert(!object_exists(name));
 
-	object_make(name, "not a channel");
+	object_plant(name, "not a channel", strlen("not a channel"));
 	expect_remove(name, 1, "is not a channel", NULL, NULL);
 	expect_remove(name, 0, "removed", "--force", NULL);
 	cr_assert(!object_exists(name));
 
-	object_make(name, "");
+	object_plant(name, "", 0);
 	expect_remove(name, 1, "is not a channel", NULL, NULL);
 	expect_remove(name, 0, "removed", "--force", NULL);
 	cr_assert(!object_exists(name));
@@ -331,7 +329,7 @@ Test(remove, takes_what_is_no_file_or_not_ours_only_by_force, .timeout = 60)
 		test_note("not checked: another's object, as this is not root");
 		return;
 	}
-	object_make(name, "x");
+	object_plant(name, "x", strlen("x"));
 	cr_assert_eq(chown(object_path(name), 12345, (gid_t)-1), 0);
 	expect_remove(name, 1, "belongs to another user (12345)", NULL, NULL);
 	expect_remove(name, 1, "there is none", "--owner", "12345");
@@ -348,7 +346,10 @@ static ino_t inode_of(const char *name)
 	return status.st_ino;
 }
 
-/* It waits for the flock of one object; by the time it has it, the name is another one's. */
+/*
+ * The tool waits for the flock of one object; by the time it has it, the name is that of another
+ * object.
+ */
 Test(remove, never_removes_an_object_that_it_has_not_looked_at, .timeout = 60)
 {
 	char name[NAME_SIZE];

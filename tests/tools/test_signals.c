@@ -1,8 +1,9 @@
 /*
- * What asks a consumer with commands, or a holder, to end: one request that comes as several
- * signals, an impatient one, and one that lets what runs come to its end.
+ * Requests to end, to a consumer with commands or a holder: one request that comes as several
+ * signals, an impatient one, and one that lets running commands come to their end.
  */
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 #include "tests/support/terminal.h"
 
@@ -17,32 +18,12 @@
 
 enum { IMPATIENT_MS = 1000, A_WHILE_MS = 50 };
 
-/* A command that counts the signals it gets, and says so when it came to its end. */
+/* A command that counts the signals it gets, and says so if it comes to its end. */
 #define COUNTS(signal)                                                                             \
 	"trap 'echo >> $DIR/traps' " signal "; : > $DIR/began;"                                    \
 	"until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done; echo >> $DIR/cleaned"
 
-static void send(const char *name, const char *lines)
-{
-	int input = bytes_file(lines, strlen(lines));
-	struct tool producer = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
-
-	close(input);
-	cr_assert_eq(tool_end(&producer), 0);
-	tool_free(&producer);
-}
-
-static void expect_channel(const char *name, const char *expected)
-{
-	struct tool consumer;
-
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 0);
-	expect_output(&consumer, expected);
-	tool_free(&consumer);
-	cr_expect_not(object_exists(name));
-}
-
-/* The number in this line of /proc/PID/status. */
+/* Returns the number in this line of /proc/PID/status. */
 static uint64_t status_number(pid_t pid, const char *line, int base)
 {
 	char path[64], text[256];
@@ -59,7 +40,7 @@ static uint64_t status_number(pid_t pid, const char *line, int base)
 	return number;
 }
 
-/* A while, in which what was sent has its effect, if it has one. */
+/* Waits for a while, in which a signal has its effect, if it has one. */
 static void pause_while(void)
 {
 	uint64_t until = test_now_ms() + A_WHILE_MS;
@@ -68,7 +49,7 @@ static void pause_while(void)
 		test_pause();
 }
 
-/* Waits until the process has taken the signal, and then a while. */
+/* Waits until the process has taken the signal, and then for a while. */
 static void signal_taken(pid_t pid, int number)
 {
 	WAIT_FOR((status_number(pid, "ShdPnd:", 16) >> (number - 1) & 1) == 0);
@@ -76,8 +57,8 @@ static void signal_taken(pid_t pid, int number)
 }
 
 /*
- * Sends it, waits until the command has it, and sends it again. False: that took so long, on a
- * busy machine, that it was not one request.
+ * Sends the signal, waits until the command has it, and sends it again. Returns false if that took
+ * so long, on a busy machine, that it was not one request.
  */
 static bool signal_twice(pid_t pid, int number)
 {
@@ -100,7 +81,7 @@ static void expect_one_request(int number, const char *script)
 	bool quick;
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c", script, NULL);
 	WAIT_FOR(file_exists("began"));
 	quick = signal_twice(consumer.pid, number);
@@ -114,24 +95,24 @@ static void expect_one_request(int number, const char *script)
 	}
 	cr_expect_eq(file_lines("traps"), 1);
 	cr_expect_eq(file_lines("cleaned"), 1);
-	expect_channel(name, ""); /* it was done */
+	expect_rest(name, 0, ""); /* the job was done */
 	folder_remove();
 }
 
 Test(signals, two_within_a_second_are_one_request, .timeout = 60)
 {
 	expect_one_request(SIGTERM, COUNTS("TERM"));
-	expect_one_request(SIGINT, COUNTS("INT")); /* not typed: a process sent it */
+	expect_one_request(SIGINT, COUNTS("INT")); /* not typed: another process sent it */
 }
 
-/* It signals the consumer and then its group. */
+/* timeout(1) signals the consumer and then its process group. */
 Test(signals, of_timeout_are_one_request, .timeout = 60)
 {
 	struct tool consumer;
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("sh", "-c",
 			      "exec timeout 0.5 \"$TOOLS/shm-consume\" -C \"$0\" -- sh -c \"$1\"",
 			      name,
@@ -146,18 +127,18 @@ Test(signals, of_timeout_are_one_request, .timeout = 60)
 		test_skip("the machine is too busy to start a command within half a second");
 	}
 	cr_expect_eq(file_lines("cleaned"), 1);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
-/* Whoever asks in another way may be heard. */
+/* A request by another signal may be heard. */
 Test(signals, of_another_kind_are_passed_on_as_they_are, .timeout = 60)
 {
 	struct tool consumer;
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
 			      "trap 'echo >> $DIR/traps' INT HUP;"
 			      "trap 'echo >> $DIR/cleaned; exit 1' TERM; : > $DIR/began;"
@@ -172,7 +153,7 @@ Test(signals, of_another_kind_are_passed_on_as_they_are, .timeout = 60)
 	cr_expect_eq(tool_end(&consumer), 130);
 	cr_expect_eq(file_lines("cleaned"), 1);
 	tool_free(&consumer);
-	expect_channel(name, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
@@ -180,7 +161,7 @@ static struct terminal terminal_with_job(const char *name, const char *script)
 {
 	struct terminal terminal;
 
-	send(name, "job\n");
+	lines_send(name, "job\n");
 	terminal = terminal_start(80, "shm-consume", "-C", name, "--", "sh", "-c", script, NULL);
 	WAIT_FOR(file_exists("began"));
 	cr_assert_eq(write(terminal.master, "\003", 1), 1);
@@ -201,7 +182,7 @@ Test(signals, second_ctrl_c_typed_kills_the_command_at_once, .timeout = 60)
 	terminal_free(&terminal);
 	cr_expect_eq(file_lines("traps"), 1);
 	cr_expect_eq(file_lines("cleaned"), 0);
-	expect_channel(name, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
@@ -223,7 +204,7 @@ Test(signals, ctrl_c_typed_and_passed_on_by_a_wrapper_is_one_request, .timeout =
 	terminal_free(&terminal);
 	if (sent - begun < IMPATIENT_MS) {
 		cr_expect_eq(file_lines("cleaned"), 1);
-		expect_channel(name, "");
+		expect_rest(name, 0, "");
 	} else {
 		test_note("the machine is too busy to send two signals within a second");
 		object_remove(name);
@@ -246,11 +227,11 @@ Test(signals, two_within_a_second_come_to_a_held_command_once, .timeout = 60)
 		cr_expect_eq(file_lines("traps"), 1);
 	else
 		test_note("the machine is too busy to send two signals within a second");
-	WAIT_FOR(kill(holder.pid, SIGTERM) == 0 && file_lines("traps") >= 2); /* in a second */
+	WAIT_FOR(kill(holder.pid, SIGTERM) == 0 && file_lines("traps") >= 2); /* within a second */
 	file_make("go");
 	cr_expect_eq(tool_end(&holder), 0);
 	tool_free(&holder);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
@@ -264,7 +245,7 @@ Test(signals, leave_nothing_to_do_but_to_wait_for_the_command, .timeout = 60)
 	uint64_t until, switches;
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c", COUNTS("TERM"), NULL);
 	WAIT_FOR(file_exists("began"));
 	kill(consumer.pid, SIGTERM);
@@ -278,13 +259,13 @@ Test(signals, leave_nothing_to_do_but_to_wait_for_the_command, .timeout = 60)
 	file_make("go");
 	cr_expect_eq(tool_end(&consumer), 143);
 	tool_free(&consumer);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
 /* ---- drain ---- */
 
-/* Writes its message, in one piece, when it may. */
+/* A script that writes its message, in one piece, when it may. */
 #define WRITES                                                                                     \
 	"until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done; echo $(cat) >> $DIR/done"
 
@@ -294,13 +275,13 @@ Test(signals, drain_lets_all_jobs_that_run_finish_and_takes_none, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "1\n1\n1\n");
+	lines_send(channel_name(name), "1\n1\n1\n");
 	consumer = tool_start("shm-consume", "-f", "-C", name, "-j", "4", "--", "sh", "-c", WRITES,
 			      NULL);
 	WAIT_FOR(object_look(name).consumers == 4 && object_look(name).claims == 3);
 	kill(consumer.pid, SIGUSR1);
-	WAIT_FOR(object_look(name).consumers == 3); /* the fourth had nothing to finish */
-	send(name, "2\n2\n");
+	WAIT_FOR(object_look(name).consumers == 3); /* the fourth worker had nothing to finish */
+	lines_send(name, "2\n2\n");
 	cr_expect_not(tool_ended(&consumer));
 	kill(consumer.pid, SIGUSR1); /* nothing more than the first time */
 	file_make("go");
@@ -308,11 +289,11 @@ Test(signals, drain_lets_all_jobs_that_run_finish_and_takes_none, .timeout = 60)
 	expect_errors_contain(&consumer, "");
 	tool_free(&consumer);
 	expect_file("done", "1\n1\n1\n");
-	expect_channel(name, "2\n2\n");
+	expect_rest(name, 0, "2\n2\n");
 	folder_remove();
 }
 
-/* With a command, printing, and looking on. */
+/* With a command, when printing, and as an observer. */
 Test(signals, drain_ends_a_consumer_that_waits, .timeout = 60)
 {
 	static const struct {
@@ -347,7 +328,7 @@ Test(signals, drain_gives_back_what_waits_to_be_tried_again, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "again\n");
+	lines_send(channel_name(name), "again\n");
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo >> $DIR/runs; exit 1", NULL);
 	WAIT_FOR(file_lines("runs") == 1);
@@ -355,11 +336,14 @@ Test(signals, drain_gives_back_what_waits_to_be_tried_again, .timeout = 60)
 	cr_expect_eq(tool_end(&consumer), 0);
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("runs"), 1);
-	expect_channel(name, "again\n");
+	expect_rest(name, 0, "again\n");
 	folder_remove();
 }
 
-/* Without a wait, too; and what has failed for the last time is what --on-failure says. */
+/*
+ * Without a wait before the retry, too; and a message that has failed for the last time is dealt
+ * with as --on-failure says.
+ */
 Test(signals, drain_tries_nothing_again, .timeout = 60)
 {
 	struct tool consumer;
@@ -367,7 +351,7 @@ Test(signals, drain_tries_nothing_again, .timeout = 60)
 
 	for (int retries = 0; retries < 2; retries++) {
 		folder_make();
-		send(channel_name(name), "job\n");
+		lines_send(channel_name(name), "job\n");
 		consumer = tool_start("shm-consume", "-f", "-C", name, "-j", "2", "--retries",
 				      retries == 0 ? "0" : "1", "--retry-delay", "0",
 				      "--on-failure", "skip", "--", "sh", "-c",
@@ -383,7 +367,7 @@ Test(signals, drain_tries_nothing_again, .timeout = 60)
 		tool_free(&consumer);
 		cr_expect_eq(file_lines("runs"), 1);
 		if (retries > 0)
-			expect_channel(name, "job\n");
+			expect_rest(name, 0, "job\n");
 		cr_expect_not(object_exists(name));
 		folder_remove();
 	}
@@ -395,7 +379,7 @@ Test(signals, after_a_drain_end_it_as_ever, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "job\n");
+	lines_send(channel_name(name), "job\n");
 	consumer = tool_start("shm-consume", "-C", name, "-j", "2", "-f", "--", "sh", "-c",
 			      "trap 'echo >> $DIR/traps; exit 1' TERM; : > $DIR/began;"
 			      "while [ -d $DIR ]; do sleep 0.01; done",
@@ -408,11 +392,14 @@ Test(signals, after_a_drain_end_it_as_ever, .timeout = 60)
 	cr_expect_eq(tool_end(&consumer), 143);
 	cr_expect_eq(file_lines("traps"), 1);
 	tool_free(&consumer);
-	expect_channel(name, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
-/* Its output is a pipe that is full. What it has claimed beside that is for the next consumer. */
+/*
+ * The consumer's output is a pipe that is full. What it has claimed beside that is for the next
+ * consumer.
+ */
 Test(signals, drain_lets_a_printer_finish_the_message_that_it_writes, .timeout = 60)
 {
 	enum { SIZE = 200000 };
@@ -424,8 +411,8 @@ Test(signals, drain_lets_a_printer_finish_the_message_that_it_writes, .timeout =
 
 	memset(text, 'x', SIZE);
 	strcpy(text + SIZE, "\n");
-	send(channel_name(name), text);
-	send(name, "next\n");
+	lines_send(channel_name(name), text);
+	lines_send(name, "next\n");
 	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
 	consumer = tool_start_fds(-1, pipes[1], "shm-consume", "-C", name, NULL);
 	close(pipes[1]);
@@ -439,7 +426,7 @@ Test(signals, drain_lets_a_printer_finish_the_message_that_it_writes, .timeout =
 	tool_free(&consumer);
 	close(pipes[0]);
 	free(text);
-	expect_channel(name, "next\n");
+	expect_rest(name, 0, "next\n");
 }
 
 Test(signals, drain_that_was_ignored_at_the_start_stays_so, .timeout = 60)
@@ -456,7 +443,7 @@ Test(signals, drain_that_was_ignored_at_the_start_stays_so, .timeout = 60)
 		WAIT_FOR(object_look(name).waiting_data != 0);
 		kill(consumer.pid, SIGUSR1);
 		pause_while();
-		send(name, "x\n");
+		lines_send(name, "x\n");
 		cr_expect_eq(tool_end(&consumer), 0);
 		expect_output(&consumer, i == 0 ? "x\n" : "x");
 		tool_free(&consumer);

@@ -1,5 +1,6 @@
-/* How the command of a consumer, and of --hold, is started; and what if it cannot be. */
+/* How the command of a consumer, and of --hold, is started; and what happens if it cannot be. */
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -8,24 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static void send(const char *name, const char *text)
-{
-	struct tool producer;
-
-	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "--", text), 0);
-	tool_free(&producer);
-}
-
-static void send_lines(const char *name, const void *lines, size_t size)
-{
-	int input = bytes_file(lines, size);
-	struct tool producer = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
-
-	close(input);
-	cr_assert_eq(tool_end(&producer), 0);
-	tool_free(&producer);
-}
 
 static const char *program_make(const char *name, const void *bytes, size_t size)
 {
@@ -38,16 +21,6 @@ static const char *program_make(const char *name, const void *bytes, size_t size
 	return path;
 }
 
-static void expect_channel(const char *name, int status, const char *expected)
-{
-	struct tool consumer;
-
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), status);
-	expect_output(&consumer, expected);
-	tool_free(&consumer);
-	cr_expect_not(object_exists(name));
-}
-
 /* ---- a script without "#!" ---- */
 
 static const char script[] = "echo \"$# <$1> <$2> $(cat)\"\n";
@@ -58,7 +31,7 @@ Test(start, script_without_an_interpreter_is_run_by_the_shell, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "message");
+	message_send(channel_name(name), "message");
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--",
 			      program_make("script", script, strlen(script)), "a b", "{}"),
 		     0);
@@ -70,11 +43,14 @@ Test(start, script_without_an_interpreter_is_run_by_the_shell, .timeout = 60)
 		     0);
 	expect_output(&tool, "2 <a b> <c> \n");
 	tool_free(&tool);
-	expect_channel(name, 0, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
-/* By the folders of PATH; one whose name looks like an option of the shell is none. */
+/*
+ * The command is found by the folders of PATH; one whose name looks like an option of the shell is
+ * not taken for one.
+ */
 Test(start, script_without_an_interpreter_is_found_by_path, .timeout = 60)
 {
 	static const char say[] = "echo found $1\n";
@@ -87,11 +63,11 @@ Test(start, script_without_an_interpreter_is_found_by_path, .timeout = 60)
 	program_make("-c/shm-test-other", say, strlen(say));
 	snprintf(path, sizeof(path), "/nowhere:%s:-c:%s", getenv("DIR"), getenv("PATH"));
 	setenv("PATH", path, 1);
-	send(channel_name(name), "by name");
+	message_send(channel_name(name), "by name");
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--", "shm-test-script", "{}"), 0);
 	expect_output(&tool, "found by name\n");
 	tool_free(&tool);
-	send(name, "here");
+	message_send(name, "here");
 	cr_expect_eq(tool_run(&tool, "sh", "-c",
 			      "tools=$(cd \"$TOOLS\" && pwd); cd \"$DIR\";"
 			      "exec \"$tools/shm-consume\" -C \"$0\" -- shm-test-other {}",
@@ -111,19 +87,19 @@ Test(start, what_is_no_text_is_not_given_to_the_shell, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "message");
+	message_send(channel_name(name), "message");
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--",
 			      program_make("program", other_machine, sizeof(other_machine))),
 		     126);
 	expect_errors_contain(&tool, "Exec format error");
 	tool_free(&tool);
-	expect_channel(name, 0, "message\n");
+	expect_rest(name, 0, "message\n");
 	cr_expect_eq(
 		tool_run(&tool, "shm-produce", "-C", name, "--hold", "--", folder_file("program")),
 		126);
 	expect_errors_contain(&tool, "Exec format error");
 	tool_free(&tool);
-	expect_channel(name, 4, "");
+	expect_rest(name, 4, "");
 	folder_remove();
 }
 
@@ -136,7 +112,7 @@ Test(start, message_that_names_no_program_has_failed_and_no_other, .timeout = 60
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	send_lines(name, lines, strlen(lines));
+	lines_send(name, lines);
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "1", "--retry-delay",
 			      "0", "--on-failure", "skip", "--", "{}"),
 		     123);
@@ -150,18 +126,18 @@ Test(start, message_that_names_no_program_has_failed_and_no_other, .timeout = 60
 	cr_expect_not(object_exists(name));
 }
 
-/* Whatever the message is, such a command is not there. */
+/* Whatever the message is, that command does not exist. */
 Test(start, command_that_is_not_there_is_no_failure_of_the_message, .timeout = 60)
 {
 	struct tool tool;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "message");
+	message_send(channel_name(name), "message");
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "0", "--on-failure",
 			      "skip", "--", "/no/such/program", "{}"),
 		     127);
 	tool_free(&tool);
-	expect_channel(name, 0, "message\n");
+	expect_rest(name, 0, "message\n");
 }
 
 static void expect_no_second_try(const char *name, const char *cause)
@@ -181,7 +157,7 @@ static void expect_no_second_try(const char *name, const char *cause)
 	cr_expect_not(object_exists(name));
 }
 
-/* Also when it is only too long together with the other words. */
+/* Also when the message is too long only together with the other words. */
 Test(start, message_that_can_never_be_an_argument_is_not_tried_again, .timeout = 60)
 {
 	enum { SIZE = 128 * 1024 };
@@ -189,12 +165,12 @@ Test(start, message_that_can_never_be_an_argument_is_not_tried_again, .timeout =
 
 	memset(text, 't', SIZE + 1);
 	channel_name(name);
-	send_lines(name, "a\0b\n", 4);
+	bytes_send(name, "a\0b\n", 4);
 	expect_no_second_try(name, "message 1 failed for good (dropped): it cannot be an argument "
 				   "of \"echo\": it holds a NUL byte");
-	send_lines(name, text, SIZE + 1);
+	bytes_send(name, text, SIZE + 1);
 	expect_no_second_try(name, "it is too long");
-	send_lines(name, text, SIZE - 1);
+	bytes_send(name, text, SIZE - 1);
 	expect_no_second_try(name, "it is too long");
 	free(text);
 }

@@ -1,5 +1,6 @@
-/* A command that is stopped: it is told, and it can be ended all the same. */
+/* A command that is stopped: the consumer says so, and it can be ended all the same. */
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 #include "tests/support/terminal.h"
 
@@ -9,37 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A command that cleans up when it is asked to end, and stops before. */
+/* A script that cleans up when it is asked to end, and before that stops itself. */
 #define STOPS "trap 'echo cleaned >> $DIR/cleaned; exit 1' TERM; kill -STOP $$"
-
-static void send(const char *name)
-{
-	struct tool producer;
-
-	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, "job"), 0);
-	tool_free(&producer);
-}
-
-static int told(const struct tool *tool)
-{
-	char *errors = tool_errors(tool);
-	int times = 0;
-
-	for (const char *at = errors; (at = strstr(at, "is stopped")) != NULL; at++)
-		times++;
-	free(errors);
-	return times;
-}
-
-static void expect_channel(const char *name, int status, const char *expected)
-{
-	struct tool consumer;
-
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), status);
-	expect_output(&consumer, expected);
-	tool_free(&consumer);
-	cr_expect_not(object_exists(name));
-}
 
 Test(stopped, command_is_told_once_and_ends_by_a_signal, .timeout = 60)
 {
@@ -47,28 +19,28 @@ Test(stopped, command_is_told_once_and_ends_by_a_signal, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name));
+	message_send(channel_name(name), "job");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c", STOPS, NULL);
-	WAIT_FOR(told(&consumer) == 1);
+	WAIT_FOR(errors_count(&consumer, "is stopped") == 1);
 	expect_errors_contain(&consumer, "shm-consume: \"sh\" (process ");
 	expect_errors_contain(&consumer, ") is stopped by SIGSTOP, until it gets SIGCONT\n");
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end(&consumer), 143);
-	cr_expect_eq(told(&consumer), 1);
+	cr_expect_eq(errors_count(&consumer, "is stopped"), 1);
 	expect_file("cleaned", "cleaned\n");
 	tool_free(&consumer);
-	expect_channel(name, 0, "job\n");
+	expect_rest(name, 0, "job\n");
 	folder_remove();
 }
 
-/* It cleans up: it was not only killed in the end. */
+/* The command cleans up: it was not only killed in the end. */
 Test(stopped, command_ends_when_its_time_is_over, .timeout = 60)
 {
 	struct tool consumer;
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name));
+	message_send(channel_name(name), "job");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--max-time", "0.2",
 			      "--retries", "0", "--on-failure", "skip", "--", "sh", "-c", STOPS),
 		     125);
@@ -85,10 +57,10 @@ Test(stopped, command_that_goes_on_is_waited_for, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name));
+	message_send(channel_name(name), "job");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
 			      "echo $$ > $DIR/pid; kill -STOP $$; echo done; cat", NULL);
-	WAIT_FOR(told(&consumer) == 1);
+	WAIT_FOR(errors_count(&consumer, "is stopped") == 1);
 	cr_expect_eq(tool_run(&shell, "sh", "-c", "kill -CONT $(cat $DIR/pid)"), 0);
 	tool_free(&shell);
 	cr_expect_eq(tool_end(&consumer), 0);
@@ -106,32 +78,35 @@ Test(stopped, command_of_hold_is_told_once_and_ends_by_a_signal, .timeout = 60)
 	folder_make();
 	holder = tool_start("shm-produce", "-C", channel_name(name), "--hold", "--", "sh", "-c",
 			    STOPS, NULL);
-	WAIT_FOR(told(&holder) == 1);
+	WAIT_FOR(errors_count(&holder, "is stopped") == 1);
 	expect_errors_contain(&holder, "shm-produce: \"sh\" (process ");
 	expect_errors_contain(&holder, ") is stopped by SIGSTOP, until it gets SIGCONT\n");
 	kill(holder.pid, SIGTERM);
 	cr_expect_eq(tool_end(&holder), 1);
-	cr_expect_eq(told(&holder), 1);
+	cr_expect_eq(errors_count(&holder, "is stopped"), 1);
 	expect_file("cleaned", "cleaned\n");
 	tool_free(&holder);
-	expect_channel(name, 4, "");
+	expect_rest(name, 4, "");
 	folder_remove();
 }
 
-/* A terminal reads for its foreground process group only, and with tostop it prints so, too. */
+/*
+ * A terminal gives input to its foreground process group only, and with tostop it takes output only
+ * from it, too.
+ */
 static void expect_terminal_stops(const char *script, const char *why)
 {
 	struct terminal terminal;
 	char name[NAME_SIZE];
 
 	terminal_needed();
-	send(channel_name(name));
+	message_send(channel_name(name), "job");
 	terminal = terminal_start(200, "shm-consume", "-C", name, "--", "sh", "-c", script, NULL);
 	WAIT_FOR(terminal_shows(&terminal, why));
 	kill(terminal.pid, SIGTERM);
 	cr_expect_eq(terminal_end(&terminal), 143);
 	terminal_free(&terminal);
-	expect_channel(name, 0, "job\n");
+	expect_rest(name, 0, "job\n");
 }
 
 Test(stopped, command_that_reads_the_terminal_is_told_so, .timeout = 60)
@@ -141,7 +116,7 @@ Test(stopped, command_that_reads_the_terminal_is_told_so, .timeout = 60)
 			      "background");
 }
 
-/* As a question for a password does. */
+/* The command sets up the terminal, as a question for a password does. */
 Test(stopped, command_that_sets_the_terminal_up_is_told_so, .timeout = 60)
 {
 	expect_terminal_stops("stty -echo < /dev/tty; exit 1",

@@ -1,5 +1,6 @@
-/* Processes that others have left behind to a tool, as process 1 of a container gets them. */
+/* Processes whose parents have died become children of a tool that is process 1 of a container. */
 #include "tests/support/folder.h"
+#include "tests/support/process.h"
 #include "tests/support/support.h"
 
 #include <dirent.h>
@@ -9,41 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many processes have this one as their parent, and one of them. */
-static int children_count(pid_t parent, pid_t *child)
-{
-	DIR *processes = opendir("/proc");
-	const struct dirent *process;
-	int count = 0;
-
-	cr_assert_not_null(processes);
-	while ((process = readdir(processes)) != NULL) {
-		char path[300], text[512] = "", *end;
-		FILE *file;
-
-		snprintf(path, sizeof(path), "/proc/%s/stat", process->d_name);
-		file = fopen(path, "re");
-		if (file == NULL)
-			continue;
-		if (fgets(text, sizeof(text), file) != NULL && (end = strrchr(text, ')')) != NULL &&
-		    atoi(end + 4) == parent) { /* ") S PPID" */
-			*child = atoi(process->d_name);
-			count++;
-		}
-		fclose(file);
-	}
-	closedir(processes);
-	return count;
-}
-
 static bool has_children(pid_t parent)
 {
 	pid_t child;
 
-	return children_count(parent, &child) > 0;
+	return process_children(parent, &child) > 0;
 }
 
-/* Starts it with a child that ends when there is a file "go". */
+/* Starts the tool with a child that ends when there is a file "go". */
 #define WITH_CHILD(arguments)                                                                      \
 	"(: > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done) & "          \
 	"exec \"$TOOLS\"/" arguments
@@ -59,9 +33,9 @@ static void expect_child_reaped(const char *script, int children, int status)
 	tool = tool_start("sh", "-c", script, NULL);
 	WAIT_FOR(file_exists("began"));
 	WAIT_FOR(object_look(name).producers + object_look(name).consumers == 1);
-	WAIT_FOR(children_count(tool.pid, &child) == children + 1);
+	WAIT_FOR(process_children(tool.pid, &child) == children + 1);
 	file_make("go");
-	WAIT_FOR(children_count(tool.pid, &child) == children);
+	WAIT_FOR(process_children(tool.pid, &child) == children);
 	cr_expect_not(tool_ended(&tool));
 	kill(tool.pid, SIGTERM);
 	cr_expect_eq(tool_end(&tool), status);
@@ -97,11 +71,11 @@ static pid_t only_child(const struct tool *tool)
 {
 	pid_t child = 0;
 
-	WAIT_FOR(children_count(tool->pid, &child) == 1);
+	WAIT_FOR(process_children(tool->pid, &child) == 1);
 	return child;
 }
 
-/* Of 30 jobs on four workers each leaves something behind, and has a status of its own. */
+/* 30 jobs on four workers: each leaves a process behind, and has a status of its own. */
 Test(strays, of_commands_are_reaped_by_process_1_and_the_commands_by_their_workers, .timeout = 60)
 {
 	char name[NAME_SIZE], lines[256] = "";
@@ -125,7 +99,7 @@ Test(strays, of_commands_are_reaped_by_process_1_and_the_commands_by_their_worke
 	WAIT_FOR(object_look(name).head == object_look(name).tail);
 	WAIT_FOR(!has_children(only_child(&tool)));
 	kill(only_child(&tool), SIGUSR1);
-	cr_expect_eq(tool_end(&tool), 123); /* not 1: no status was taken away */
+	cr_expect_eq(tool_end(&tool), 123); /* not 1: no status was lost */
 	tool_free(&tool);
 	cr_expect_not(object_exists(name));
 	unsetenv("SHM_CHANNEL");
@@ -144,7 +118,7 @@ Test(strays, of_a_held_command_are_reaped_by_process_1, .timeout = 60)
 			     "for i in 1 2 3 4 5; do (sleep 0.01 &); done; : > $DIR/began;"
 			     "until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done; exit 7'");
 	WAIT_FOR(file_exists("began"));
-	WAIT_FOR(children_count(only_child(&tool), &child) == 1);
+	WAIT_FOR(process_children(only_child(&tool), &child) == 1);
 	file_make("go");
 	cr_expect_eq(tool_end(&tool), 7);
 	tool_free(&tool);

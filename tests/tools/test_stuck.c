@@ -1,4 +1,4 @@
-/* Whoever cannot go on because of another channel, or of itself, says so. */
+/* A tool that cannot go on because of another channel, or of itself, says so. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
@@ -6,28 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/agents.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 enum { RING = 4096, LINE = 400 };
 
-static bool told(const struct tool *tool, const char *part)
-{
-	char *errors = tool_errors(tool);
-	bool has = strstr(errors, part) != NULL;
-
-	free(errors);
-	return has;
-}
-
-static void send(const char *name, const char *text)
-{
-	struct tool producer;
-
-	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, text), 0);
-	tool_free(&producer);
-}
-
-/* Takes and prints all that is there. */
+/* Takes all that is there. */
 static void drain(const char *name)
 {
 	struct tool consumer;
@@ -39,7 +24,7 @@ static void drain(const char *name)
 
 /* ---- dead letters ---- */
 
-/* A channel with no room for anything, and whoever has filled it. */
+/* Makes a channel with no room for anything, and the producer that has filled it. */
 static struct agent full_channel(const char *name)
 {
 	struct agent filler = agent_start();
@@ -55,13 +40,13 @@ Test(stuck, worker_says_which_dead_letter_channel_is_full, .timeout = 60)
 	struct agent filler = full_channel(channel_name(dead));
 	struct tool worker;
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	worker = tool_start("shm-consume", "-C", name, "--retries", "0", "--on-failure", "dead",
 			    "--dead-letter", dead, "--", "false", NULL);
 	snprintf(line, sizeof(line),
 		 "shm-consume: channel \"%s\": waiting: it is full and no consumer has made room\n",
 		 dead);
-	WAIT_FOR(told(&worker, line));
+	WAIT_FOR(errors_contain(&worker, line));
 	drain(dead);
 	cr_expect_eq(tool_end(&worker), 123);
 	tool_free(&worker);
@@ -71,13 +56,13 @@ Test(stuck, worker_says_which_dead_letter_channel_is_full, .timeout = 60)
 	cr_expect_not(object_exists(dead));
 }
 
-Test(stuck, worker_says_with_verbose_who_is_there_and_what_to_type, .timeout = 60)
+Test(stuck, worker_says_with_verbose_which_processes_are_there_and_what_to_type, .timeout = 60)
 {
 	char name[NAME_SIZE], dead[NAME_SIZE], line[LINE];
 	struct agent filler = full_channel(channel_name(dead));
 	struct tool worker;
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	worker = tool_start("shm-consume", "-v", "-C", name, "--retries", "0", "--on-failure",
 			    "dead", "--dead-letter", dead, "--", "false", NULL);
 	snprintf(line, sizeof(line),
@@ -85,7 +70,7 @@ Test(stuck, worker_says_with_verbose_who_is_there_and_what_to_type, .timeout = 6
 		 "shm-consume: attached: 2 producers (%ld, this one), no consumer\n"
 		 "shm-consume: nobody takes messages; in another terminal: shm-consume -C %s\n",
 		 dead, (long)filler.tool.pid, dead);
-	WAIT_FOR(told(&worker, line));
+	WAIT_FOR(errors_contain(&worker, line));
 	drain(dead);
 	cr_expect_eq(tool_end(&worker), 123);
 	tool_free(&worker);
@@ -105,14 +90,14 @@ Test(stuck, worker_names_the_group_that_a_dead_letter_waits_for, .timeout = 60)
 	agent_expect(&filler, "ok", "sendn 4072");
 	cr_assert_eq(tool_run(&tool, "shm-consume", "-C", dead, "-g", "first", "-e"), 0);
 	tool_free(&tool);
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	worker = tool_start("shm-consume", "-C", name, "-w", "3", "--retries", "0", "--on-failure",
 			    "dead", "--dead-letter", dead, "--", "false", NULL);
 	snprintf(line, sizeof(line),
 		 "shm-consume: channel \"%s\": waiting: it is full: group \"second\" is behind and "
 		 "has no consumer ",
 		 dead);
-	WAIT_FOR(told(&worker, line));
+	WAIT_FOR(errors_contain(&worker, line));
 	cr_expect_eq(tool_end(&worker), 124, "the wait ends as -w says");
 	tool_free(&worker);
 	drain(name);
@@ -126,11 +111,11 @@ Test(stuck, quiet_worker_waits_in_silence, .timeout = 60)
 	struct agent filler = full_channel(channel_name(dead));
 	struct tool worker;
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	cr_expect_eq(tool_run(&worker, "shm-consume", "-q", "-C", name, "-w", "3", "--retries", "0",
 			      "--on-failure", "dead", "--dead-letter", dead, "--", "false"),
 		     124);
-	cr_expect(!told(&worker, "waiting: "));
+	cr_expect(!errors_contain(&worker, "waiting: "));
 	expect_errors_contain(&worker, "timed out: it is full");
 	tool_free(&worker);
 	drain(name);
@@ -143,12 +128,12 @@ Test(stuck, quiet_worker_waits_in_silence, .timeout = 60)
 
 #define MUTUAL " keeps the room until its command ends; if that waits for this, nobody goes on ("
 
-/* Sends what does not fit, but only for the first messages, or it would never end. */
+/* A script that sends what does not fit, but only for the first messages, or it would never end. */
 #define PRODUCE(options)                                                                           \
 	"[ $SHM_SEQ -gt 2 ] || head -c 3000 /dev/zero | "                                          \
 	"\"$TOOLS/shm-produce\" -C \"$0\" " options " -i -; echo status $? >&2"
 
-/* A full ring: `jobs` messages of a letter, and one that fills it. */
+/* Makes a full ring: `jobs` messages of a letter, and one that fills it. */
 static void jobs_make(const char *name, int jobs)
 {
 	struct agent filler = agent_start();
@@ -160,18 +145,7 @@ static void jobs_make(const char *name, int jobs)
 	agent_quit(&filler);
 }
 
-static int count_of(const struct tool *tool, const char *part)
-{
-	char *errors = tool_errors(tool);
-	int count = 0;
-
-	for (const char *at = errors; (at = strstr(at, part)) != NULL; at++)
-		count++;
-	free(errors);
-	return count;
-}
-
-/* Neither -v nor a terminal is needed. */
+/* The note needs neither -v nor a terminal. */
 Test(stuck, command_that_sends_to_its_own_workers_full_channel_says_so, .timeout = 60)
 {
 	char name[NAME_SIZE], line[LINE];
@@ -183,10 +157,10 @@ Test(stuck, command_that_sends_to_its_own_workers_full_channel_says_so, .timeout
 	snprintf(line, sizeof(line),
 		 "shm-produce: channel \"%s\" is full: process %ld, which has started this," MUTUAL,
 		 name, (long)worker.pid);
-	WAIT_FOR(told(&worker, line));
+	WAIT_FOR(errors_contain(&worker, line));
 	kill(worker.pid, SIGTERM);
 	cr_expect_eq(tool_end(&worker), 128 + SIGTERM);
-	cr_expect_eq(count_of(&worker, MUTUAL), 1);
+	cr_expect_eq(errors_count(&worker, MUTUAL), 1);
 	tool_free(&worker);
 	drain(name);
 	cr_expect_not(object_exists(name));
@@ -209,7 +183,7 @@ Test(stuck, command_that_waits_for_its_own_worker_waits_no_longer_than_it_is_tol
 	cr_expect_not(object_exists(name));
 }
 
-Test(stuck, commands_of_all_hands_that_send_to_their_workers_channel_say_so, .timeout = 60)
+Test(stuck, commands_of_all_workers_that_send_to_their_channel_say_so, .timeout = 60)
 {
 	char name[NAME_SIZE];
 	struct tool worker;
@@ -217,8 +191,8 @@ Test(stuck, commands_of_all_hands_that_send_to_their_workers_channel_say_so, .ti
 	jobs_make(channel_name(name), 2);
 	worker = tool_start("shm-consume", "-C", name, "-j", "2", "-c", "2", "--", "sh", "-c",
 			    PRODUCE(""), name, NULL);
-	/* One waits for room, the other for its turn. */
-	WAIT_FOR(count_of(&worker, MUTUAL) == 2);
+	/* One command waits for room, the other for its turn. */
+	WAIT_FOR(errors_count(&worker, MUTUAL) == 2);
 	kill(worker.pid, SIGTERM);
 	cr_expect_eq(tool_end(&worker), 128 + SIGTERM);
 	tool_free(&worker);
@@ -237,7 +211,7 @@ Test(stuck, another_consumer_does_not_help_and_is_no_reason_for_silence, .timeou
 			    name, NULL);
 	WAIT_FOR(object_look(name).room_wanted != 0);
 	agent_expect(&other, "ok", "attach consumer %s", name);
-	cr_assert(strncmp(agent_ask(&other, "receive"), "ok 2 ", 5) == 0);
+	agent_expect_delivery(&other, "receive", .sequence = 2);
 	agent_expect(&other, "ok", "acknowledge");
 	cr_expect_eq(tool_end(&worker), 0);
 	expect_errors_contain(&worker, MUTUAL);
@@ -253,7 +227,7 @@ Test(stuck, command_that_waits_for_its_own_acknowledgement_says_so, .timeout = 6
 	char name[NAME_SIZE], line[LINE];
 	struct tool worker;
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	worker =
 		tool_start("shm-consume", "-C", name, "-c", "1", "--", "sh", "-c",
 			   "\"$TOOLS/shm-produce\" -C \"$0\" --wait-ack -w 3 b; echo status $? >&2",
@@ -271,7 +245,7 @@ Test(stuck, command_that_waits_for_its_own_acknowledgement_says_so, .timeout = 6
 	cr_expect_not(object_exists(name));
 }
 
-/* What another one has in hand is in the way, not what the worker has. */
+/* It is the messages in another consumer's hands that are in the way, not those of the worker. */
 Test(stuck, behind_another_consumer_it_may_go_on_and_nothing_is_said, .timeout = 60)
 {
 	struct agent other = agent_start(), filler = agent_start();
@@ -281,13 +255,13 @@ Test(stuck, behind_another_consumer_it_may_go_on_and_nothing_is_said, .timeout =
 	agent_expect(&filler, "ok", "attach producer %s size=%d", channel_name(name), RING);
 	agent_expect(&filler, "ok", "sendn 3976");
 	agent_expect(&other, "ok", "attach consumer %s", name);
-	cr_assert(strncmp(agent_ask(&other, "receive"), "ok 1 ", 5) == 0);
+	agent_expect_delivery(&other, "receive", .sequence = 1);
 	agent_expect(&filler, "ok", "send x");
 	worker = tool_start("shm-consume", "-C", name, "-c", "1", "--", "sh", "-c", PRODUCE("-w 3"),
 			    name, NULL);
 	cr_expect_eq(tool_end(&worker), 0);
 	expect_errors_contain(&worker, "status 124\n");
-	cr_expect(!told(&worker, "nobody goes on"));
+	cr_expect(!errors_contain(&worker, "nobody goes on"));
 	tool_free(&worker);
 	agent_quit(&filler);
 	agent_quit(&other);
@@ -303,9 +277,9 @@ Test(stuck, with_no_worker_above_it_a_producer_says_nothing_of_itself, .timeout 
 
 	jobs_make(channel_name(name), 1);
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
-	agent_expect(&consumer, "ok 1 1 1 1 FL- x", "receive 1");
+	agent_expect_delivery(&consumer, "receive 1", .sequence = 1, .text = "x");
 	cr_expect_eq(tool_run(&producer, "shm-produce", "-C", name, "-w", "3", "one more"), 124);
-	cr_expect(!told(&producer, "nobody goes on"));
+	cr_expect(!errors_contain(&producer, "nobody goes on"));
 	tool_free(&producer);
 	agent_quit(&consumer);
 	drain(name);

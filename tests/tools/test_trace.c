@@ -1,4 +1,5 @@
 /* --trace: what happened, from both processes, in one file that Perfetto reads. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
 
@@ -17,7 +18,7 @@
 
 /* ---- the file ---- */
 
-/* All of a file; free() it. */
+/* Returns the contents of a file; to be freed. */
 static char *text_of(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -43,8 +44,8 @@ static bool text_contains(const char *path, const char *part)
 }
 
 /*
- * Its events: whole lines, each ending with a comma, of which the last becomes the "]" that may be
- * missing. json_decref() it.
+ * Returns the events of a trace: whole lines, each ending with a comma, of which the last becomes
+ * the "]" that may be missing. json_decref() it.
  */
 static json_t *events_of(const char *path)
 {
@@ -80,8 +81,8 @@ static json_int_t argument_of(const json_t *event, const char *key)
 }
 
 /*
- * The event of this name and phase, the `skip`th behind the first; NULL: there is none. pid 0:
- * any.
+ * Returns the event of this name and phase, the `skip`th after the first, or NULL if there is none.
+ * pid 0: of any process.
  */
 static const json_t *event_find(const json_t *events, json_int_t pid, const char *name,
 				const char *phase, int skip)
@@ -108,7 +109,7 @@ static double time_of(const json_t *event)
 
 enum { LANES_MAX = 64, DEPTH_MAX = 16 };
 
-/* What is open in one thread. */
+/* The spans that are open in one thread. */
 struct lane {
 	json_int_t tid;
 	double last;
@@ -146,7 +147,10 @@ static void check_event(struct lane *lane, const json_t *event)
 	}
 }
 
-/* Times do not decrease in a thread, spans nest, and all that began has ended. */
+/*
+ * Expects that times do not decrease in a thread, that spans nest, and that all that began has
+ * ended.
+ */
 static void expect_lanes(const json_t *events, bool all_ended)
 {
 	struct lane lanes[LANES_MAX] = { { 0 } };
@@ -164,7 +168,7 @@ static void expect_lanes(const json_t *events, bool all_ended)
 		cr_expect_eq(lanes[i].depth, 0);
 }
 
-/* Every arrow that ends has begun before, in another process. */
+/* Expects that every arrow that ends has begun before, in another process. */
 static int count_arrows(const json_t *events, json_int_t from, json_int_t to)
 {
 	size_t index, other;
@@ -188,7 +192,7 @@ static int count_arrows(const json_t *events, json_int_t from, json_int_t to)
 	return count;
 }
 
-/* Is the option in these tools? Prints why not. */
+/* True if the tools have the option. If not, prints why. */
 static void trace_needed(void)
 {
 	struct tool tool;
@@ -273,7 +277,7 @@ Test(trace, shows_both_processes_and_every_step_of_the_handshake, .timeout = 60)
 	cr_assert(!object_exists(name));
 }
 
-Test(trace, shows_who_waits_for_room_and_who_makes_it, .timeout = 60)
+Test(trace, shows_the_wait_for_room_and_the_consumer_that_makes_it, .timeout = 60)
 {
 	char name[NAME_SIZE], line[2048];
 	struct tool consumer, producer;
@@ -304,7 +308,7 @@ Test(trace, shows_who_waits_for_room_and_who_makes_it, .timeout = 60)
 	folder_remove();
 }
 
-Test(trace, shows_the_repair_after_one_who_died_with_a_lock, .timeout = 60)
+Test(trace, shows_the_repair_after_a_death_with_a_lock, .timeout = 60)
 {
 	char name[NAME_SIZE];
 	struct agent dying = agent_start();
@@ -322,7 +326,7 @@ Test(trace, shows_the_repair_after_one_who_died_with_a_lock, .timeout = 60)
 	agent_kill(&dying);
 	cr_expect_eq(tool_end(&consumer), 0);
 	tool_free(&consumer);
-	/* It may have come while the kernel still had the dead one's other mutex. */
+	/* The newcomer may have come while the kernel still had the dead process's other mutex. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e", "--trace", file), 0);
 	events = events_of(file);
 	expect_lanes(events, true);
@@ -348,7 +352,7 @@ Test(trace, tells_what_was_given_back_and_adopted, .timeout = 60)
 	cr_expect_eq(tool_run(&tool, "shm-produce", "-C", channel_name(name), "x"), 0);
 	tool_free(&tool);
 	agent_expect(&other, "ok", "attach consumer %s", name);
-	agent_expect(&other, "ok 1 1 1 1 FL- x", "receive 1");
+	agent_expect_delivery(&other, "receive 1", .sequence = 1, .text = "x");
 	agent_kill(&other);
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "0", "--trace", file,
 			      "--", "false"),
@@ -381,7 +385,7 @@ Test(trace, keeps_what_a_killed_process_had_written_before_it_slept, .timeout = 
 	cr_expect_eq(tool_run(&producer, "shm-produce", "-C", name, "--trace", file, "x"), 0);
 	events = events_of(file);
 	expect_lanes(events, false);
-	/* Not a second later, when it looked around. */
+	/* At once, not up to a second later, when it looks around. */
 	cr_expect_null(event_find(events, killed, "wait for data", "E", 0));
 	cr_expect_not_null(event_find(events, killed, "attach", "E", 0));
 	cr_expect_not_null(event_find(events, killed, "wait for data", "B", 0));
@@ -426,7 +430,7 @@ Test(trace, is_one_valid_file_when_many_begin_it_at_once, .timeout = 120)
 	object_remove(name);
 }
 
-/* Does the tool itself sleep, and has this file open? */
+/* True if the tool itself sleeps and has this file open. */
 static bool sleeps_with(const struct tool *tool, const char *file)
 {
 	char path[64], text[4096];
@@ -465,7 +469,7 @@ Test(trace, is_begun_by_one_while_the_others_wait, .timeout = 60)
 	file = folder_file("trace.json");
 	fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	cr_assert_geq(fd, 0);
-	cr_assert_eq(flock(fd, LOCK_EX), 0); /* we are the first, and not done yet */
+	cr_assert_eq(flock(fd, LOCK_EX), 0); /* we are the first writer, and not done yet */
 	tool = tool_start("shm-produce", "-C", channel_name(name), "--trace", file, "x", NULL);
 	WAIT_FOR(tool_ended(&tool) || sleeps_with(&tool, file));
 	cr_expect_eq(write(fd, "[\n", 2), 2);
@@ -480,7 +484,10 @@ Test(trace, is_begun_by_one_while_the_others_wait, .timeout = 60)
 	object_remove(name);
 }
 
-/* It never sleeps, and notes more than it has memory for: that is written in between. */
+/*
+ * The process never sleeps, and notes more events than it has memory for: they are written in
+ * between.
+ */
 Test(trace, leaves_out_no_message_of_a_run_without_a_pause, .timeout = 60)
 {
 	enum { MESSAGES = 3000, WORDS = 5 };
@@ -676,7 +683,7 @@ Test(trace, is_finished_without_what_a_killed_process_left_unfinished, .timeout 
 	fputs("[\n", file);
 	event_write(file, "a", 0);
 	event_write(file, "b", 0);
-	event_write(file, "torn early", 12); /* somebody else goes on in the same line */
+	event_write(file, "torn early", 12); /* another process goes on in the same line */
 	event_write(file, "c", 0);
 	event_write(file, "d", 0);
 	event_write(file, "torn late", 70);

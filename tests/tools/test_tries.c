@@ -1,6 +1,6 @@
 /*
  * What counts as a try of a message, and what does not: only a command that ran and failed, or
- * whose consumer died meanwhile. Whatever else a message went through, it is not given up for it.
+ * whose consumer died meanwhile. Whatever else happened to a message, it is not given up for that.
  */
 #include "tests/support/folder.h"
 #include "tests/support/support.h"
@@ -26,7 +26,7 @@ static void send_three(char name[NAME_SIZE])
 	tool_free(&producer);
 }
 
-/* All three come, and are run. */
+/* Expects that all three messages come and are run. */
 static void expect_all_run(const char *name)
 {
 	struct tool consumer;
@@ -108,7 +108,7 @@ Test(tries, attempts_of_a_block_are_those_of_each_message, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-/* Ended by this signal while its command runs. */
+/* Ends the consumer by this signal while its command runs. */
 static void interrupt_worker(const char *name, int number)
 {
 	struct tool consumer = tool_start(
@@ -143,7 +143,7 @@ Test(tries, what_others_of_a_block_went_through_is_not_its_own, .timeout = 60)
 	char name[NAME_SIZE];
 
 	send_three(name);
-	for (int i = 1; i <= 2; i++) { /* the first is poison: it takes its worker with it */
+	for (int i = 1; i <= 2; i++) { /* the first message takes its worker with it */
 		cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retries", "1",
 				      "--on-failure", "skip", "--", "sh", "-c",
 				      "[ $(cat) = 1 ] && kill -9 $PPID"),
@@ -160,7 +160,10 @@ Test(tries, what_others_of_a_block_went_through_is_not_its_own, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-/* With "stop" a message that failed for good is given back, and says so to the next one. */
+/*
+ * With "stop" a message that failed for good is given back, and counts as that for the next
+ * consumer.
+ */
 Test(tries, those_that_failed_are_remembered, .timeout = 60)
 {
 	struct tool consumer;
@@ -197,7 +200,7 @@ Test(tries, status_has_both_numbers, .timeout = 60)
 	tool_free(&look);
 	cr_expect_eq(tool_run(&look, "shm-consume", "--status", "-C", name, "--json"), 0);
 	output = tool_output(&look, NULL);
-	if (strstr(output, "{") != NULL) { /* it has been built with JSON */
+	if (strstr(output, "{") != NULL) { /* the tool has been built with JSON */
 		cr_expect(strstr(output, "\"attempts\": 2") != NULL, "%s", output);
 		cr_expect(strstr(output, "\"failures\": 1") != NULL, "%s", output);
 	}

@@ -1,4 +1,6 @@
-/* Whom a user trusts: by --owner, by a wide mode, and by whose rights the tools run with. */
+/*
+ * Which users a user trusts: by --owner, by a wide mode, and by the rights that the tools run with.
+ */
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -14,7 +16,7 @@
 
 #include "tests/support/folder.h"
 
-/* A tool as a user that needs no entry anywhere. */
+/* Starts a tool as a user that need not be in any file. */
 #define AS_ALICE(...)                                                                              \
 	tool_start("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "sh", "-c",      \
 		   "tool=$1; shift; exec \"$TOOLS/$tool\" \"$@\"", "sh", __VA_ARGS__, NULL)
@@ -56,7 +58,7 @@ static void expect_end(struct tool tool, int status, const char *output, const c
 	expect_end(tool_start(__VA_ARGS__, "-C", name, "--owner", "54321", NULL), status, output,  \
 		   part)
 
-/* Says something of the channel, without a word of trust. */
+/* Says something about the channel, and nothing about trust. */
 static void expect_look(const char *name, const char *option)
 {
 	struct tool tool;
@@ -89,7 +91,7 @@ Test(trust, root_says_in_so_many_words_that_it_uses_another_users_channel, .time
 	expect_end(tool_start("shm-produce", "-C", name, "--owner", "54321", "--hold", "--", "true",
 			      NULL),
 		   2, "", word);
-	/* to look is not to use */
+	/* to look at a channel is not to use it */
 	BY_ROOT(0, "1\n2\n3\n", NULL, "shm-consume", "--peek");
 	expect_look(name, "--status");
 	expect_look(name, "--list");
@@ -100,7 +102,7 @@ Test(trust, root_says_in_so_many_words_that_it_uses_another_users_channel, .time
 	cr_expect_neq(access(path, F_OK), 0);
 }
 
-/* Root's own channel is nobody else's, and another user has said it with --owner. */
+/* Root's own channel is no other user's; and another user has said it with --owner. */
 Test(trust, others_need_no_more_than_the_owners_name, .timeout = 60)
 {
 	char name[NAME_SIZE];
@@ -123,7 +125,7 @@ Test(trust, a_channel_wider_than_was_said_is_told_of, .timeout = 60)
 	char name[NAME_SIZE];
 
 	channel_name(name);
-	/* who makes it so has said it */
+	/* the user who makes it so has said it */
 	expect_end(tool_start("shm-produce", "-C", name, "-m", "0606", "1", NULL), 0, "", NULL);
 	expect_end(tool_start("shm-produce", "-C", name, "2", NULL), 0, "", note);
 	expect_end(tool_start("shm-produce", "-C", name, "--hold", "--", "true", NULL), 0, "",
@@ -136,7 +138,7 @@ Test(trust, a_channel_wider_than_was_said_is_told_of, .timeout = 60)
 		   note);
 	expect_end(tool_start("shm-consume", "-C", name, "-m", "0606", NULL), 0, "3\n4\n", NULL);
 	cr_expect(!object_exists(name));
-	/* a private one, made or found, is nothing to speak of */
+	/* of a private channel, made or found, nothing is said */
 	expect_end(tool_start("shm-produce", "-C", name, "1", NULL), 0, "", NULL);
 	expect_end(tool_start("shm-consume", "-C", name, NULL), 0, "1\n", NULL);
 }
@@ -156,7 +158,7 @@ Test(trust, so_is_one_for_dead_letters, .timeout = 60)
 
 /* ---- rights of the program's file ---- */
 
-/* A copy of a tool, in a folder that all may enter. Returns its path. */
+/* Makes a copy of a tool, in a folder that all may enter. Returns its path. */
 static const char *copy_of(const char *name)
 {
 	const char *path = folder_file(name);
@@ -195,7 +197,7 @@ Test(trust, the_rights_of_a_set_user_id_file_are_refused, .timeout = 60)
 		expect_end(copy_start(path, "--version"), 1, "", "will not run with the rights of");
 		cr_assert_eq(chmod(path, 02755), 0);
 		expect_end(copy_start(path, "--version"), 1, "", "will not run with the rights of");
-		/* its own owner gets none by it */
+		/* the file's own owner gets no rights by it */
 		cr_assert_eq(chmod(path, 04755), 0);
 		expect_end(tool_start(path, "--owner=nobody-at-all", NULL), 2, "", "no such user");
 	}

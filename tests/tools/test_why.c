@@ -1,4 +1,5 @@
-/* A tool that waits says why, once, to who looks on; on a terminal the lines go away again. */
+/* A tool that waits says why, once, if somebody looks on; on a terminal the lines go away again. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 #include "tests/support/terminal.h"
 
@@ -9,15 +10,6 @@
 #include <unistd.h>
 
 #define TAKEN_BACK "A\r\033[J"
-
-static bool told(const struct tool *tool, const char *part)
-{
-	char *errors = tool_errors(tool);
-	bool has = strstr(errors, part) != NULL;
-
-	free(errors);
-	return has;
-}
 
 static int count_of(const char *text, const char *part)
 {
@@ -48,7 +40,7 @@ Test(why, a_consumer_tells_the_terminal_that_nobody_sends_and_takes_it_back, .ti
 	after = strstr(terminal.text, TAKEN_BACK);
 	cr_assert_not_null(after, "%s", terminal.text);
 	cr_expect_str_eq(after, TAKEN_BACK "the message\r\n");
-	/* Once more, but only after another wait. */
+	/* The note comes once more, but only after another wait. */
 	WAIT_FOR(terminal_shows(&terminal, "") &&
 		 count_of(terminal.text, "waiting for messages") == 2);
 	kill(terminal.pid, SIGINT);
@@ -57,7 +49,7 @@ Test(why, a_consumer_tells_the_terminal_that_nobody_sends_and_takes_it_back, .ti
 	WAIT_FOR(!object_exists(name));
 }
 
-/* How many rows it goes up is how many it has taken: lines that are too long take two. */
+/* The tool goes up as many rows as the note took: lines that are too long take two. */
 Test(why, takes_back_all_rows_of_a_narrow_terminal, .timeout = 60)
 {
 	terminal_needed();
@@ -105,7 +97,7 @@ Test(why, a_producer_tells_that_nobody_takes, .timeout = 60)
 	object_remove(name);
 }
 
-Test(why, names_who_is_stopped_with_the_lock, .timeout = 60)
+Test(why, names_the_process_that_is_stopped_with_the_lock, .timeout = 60)
 {
 	char name[NAME_SIZE], line[128];
 	struct agent holder = agent_start();
@@ -118,15 +110,15 @@ Test(why, names_who_is_stopped_with_the_lock, .timeout = 60)
 	snprintf(line, sizeof(line),
 		 "process %ld has the lock, and is stopped; to let it go on: kill -CONT %ld\n",
 		 (long)holder.tool.pid, (long)holder.tool.pid);
-	WAIT_FOR(told(&tool, line));
-	cr_expect(told(&tool, "waiting for a lock\n"));
+	WAIT_FOR(errors_contain(&tool, line));
+	cr_expect(errors_contain(&tool, "waiting for a lock\n"));
 	agent_kill(&holder);
 	cr_expect_eq(tool_end(&tool), 0);
 	tool_free(&tool);
 	object_remove(name);
 }
 
-Test(why, names_who_keeps_the_flock, .timeout = 60)
+Test(why, names_the_process_that_holds_the_flock, .timeout = 60)
 {
 	char name[NAME_SIZE], line[128];
 	struct agent holder = agent_start();
@@ -136,13 +128,13 @@ Test(why, names_who_keeps_the_flock, .timeout = 60)
 	agent_expect(&holder, "ok", "flock");
 	tool = tool_start("shm-consume", "-v", "-C", name, NULL);
 	snprintf(line, sizeof(line), "process %ld has the lock; ", (long)holder.tool.pid);
-	WAIT_FOR(told(&tool, line));
+	WAIT_FOR(errors_contain(&tool, line));
 	agent_kill(&holder);
 	cr_expect_eq(tool_end(&tool), 4);
 	tool_free(&tool);
 }
 
-Test(why, names_who_has_the_turn_and_who_has_messages_in_hand, .timeout = 60)
+Test(why, names_the_processes_that_have_the_turn_and_messages_in_hand, .timeout = 60)
 {
 	char name[NAME_SIZE], line[128];
 	struct agent first = agent_start(), consumer = agent_start();
@@ -153,16 +145,16 @@ Test(why, names_who_has_the_turn_and_who_has_messages_in_hand, .timeout = 60)
 	agent_expect(&first, "ok", "piece 100 more");
 	second = tool_start("shm-produce", "-v", "-C", name, "x", NULL);
 	snprintf(line, sizeof(line), "process %ld sends first; ", (long)first.tool.pid);
-	WAIT_FOR(told(&second, line));
-	cr_expect(told(&second, "waiting for its turn\n"));
+	WAIT_FOR(errors_contain(&second, line));
+	cr_expect(errors_contain(&second, "waiting for its turn\n"));
 	agent_expect(&first, "ok", "piece 100 last");
 	agent_ask(&consumer, "receive");
 	cr_expect_eq(tool_end(&second), 0);
 	tool_free(&second);
 	third = tool_start("shm-produce", "-v", "-a", "-C", name, "y", NULL);
 	snprintf(line, sizeof(line), "process %ld has ", (long)consumer.tool.pid);
-	WAIT_FOR(told(&third, line));
-	cr_expect(told(&third, "waiting for acknowledgements\n"));
+	WAIT_FOR(errors_contain(&third, line));
+	cr_expect(errors_contain(&third, "waiting for acknowledgements\n"));
 	kill(consumer.tool.pid, SIGSTOP);
 	agent_kill(&consumer);
 	agent_kill(&first);
@@ -180,12 +172,12 @@ Test(why, names_a_producer_that_is_silent_or_stopped, .timeout = 60)
 	agent_expect(&producer, "ok", "attach producer %s", channel_name(name));
 	tool = tool_start("shm-consume", "-v", "-C", name, NULL);
 	snprintf(line, sizeof(line), "process %ld has sent nothing new\n", (long)producer.tool.pid);
-	WAIT_FOR(told(&tool, line));
+	WAIT_FOR(errors_contain(&tool, line));
 	agent_expect(&producer, "ok", "send x");
 	kill(producer.tool.pid, SIGSTOP);
 	snprintf(line, sizeof(line), "process %ld is the producer, and is stopped; ",
 		 (long)producer.tool.pid);
-	WAIT_FOR(told(&tool, line));
+	WAIT_FOR(errors_contain(&tool, line));
 	agent_kill(&producer);
 	cr_expect_eq(tool_end(&tool), 4);
 	tool_free(&tool);
@@ -197,14 +189,17 @@ Test(why, a_producer_that_waits_for_consumers_says_how_to_start_one, .timeout = 
 	struct tool tool = tool_start("shm-produce", "-v", "--wait-consumers", "1", "-C",
 				      channel_name(name), "x", NULL);
 
-	WAIT_FOR(told(&tool, "waiting for consumers\n"));
-	WAIT_FOR(told(&tool, "in another terminal: shm-consume -C "));
+	WAIT_FOR(errors_contain(&tool, "waiting for consumers\n"));
+	WAIT_FOR(errors_contain(&tool, "in another terminal: shm-consume -C "));
 	tool_kill(&tool);
 	tool_free(&tool);
 	object_remove(name);
 }
 
-/* Nobody looks on: three seconds of it, by what another one says that began later. */
+/*
+ * Nobody looks on: for three seconds nothing is said; they are measured by the note of another tool
+ * that began later.
+ */
 Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
 {
 	terminal_needed();
@@ -215,7 +210,7 @@ Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
 
 	WAIT_FOR(object_look(name).consumers == 2);
 	verbose = tool_start("shm-consume", "-v", "-C", name, NULL);
-	WAIT_FOR(told(&verbose, "attached: no producer, 3 consumers ("));
+	WAIT_FOR(errors_contain(&verbose, "attached: no producer, 3 consumers ("));
 	errors = tool_errors(&silent);
 	cr_expect_str_empty(errors);
 	free(errors);
@@ -236,7 +231,10 @@ Test(why, says_nothing_where_nobody_looks_on, .timeout = 60)
 	WAIT_FOR(!object_exists(name));
 }
 
-/* A command's output is on the same terminal; and while one runs nobody waits in vain. */
+/*
+ * A command's output is on the same terminal; and while a command runs, waiting for messages is not
+ * in vain.
+ */
 Test(why, a_worker_keeps_its_lines_and_is_silent_while_a_command_runs, .timeout = 60)
 {
 	terminal_needed();
@@ -251,14 +249,14 @@ Test(why, a_worker_keeps_its_lines_and_is_silent_while_a_command_runs, .timeout 
 	tool_free(&producer);
 	WAIT_FOR(terminal_shows(&terminal, "the message"));
 	cr_expect(!terminal_shows(&terminal, TAKEN_BACK));
-	WAIT_FOR(object_look(name).waiting_data != 0); /* it is acknowledged */
+	WAIT_FOR(object_look(name).waiting_data != 0); /* the message is acknowledged */
 	kill(terminal.pid, SIGINT);
 	terminal_end(&terminal);
 	terminal_free(&terminal);
 	WAIT_FOR(!object_exists(name));
 }
 
-/* What it says to type has all that leads to the channel, and works. */
+/* The command that it says to type has all that leads to the channel, and works. */
 Test(why, what_root_may_type_about_another_users_channel_works, .timeout = 60)
 {
 	char name[NAME_SIZE], part[200];
@@ -275,7 +273,7 @@ Test(why, what_root_may_type_about_another_users_channel_works, .timeout = 60)
 			      "--wait-ack", "y", NULL);
 	snprintf(part, sizeof(part),
 		 "in another terminal: shm-consume -C %s --owner 54321 --trust-owner\n", name);
-	WAIT_FOR(told(&producer, part));
+	WAIT_FOR(errors_contain(&producer, part));
 	cr_expect_eq(
 		tool_run(&tool, "shm-consume", "-C", name, "--owner", "54321", "--trust-owner"), 0);
 	expect_output(&tool, "x\ny\n");

@@ -1,5 +1,7 @@
-/* What becomes of a message whose command fails, and what the consumer ends with. */
+/* What becomes of a message whose command fails, and the exit status of the consumer. */
+#include "tests/support/agents.h"
 #include "tests/support/folder.h"
+#include "tests/support/scenes.h"
 #include "tests/support/support.h"
 
 #include <signal.h>
@@ -8,26 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void send(const char *name, const char *text)
-{
-	struct tool producer;
-
-	cr_assert_eq(tool_run(&producer, "shm-produce", "-C", name, text), 0);
-	tool_free(&producer);
-}
-
-/* Takes and prints what is in the channel, which is gone then. */
-static void expect_channel(const char *name, const char *expected)
-{
-	struct tool consumer;
-
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-e"), 0);
-	expect_output(&consumer, expected);
-	tool_free(&consumer);
-	cr_expect_not(object_exists(name));
-}
-
-/* A command that says that it has begun, and waits. */
+/* A script that notes that it has begun, and waits. */
 #define HOLD ": > $DIR/began; until [ -e $DIR/go ] || [ ! -d $DIR ]; do sleep 0.01; done;"
 
 /* ---- exit statuses ---- */
@@ -37,7 +20,7 @@ Test(worker, all_well_is_0_and_the_channel_is_gone, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "true"), 0);
 	tool_free(&consumer);
 	cr_expect_not(object_exists(name));
@@ -48,8 +31,8 @@ Test(worker, failing_for_good_is_123_and_gives_the_message_back, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
-	send(name, "b");
+	message_send(channel_name(name), "a");
+	message_send(name, "b");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retry-delay", "0", "--",
 			      "sh", "-c", "echo $SHM_ATTEMPT; exit 9"),
 		     123);
@@ -60,7 +43,7 @@ Test(worker, failing_for_good_is_123_and_gives_the_message_back, .timeout = 60)
 			      "shm-consume: message 1 failed for good (given back): \"sh\" "
 			      "ended with status 9\n");
 	tool_free(&consumer);
-	expect_channel(name, "a\nb\n");
+	expect_rest(name, 0, "a\nb\n");
 }
 
 Test(worker, killed_is_125, .timeout = 60)
@@ -68,13 +51,13 @@ Test(worker, killed_is_125, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retries", "0", "--", "sh",
 			      "-c", "kill -9 $$"),
 		     125);
 	expect_errors_contain(&consumer, "\"sh\" was killed by signal 9\n");
 	tool_free(&consumer);
-	expect_channel(name, "a\n");
+	expect_rest(name, 0, "a\n");
 }
 
 Test(worker, not_found_is_127_cannot_run_is_126_and_nothing_is_tried_again, .timeout = 60)
@@ -82,8 +65,8 @@ Test(worker, not_found_is_127_cannot_run_is_126_and_nothing_is_tried_again, .tim
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
-	send(name, "b");
+	message_send(channel_name(name), "a");
+	message_send(name, "b");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--on-failure", "skip", "--",
 			      "no-such-command"),
 		     127);
@@ -95,12 +78,12 @@ Test(worker, not_found_is_127_cannot_run_is_126_and_nothing_is_tried_again, .tim
 		     126);
 	expect_errors_contain(&consumer, "cannot run \"/dev/null\": Permission denied\n");
 	tool_free(&consumer);
-	/* That a command ends with 127 itself is a failure like others. */
+	/* That a command itself ends with 127 is a failure like any other. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-c", "1", "--retries", "0",
 			      "--", "sh", "-c", "no-such-command"),
 		     123);
 	tool_free(&consumer);
-	expect_channel(name, "a\nb\n");
+	expect_rest(name, 0, "a\nb\n");
 }
 
 Test(worker, time_out_idle_empty_and_count_end_as_when_printing, .timeout = 60)
@@ -144,7 +127,9 @@ Test(worker, time_out_idle_empty_and_count_end_as_when_printing, .timeout = 60)
 	cr_expect_not(object_exists(name));
 }
 
-/* Whoever waits while a command runs, which may send something, does not wait in vain. */
+/*
+ * A consumer that waits for another one's command, which may send something, does not wait in vain.
+ */
 Test(worker, time_out_does_not_come_while_a_command_runs, .timeout = 60)
 {
 	struct tool consumer;
@@ -162,7 +147,7 @@ Test(worker, time_out_does_not_come_while_a_command_runs, .timeout = 60)
 	expect_errors_contain(&consumer, "timed out");
 	tool_free(&consumer);
 	agent_quit(&holder);
-	expect_channel(name, "");
+	expect_rest(name, 0, "");
 	folder_remove();
 }
 
@@ -173,8 +158,8 @@ Test(worker, message_that_succeeds_at_last_is_done, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
-	send(name, "b");
+	message_send(channel_name(name), "a");
+	message_send(name, "b");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retry-delay", "0.01", "--",
 			      "sh", "-c",
 			      "echo $(cat)$SHM_ATTEMPT; [ $SHM_SEQ$SHM_ATTEMPT != 11 ] "
@@ -191,7 +176,7 @@ Test(worker, delay_doubles, .timeout = 60)
 	char name[NAME_SIZE];
 	uint64_t began;
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	began = test_now_ms();
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-q", "-C", name, "--retry-delay", "0.1",
 			      "--on-failure", "skip", "--", "false"),
@@ -206,15 +191,15 @@ Test(worker, attempts_count_across_consumers, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "a");
-	/* It waits long before the second try, and is ended there. */
+	message_send(channel_name(name), "a");
+	/* The consumer waits long before the second try, and is ended there. */
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT >> $DIR/attempts; false", NULL);
 	WAIT_FOR(errors_contain(&consumer, "try 1 of 4"));
 	kill(consumer.pid, SIGTERM);
 	cr_expect_eq(tool_end(&consumer), 143);
 	tool_free(&consumer);
-	/* This one is killed there. */
+	/* This consumer is killed while it waits for the second try. */
 	consumer = tool_start("shm-consume", "-C", name, "--retry-delay", "1000", "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT >> $DIR/attempts; false", NULL);
 	WAIT_FOR(errors_contain(&consumer, "try 2 of 4"));
@@ -225,13 +210,13 @@ Test(worker, attempts_count_across_consumers, .timeout = 60)
 		     123);
 	tool_free(&consumer);
 	expect_file("attempts", "1\n2\n3\n4\n");
-	/* Somebody has started it again: it is run, once. */
+	/* The consumer is started again: the message is run, once. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "sh", "-c",
 			      "echo $SHM_ATTEMPT; false"),
 		     123);
 	expect_output(&consumer, "5\n");
 	tool_free(&consumer);
-	/* With "skip" it has used up its tries. */
+	/* With "skip" the message has used up its tries. */
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--on-failure", "skip", "--",
 			      "echo", "run"),
 		     123);
@@ -249,7 +234,7 @@ Test(worker, message_of_a_killed_consumer_comes_again_at_once, .timeout = 60)
 	uint64_t killed;
 
 	folder_make();
-	send(channel_name(name), "job");
+	message_send(channel_name(name), "job");
 	first = tool_start("shm-consume", "-C", name, "--", "sh", "-c", HOLD, NULL);
 	WAIT_FOR(file_exists("began"));
 	second = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
@@ -273,8 +258,8 @@ Test(worker, consumer_killed_again_and_again_by_one_message_gives_it_up, .timeou
 	char name[NAME_SIZE];
 	struct tool consumer;
 
-	send(channel_name(name), "poison");
-	send(name, "fine");
+	message_send(channel_name(name), "poison");
+	message_send(name, "fine");
 	for (int i = 0; i < 3; i++) {
 		cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retries", "2", "--",
 				      "sh", "-c", "echo $SHM_ATTEMPT; kill -9 $PPID"),
@@ -297,9 +282,9 @@ Test(worker, too_long_is_a_failure_and_the_command_is_ended, .timeout = 60)
 	char name[NAME_SIZE];
 
 	folder_make();
-	send(channel_name(name), "slow");
-	send(name, "quick");
-	/* With what it has started: all of its process group. */
+	message_send(channel_name(name), "slow");
+	message_send(name, "quick");
+	/* The command is ended with what it has started: all of its process group. */
 	cr_expect_eq(
 		tool_run(&consumer, "shm-consume", "-C", name, "--max-time", "0.2", "--retries",
 			 "1", "--retry-delay", "0", "--on-failure", "skip", "--", "sh", "-c",
@@ -309,7 +294,7 @@ Test(worker, too_long_is_a_failure_and_the_command_is_ended, .timeout = 60)
 					 "longer than --max-time\n");
 	tool_free(&consumer);
 	cr_expect_eq(file_lines("pids"), 2);
-	/* Gone, or nobody has reaped them yet. */
+	/* True if the process is gone, or has ended and is not reaped yet. */
 	cr_expect_eq(tool_run(&consumer, "sh", "-c",
 			      "for pid in $(cat $DIR/pids); do"
 			      " ! grep State /proc/$pid/status | grep -v Z; done"),
@@ -325,7 +310,7 @@ Test(worker, command_that_does_not_want_to_end_is_killed, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "stubborn");
+	message_send(channel_name(name), "stubborn");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--max-time", "0.1",
 			      "--retries", "0", "--on-failure", "skip", "--", "sh", "-c",
 			      "trap '' TERM; while :; do sleep 0.1; done"),
@@ -342,7 +327,7 @@ Test(worker, skip_drops_the_message_and_goes_on, .timeout = 60)
 	char name[NAME_SIZE];
 
 	for (int i = 0; i < 4; i++)
-		send(i == 0 ? channel_name(name) : name, i == 1 ? "bad" : "good");
+		message_send(i == 0 ? channel_name(name) : name, i == 1 ? "bad" : "good");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--retries", "0",
 			      "--on-failure", "skip", "--", "sh", "-c",
 			      "[ $(cat) = good ] && echo $SHM_SEQ"),
@@ -364,8 +349,8 @@ Test(worker, dead_moves_the_message_byte_for_byte, .timeout = 60)
 	close(input);
 	cr_assert_eq(tool_end(&tool), 0);
 	tool_free(&tool);
-	send(name, "good");
-	send(name, "");
+	message_send(name, "good");
+	message_send(name, "");
 	channel_name(dead);
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "--retries", "0", "--on-failure",
 			      "dead", "--dead-letter", dead, "--", "grep", "-qx", "good"),
@@ -378,7 +363,7 @@ Test(worker, dead_moves_the_message_byte_for_byte, .timeout = 60)
 	cr_expect_eq(memcmp(output, binary, sizeof(binary) - 1), 0);
 	free(output);
 	tool_free(&tool);
-	expect_channel(dead, "\n");
+	expect_rest(dead, 0, "\n");
 }
 
 Test(worker, dead_letters_may_be_longer_than_the_ring, .timeout = 60)
@@ -395,22 +380,22 @@ Test(worker, dead_letters_may_be_longer_than_the_ring, .timeout = 60)
 				  NULL);
 	close(input);
 	channel_name(dead);
-	/* Its channel is made large enough. */
+	/* The channel for dead letters is made large enough. */
 	cr_expect_eq(tool_run(&tool, "shm-consume", "-C", name, "-s", "4K", "--retries", "0",
 			      "--on-failure", "dead", "--dead-letter", dead, "--", "false"),
 		     123);
 	tool_free(&tool);
 	cr_expect_eq(tool_end(&producer), 0);
 	tool_free(&producer);
-	expect_channel(dead, bytes);
-	/* Here it is not: it goes through while somebody takes it. */
-	send(name, "short");
+	expect_rest(dead, 0, bytes);
+	/* Here it is not large enough: the message goes through while a consumer takes it. */
+	message_send(name, "short");
 	cr_assert_eq(tool_run(&tool, "shm-produce", "-C", dead, "-s", "4K", "before"), 0);
 	tool_free(&tool);
 	input = bytes_file(bytes, SIZE + 1);
 	producer = tool_start_fds(input, -1, "shm-produce", "-C", name, NULL);
 	close(input);
-	cr_expect_eq(tool_end(&producer), 0); /* here it fits */
+	cr_expect_eq(tool_end(&producer), 0); /* here the message fits */
 	tool = tool_start("shm-consume", "-C", name, "--retries", "0", "--on-failure", "dead",
 			  "--dead-letter", dead, "--", "false", NULL);
 	WAIT_FOR(object_look(dead).producers == 1);
@@ -440,15 +425,15 @@ Test(worker, full_dead_letter_channel_is_waited_for_as_long_as_the_timeout_says,
 
 	agent_expect(&holder, "ok", "attach producer %s size=4096", channel_name(dead));
 	agent_expect(&holder, "ok", "sendn 4072"); /* all of it */
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "-w", "0.3", "--retries", "0",
 			      "--on-failure", "dead", "--dead-letter", dead, "--", "false"),
 		     124);
 	expect_errors_contain(&consumer, "timed out: it is full");
 	tool_free(&consumer);
-	expect_channel(name, "a\n");
+	expect_rest(name, 0, "a\n");
 	agent_quit(&holder);
-	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* somebody gave up */
+	cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", dead), 4); /* a consumer gave up */
 	tool_free(&consumer);
 	cr_expect_not(object_exists(dead));
 }
@@ -458,7 +443,7 @@ Test(worker, message_stays_if_it_cannot_be_moved, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE], dead[NAME_SIZE];
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	channel_name(dead); /* an object of that name that is no channel */
 	cr_assert_eq(tool_run(&consumer, "sh", "-c", "echo rubbish > \"$0\"", object_path(dead)),
 		     0);
@@ -470,7 +455,7 @@ Test(worker, message_stays_if_it_cannot_be_moved, .timeout = 60)
 	expect_errors_contain(&consumer, dead);
 	tool_free(&consumer);
 	object_remove(dead);
-	expect_channel(name, "a\n");
+	expect_rest(name, 0, "a\n");
 }
 
 /* ---- messages longer than the ring ---- */
@@ -527,7 +512,7 @@ Test(worker, removed_channel_is_noticed_while_a_command_runs, .timeout = 60)
 	struct tool consumer;
 	char name[NAME_SIZE];
 
-	send(channel_name(name), "a");
+	message_send(channel_name(name), "a");
 	consumer = tool_start("shm-consume", "-C", name, "--", "sh", "-c",
 			      "rm \"$0\"; sleep 2.5; echo done", object_path(name), NULL);
 	cr_expect_eq(tool_end(&consumer), 1);
@@ -544,7 +529,7 @@ Test(worker, says_try_of_one_and_tries_of_more, .timeout = 60)
 	struct tool consumer;
 
 	for (int deaths = 1; deaths <= 2; deaths++) {
-		send(channel_name(name), "poison");
+		message_send(channel_name(name), "poison");
 		for (int i = 0; i < deaths; i++) {
 			cr_expect_eq(tool_run(&consumer, "shm-consume", "-C", name, "--", "sh",
 					      "-c", "kill -9 $PPID"),

@@ -1,6 +1,6 @@
 /*
- * Semaphore and condition between threads. Every sleep here could last a minute and a test
- * may last half of one: a wake that is lost fails the test, a slow machine does not.
+ * Semaphore and condition between threads. Every sleep here could last a minute and a test may last
+ * half of one: a lost wake-up fails the test, a slow machine does not.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -67,7 +67,10 @@ static void waiter_end(struct waiter *waiter)
 	cr_assert_eq(pthread_join(waiter->thread, NULL), 0);
 }
 
-/* It waits, nobody has taken its bit, and there is no token that could end its sleep. */
+/*
+ * True if the waiter waits, no signal has taken its bit, and there is no token that could end its
+ * sleep.
+ */
 static bool still_waits(const struct waiter *waiter)
 {
 	return (atomic_load(waiter->condition.waiting) >> waiter->slot & 1) != 0 &&
@@ -160,7 +163,7 @@ static void *owner_run(void *context)
 	return NULL;
 }
 
-/* Does this thread sleep? */
+/* True if this thread sleeps. */
 static bool sleeps(const atomic_long *thread)
 {
 	char path[64], text[512] = "";
@@ -176,7 +179,7 @@ static bool sleeps(const atomic_long *thread)
 	return state != NULL && state[1] == ' ' && state[2] == 'S';
 }
 
-Test(condition, who_may_only_read_a_semaphore_takes_no_wake_from_its_owner, .timeout = 50)
+Test(condition, a_reader_of_a_semaphore_takes_no_wake_from_its_owner, .timeout = 50)
 {
 	struct sleeper sleeper = { .semaphore = WAKEUP_ASLEEP };
 	pthread_t thief, owner;
@@ -205,8 +208,8 @@ static _Atomic uint32_t ping, pong;
 enum { TURNS = 20000 };
 
 /*
- * A sleeper may be woken by the tail of a post whose token it had before it went to sleep;
- * so whoever wants a token looks again.
+ * A sleeper may be woken by the last part of a post whose token it had taken before it went to
+ * sleep; so a process that needs a token looks again.
  */
 static bool token_take(_Atomic uint32_t *semaphore)
 {
@@ -334,7 +337,7 @@ Test(condition, a_wake_for_one_condition_is_not_eaten_by_a_waiter_for_another, .
 	waiter_end(&one);
 	cr_assert(still_waits(&two));
 
-	condition_signal(condition); /* nobody waits for this one */
+	condition_signal(condition); /* no waiter waits for this condition */
 	cr_assert(still_waits(&two));
 	condition_signal(other);
 	waiter_end(&two);
@@ -345,7 +348,7 @@ Test(condition, a_wake_for_one_condition_is_not_eaten_by_a_waiter_for_another, .
 
 static atomic_bool published;
 
-/* Looks as a caller would; also: is the bit there by now? */
+/* Looks as a caller would, and notes whether the bit is there by now. */
 static bool look_announced(void *context)
 {
 	*(uint64_t *)context = atomic_load(&waiting);
@@ -356,9 +359,9 @@ Test(condition, the_second_look_sees_what_came_after_the_first_look, .timeout = 
 {
 	uint64_t announced = 0;
 
-	/* The caller has looked and found nothing. Now, before it announces itself: */
+	/* The caller has looked and found nothing. This happens before it announces itself: */
 	atomic_store(&published, true);
-	condition_signal(condition); /* wakes nobody, nobody has announced itself */
+	condition_signal(condition); /* wakes nobody, as none has announced itself */
 
 	cr_assert(condition_wait(condition, 7, look_announced, &announced, NULL, MINUTE_NS));
 	cr_assert_eq(announced, UINT64_C(1) << 7, "looked before it announced itself");
@@ -366,7 +369,7 @@ Test(condition, the_second_look_sees_what_came_after_the_first_look, .timeout = 
 	cr_assert_eq(tokens(), 0);
 }
 
-/* Finds nothing; immediately after, somebody publishes and signals. */
+/* Finds nothing; immediately after that, another thread publishes and signals. */
 static bool look_too_early(void *context)
 {
 	(void)context;
@@ -390,11 +393,14 @@ Test(condition, a_signal_between_second_look_and_sleep_is_not_lost, .timeout = 1
 
 Test(condition, a_waiter_whose_bit_was_taken_leaves_no_trace, .timeout = 30)
 {
-	/* Its time is up at the moment it is signalled: the token does not outlive the wait. */
+	/*
+	 * The waiter's time is up at the moment when it is signalled: the token does not outlive
+	 * the wait.
+	 */
 	cr_assert_not(condition_wait(condition, 7, look_too_early, NULL, NULL, 0));
 	cr_assert_eq(waiting, 0);
 	cr_assert_eq(tokens(), 0);
-	/* Nobody took it: it withdraws its own bit, and only that. */
+	/* No signal took the waiter's bit: it withdraws its own bit, and only that. */
 	atomic_store(&waiting, UINT64_C(1) << 9);
 	cr_assert_not(condition_wait(condition, 7, never, NULL, NULL, 0));
 	cr_assert_eq(waiting, UINT64_C(1) << 9);
@@ -410,9 +416,9 @@ Test(condition, a_token_too_many_costs_one_turn_and_no_more, .timeout = 10)
 	cr_assert_not(condition_wait(condition, 7, never, NULL, NULL, NS_PER_MS));
 }
 
-Test(condition, who_leaves_without_acting_passes_the_signal_on, .timeout = 50)
+Test(condition, a_waiter_that_leaves_without_acting_passes_the_signal_on, .timeout = 50)
 {
-	struct waiter leaver = { .passes_on = true }, heir = { 0 };
+	struct waiter leaver = { .passes_on = true }, successor = { 0 };
 
 	waiter_start(&leaver, condition, 0);
 	condition_signal(condition);
@@ -420,12 +426,14 @@ Test(condition, who_leaves_without_acting_passes_the_signal_on, .timeout = 50)
 	waiter_end(&leaver);
 
 	waiter_start(&leaver, condition, 0);
-	waiter_start(&heir, condition, 1);
-	/* The one signal goes to the first of the two, whose bit is taken; it passes it on. */
+	waiter_start(&successor, condition, 1);
+	/*
+	 * The only signal goes to the first of the two, whose bit is taken; that one passes it on.
+	 */
 	cr_assert_eq(atomic_fetch_and(&waiting, ~UINT64_C(1)), 3);
 	semaphore_post(&slots[0].wakeup);
 	waiter_end(&leaver);
-	waiter_end(&heir);
+	waiter_end(&successor);
 	cr_assert_eq(waiting, 0);
 	cr_assert_eq(tokens(), 0);
 }
@@ -434,14 +442,14 @@ Test(condition, the_bit_of_the_dead_costs_one_signal_and_blocks_nobody, .timeout
 {
 	struct waiter survivor = { 0 };
 
-	/* Somebody announced itself and died; nobody has cleaned up yet. */
+	/* A waiter announced itself and died; no process has cleaned up yet. */
 	atomic_fetch_or(&waiting, UINT64_C(1) << 2);
 	waiter_start(&survivor, condition, 8);
 	condition_signal(condition);
 	condition_signal(condition);
 	waiter_end(&survivor);
 	cr_assert_eq(waiting, 0);
-	/* A new owner of that place drains it. */
+	/* A new owner of that place drains the token. */
 	semaphore_drain(&slots[2].wakeup);
 	cr_assert_not(condition_wait(condition, 2, never, NULL, NULL, NS_PER_MS));
 }
@@ -484,7 +492,10 @@ Test(condition, two_signals_at_once_wake_two_waiters, .timeout = 50)
 		cr_assert_eq(pthread_join(signallers[i], NULL), 0);
 }
 
-/* Work that is taken: the rules for producers and consumers, with a counter for a ring. */
+/*
+ * Work that is taken: by the rules for producers and consumers, with a counter in the place of a
+ * ring.
+ */
 enum { WORKERS = 4, WORK = 20000 };
 static atomic_uint work_made, work_taken;
 
@@ -515,7 +526,7 @@ static void *work_run(void *context)
 	return NULL;
 }
 
-Test(condition, no_wake_is_lost_between_one_who_makes_and_four_who_take, .timeout = 50)
+Test(condition, no_wake_is_lost_between_a_producer_and_four_consumers, .timeout = 50)
 {
 	pthread_t threads[WORKERS];
 	unsigned numbers[WORKERS];

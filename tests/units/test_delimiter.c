@@ -6,8 +6,8 @@
 #include "base/delimiter.h"
 
 /*
- * A copy that ends exactly where its memory ends, so that the address sanitizer sees a
- * look behind it.
+ * Returns a copy that ends exactly where its memory ends, so that the address sanitizer sees a look
+ * beyond it.
  */
 struct text {
 	unsigned char *bytes;
@@ -41,7 +41,7 @@ static bool found_at(struct text text, size_t at, struct text delimiter)
 	return true;
 }
 
-/* The offset behind the count-th delimiter; *found says how many there were up to it. */
+/* Returns the offset after the count-th delimiter; *found says how many there were up to it. */
 static size_t naive_skip(struct text text, struct text delimiter, size_t count, size_t *found)
 {
 	size_t at = 0, end = 0;
@@ -224,7 +224,7 @@ Test(delimiter, begun_is_the_longest_beginning_at_the_end, .timeout = 10)
 	expect_begun("a", "abc", 1);
 	expect_begun("", "abc", 0);
 	expect_begun("aaa", "aaaaaa", 3);    /* shorter than the delimiter */
-	expect_begun("aaaaaaaa", "aaaa", 3); /* never the whole of it */
+	expect_begun("aaaaaaaa", "aaaa", 3); /* never the whole delimiter */
 	expect_begun("xaba", "abab", 3);
 	expect_begun("xabaa", "abab", 1);
 }
@@ -290,7 +290,7 @@ Test(delimiter, delimiters_of_255_bytes_are_found_whole, .timeout = 10)
 	free(delimiter.bytes);
 }
 
-/* xorshift: the same texts in every run */
+/* xorshift: it makes the same texts in every run */
 static unsigned next_random(void)
 {
 	static uint32_t state = 2463534242u;

@@ -1,4 +1,5 @@
-/* The life of the object: made, found half made, left behind, removed. */
+/* The life of the object: it is made, found half made, left behind, removed. */
+#include "tests/support/agents.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -51,7 +52,7 @@ Test(life, end_of_an_empty_stream_waits_for_a_consumer, .timeout = 60)
 	tool_free(&consumer);
 }
 
-Test(life, who_waits_for_the_flock_starts_over_if_the_object_went, .timeout = 60)
+Test(life, an_attacher_that_waits_for_the_flock_starts_over_if_the_object_went, .timeout = 60)
 {
 	struct tool producer, consumer;
 	char name[NAME_SIZE];
@@ -76,7 +77,10 @@ Test(life, who_waits_for_the_flock_starts_over_if_the_object_went, .timeout = 60
 	tool_free(&consumer);
 }
 
-/* A remover that died between the mark and the name: nobody cleans up by hand. */
+/*
+ * A process died between marking the object as removed and removing its name: no cleaning up by
+ * hand is needed.
+ */
 Test(life, a_channel_that_is_removed_but_for_its_name_is_made_anew, .timeout = 60)
 {
 	struct tool tool;
@@ -194,11 +198,11 @@ Test(life, removal_takes_only_what_nobody_uses, .timeout = 60)
 	agent_expect(&a, "ok", "attach consumer %s", name);
 	agent_expect(&b, "ok", "send x");
 	agent_expect(&b, "ok", "detach");
-	agent_expect(&a, "ok 1 1 1 1 FL- x", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .text = "x");
 	agent_expect(&a, "ok", "detach");
 	cr_expect(object_exists(name), "a message given back is kept");
 	agent_expect(&a, "ok", "attach consumer %s", name);
-	agent_expect(&a, "ok 1 1 1 2 FL- x", "receive");
+	agent_expect_delivery(&a, "receive", .sequence = 1, .attempts = 2, .text = "x");
 	agent_expect(&a, "ended", "receive");
 	agent_quit(&a);
 	agent_quit(&b);
@@ -206,8 +210,8 @@ Test(life, removal_takes_only_what_nobody_uses, .timeout = 60)
 }
 
 /*
- * Creator, remover and attacher at the same instant, again and again: two producers of one
- * message each against two consumers of one message each, started together.
+ * A creator, a remover and an attacher at the same moment, again and again: two producers of one
+ * message each and two consumers of one message each are started together.
  */
 Test(life, a_hundred_races_of_creator_and_remover, .timeout = 240)
 {
@@ -226,14 +230,16 @@ Test(life, a_hundred_races_of_creator_and_remover, .timeout = 240)
 			int status = tool_end(&tools[i]);
 			char *output = tool_output(&tools[i], NULL);
 
-			/* A consumer may find the stream of the other pair ended: 3, and no
-			 * message. */
+			/*
+			 * A consumer may find that the stream of the other pair has ended: status
+			 * 3, and no message.
+			 */
 			cr_assert(status == 0 || status == 3, "round %d: %d", round, status);
 			got += strcmp(output, "m\n") == 0;
 			free(output);
 			tool_free(&tools[i]);
 		}
-		if (got < 2) { /* then it is still there */
+		if (got < 2) { /* then the message is still there */
 			struct tool rest;
 			char *output;
 
@@ -253,7 +259,7 @@ Test(life, an_idle_pair_sleeps, .timeout = 60)
 	struct agent producer = agent_start(), consumer = agent_start();
 	char name[NAME_SIZE];
 
-	/* Not a time is asserted but a count: nobody polls faster than once a second. */
+	/* A count is asserted, not a time: no process polls faster than once a second. */
 	channel_name(name);
 	agent_expect(&producer, "ok", "attach producer %s", name);
 	agent_expect(&consumer, "ok", "attach consumer %s", name);
@@ -280,7 +286,7 @@ Test(life, an_idle_pair_sleeps, .timeout = 60)
 		cr_expect_leq(after - before, 15);
 	}
 	agent_expect(&producer, "ok", "send x");
-	cr_expect_str_eq(agent_hear(&consumer), "ok 1 1 1 1 FL- x");
+	expect_delivery(agent_hear(&consumer), .sequence = 1, .text = "x");
 	agent_quit(&producer);
 	agent_expect(&consumer, "ended", "receive");
 	agent_quit(&consumer);
@@ -327,7 +333,7 @@ Test(life, equal_thread_ids_in_two_pid_namespaces_do_not_meet, .timeout = 60)
 	cr_expect_neq(view.producer_tid[0], 1, "so this one runs in another thread");
 	cr_assert_eq(write(gate[1], "across\n", 7), 7);
 	WAIT_FOR(object_look(name).tail == object_look(name).head && object_look(name).tail > 0);
-	/* Over more than a look after the other: nobody is taken for dead. */
+	/* Over more than one look after the other side no living process is taken for dead. */
 	{
 		uint64_t start = test_now_ms();
 
@@ -336,7 +342,7 @@ Test(life, equal_thread_ids_in_two_pid_namespaces_do_not_meet, .timeout = 60)
 	}
 	cr_expect_eq(object_look(name).producers, 1);
 	cr_expect_eq(object_look(name).consumers, 1);
-	/* And a death is still seen across the border. */
+	/* A death is still seen across the border of the namespaces. */
 	tool_kill(&producer);
 	cr_expect_eq(tool_end(&consumer), 4);
 	expect_output(&consumer, "across\n");
@@ -350,13 +356,13 @@ Test(life, equal_thread_ids_in_two_pid_namespaces_do_not_meet, .timeout = 60)
 Test(life, first_process_of_a_namespace_ends_with_the_signal_as_status, .timeout = 60)
 {
 	struct tool consumer;
-	char name[NAME_SIZE], consume[1100];
+	char name[NAME_SIZE];
 
 	if (!namespaces_allowed())
 		test_skip("no permission to make a pid namespace");
 	channel_name(name);
-	snprintf(consume, sizeof(consume), "%s/shm-consume", getenv("TOOLS"));
-	consumer = tool_start("unshare", "--pid", "--fork", consume, "-C", name, NULL);
+	consumer = tool_start("unshare", "--pid", "--fork", tool_path("shm-consume"), "-C", name,
+			      NULL);
 	WAIT_FOR(object_look(name).waiting_data != 0);
 	{
 		char path[64];

@@ -1,4 +1,4 @@
-/* The nearest word, and what a mistyped option is answered with. */
+/* The nearest word, and the answer to a mistyped option. */
 #include "tests/support/support.h"
 
 #include <stdio.h>
@@ -34,7 +34,7 @@ Test(nearest, counts_the_edits, .timeout = 30)
 	}
 }
 
-/* The definition, word for word; it takes its time. */
+/* The definition of the distance, word for word; this takes its time. */
 static size_t by_definition(const char *one, size_t i, const char *other, size_t j)
 {
 	size_t best, more;
@@ -111,7 +111,7 @@ Test(nearest, takes_a_slip_and_no_other_word, .timeout = 30)
 	cr_expect_str_eq(nearest_of(longest, itself), longest);
 }
 
-/* One line on standard error that says this; exit 2. */
+/* The tool must print one line on standard error that contains this, and exit with 2. */
 static void refuse(const char *part, const char *tool_name, const char *option)
 {
 	struct tool tool;

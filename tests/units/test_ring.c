@@ -1,21 +1,13 @@
-/*
- * Positions, records and cursors on a ring of one's own, and whole channels whose
- * positions pass 2^64.
- */
-#include <stdio.h>
-#include <stdlib.h>
+/* Positions, records and cursors on a ring of one's own (channel/ring.h). */
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "channel/claim.h"
 #include "channel/ring.h"
 #include "channel/validate.h"
+#include "tests/support/ring_pages.h"
 #include "tests/support/support.h"
 
 enum { CAPACITY = 4096 };
-
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Where records begin in these tests: at the ring's wrap, and where 32, 63, 64 bits end. */
 static const uint64_t starts[] = {
@@ -37,30 +29,6 @@ static const uint64_t starts[] = {
 	UINT64_C(0) - 16,
 	UINT64_C(0) - 8,
 };
-
-/* A ring mapped twice, back to back, as a segment has it. */
-static struct ring ring_new(uint64_t capacity)
-{
-	size_t size = (size_t)capacity;
-	int fd = memfd_create("ring", MFD_CLOEXEC);
-	unsigned char *bytes;
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(ftruncate(fd, (off_t)size), 0);
-	bytes = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	cr_assert_neq(bytes, MAP_FAILED);
-	for (int i = 0; i < 2; i++)
-		cr_assert_neq(mmap(bytes + (size_t)i * size, size, PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_FIXED, fd, 0),
-			      MAP_FAILED);
-	close(fd);
-	return (struct ring){ .bytes = bytes, .capacity = capacity };
-}
-
-static void ring_free(struct ring *ring)
-{
-	munmap(ring->bytes, 2 * (size_t)ring->capacity);
-}
 
 /* One of each kind of record that may be in a ring. */
 static const struct record kinds[] = {
@@ -137,7 +105,7 @@ Test(ring, positions_are_ordered_across_2_to_the_64, .timeout = 10)
 Test(ring, cursors_are_ordered_by_record_then_by_place_in_it, .timeout = 10)
 {
 	for (size_t i = 0; i < COUNT_OF(starts); i++) {
-		/* each is before all that follow */
+		/* each cursor is before all that follow */
 		const struct cursor ordered[] = {
 			{ .record = starts[i] - 32, .offset = 9, .index = 9 },
 			{ .record = starts[i] },
@@ -157,7 +125,7 @@ Test(ring, cursors_are_ordered_by_record_then_by_place_in_it, .timeout = 10)
 	}
 }
 
-Test(ring, the_cursor_behind_a_record_is_the_start_of_the_next, .timeout = 10)
+Test(ring, the_cursor_after_a_record_is_the_start_of_the_next, .timeout = 10)
 {
 	for (size_t i = 0; i < COUNT_OF(starts); i++)
 		for (size_t k = 0; k < COUNT_OF(kinds); k++) {
@@ -189,7 +157,7 @@ Test(ring, a_cursor_is_within_head_and_tail_or_not, .timeout = 10)
 		cr_expect_not(cursor_within(cursor_at(head + 8), head, head));
 		for (uint64_t off = 1; off < 8; off++)
 			cr_expect_not(cursor_within(cursor_at(head + off), head, tail));
-		/* nothing begins at tail, so nobody can be in the middle of it */
+		/* nothing begins at tail, so no cursor can be in the middle of it */
 		cr_expect_not(
 			cursor_within((struct cursor){ .record = tail, .offset = 1 }, head, tail));
 		cr_expect_not(
@@ -223,7 +191,7 @@ Test(ring, every_kind_of_record_is_read_back_at_every_position, .timeout = 20)
 			cr_assert(ring_get(&ring, at, end, &header), "kind %zu at %llx", k,
 				  (unsigned long long)at);
 			expect_same(&header, &kinds[k]);
-			/* more may follow it, up to a full ring */
+			/* more may follow the record, up to a full ring */
 			cr_assert(ring_get(&ring, at, at + CAPACITY, &header));
 			expect_same(&header, &kinds[k]);
 		}
@@ -236,7 +204,7 @@ Test(ring, records_are_read_back_at_each_multiple_of_8, .timeout = 20)
 	struct record block = { .size = 6, .messages = 3, .delimiter_size = 1 };
 	struct record header;
 
-	/* twice round, ending twice round behind 2^64 */
+	/* twice round the ring, ending twice round after 2^64 */
 	for (uint64_t at = UINT64_C(0) - 2 * CAPACITY; at != 2 * CAPACITY; at += 8) {
 		block.sequence = at;
 		ring_put(&ring, at, block);
@@ -493,7 +461,7 @@ Test(ring, get_refuses_a_position_that_is_not_in_the_ring, .timeout = 10)
 
 /* ---- skipping messages ---- */
 
-/* A block of these messages, each followed by the delimiter, at this position, behind a key. */
+/* Puts a block of these messages, each followed by the delimiter, at this position, after a key. */
 static struct record block_put(const struct ring *ring, uint64_t at, const char *key,
 			       const char *delimiter, size_t delimiter_size,
 			       const char *const *messages, uint32_t count)
@@ -515,7 +483,7 @@ static struct record block_put(const struct ring *ring, uint64_t at, const char 
 	return record;
 }
 
-/* From each message of a block over each number of messages. */
+/* Skips from each message of a block over each number of messages. */
 static void expect_skips_behind(const char *key, const char *delimiter, size_t delimiter_size)
 {
 	static const char *const messages[] = { "one", "", "three", "x", "the fifth", "" };
@@ -589,7 +557,7 @@ Test(ring, skip_takes_delimiters_leftmost_first, .timeout = 10)
 	memcpy(ring_payload(&ring, 0), "aa.aa", 5);
 	cr_expect(ring_skip(&ring, &record, 1, &cursor));
 	cr_expect_eq(cursor.offset, 2);
-	memcpy(ring_payload(&ring, 0), "aaaaa", 5); /* the last one does not count */
+	memcpy(ring_payload(&ring, 0), "aaaaa", 5); /* the last message does not count */
 	cursor = cursor_at(0);
 	cr_expect(ring_skip(&ring, &record, 1, &cursor));
 	cr_expect_eq(cursor.offset, 2);
@@ -623,7 +591,7 @@ Test(ring, skip_refuses_a_payload_with_fewer_delimiters_than_its_header_says, .t
 	for (size_t i = 0; i < COUNT_OF(starts); i++) {
 		struct cursor start = cursor_at(starts[i]), cursor = start;
 
-		memcpy(ring_payload(&ring, starts[i]), "a;bcdefg;", 9); /* two of four */
+		memcpy(ring_payload(&ring, starts[i]), "a;bcdefg;", 9); /* two messages of four */
 		cr_expect(ring_skip(&ring, &record, 1, &cursor));
 		cr_expect_eq(cursor.offset, 2);
 		cursor = start;
@@ -647,443 +615,4 @@ Test(ring, skip_refuses_a_cursor_outside_its_record, .timeout = 10)
 		cr_expect_not(ring_skip(&ring, &record, count, &huge));
 	}
 	ring_free(&ring);
-}
-
-/* ---- the invariants, on a shared buffer made by hand ---- */
-
-/*
- * Four records from `head` on, each of 32 bytes. The first is acknowledged but for a claim,
- * the second is claimed up to its second message, an orphan holds the rest of it; `next` is
- * the third.
- */
-struct scene {
-	struct ring ring;
-	struct shared_buffer *shared;
-	uint64_t head, tail;
-	struct claim_state *first, *second, *third; /* of these claims, the copy that counts */
-	struct cursor *next;
-};
-
-enum { SCENE_FIRST = 0, SCENE_SECOND = 5, SCENE_THIRD = SLOT_COUNT - 1, SCENE_FREE = 7 };
-
-static struct claim_state *scene_claim(struct scene *scene, int index, uint64_t owner,
-				       struct cursor begin, struct cursor end)
-{
-	struct claim *claim = &scene->shared->consumers.groups[0].claims[index];
-	unsigned selector = (unsigned)index & 1;
-
-	claim->states[selector] = (struct claim_state){ .begin = begin, .end = end };
-	atomic_store(&claim->done, begin.record);
-	claim->states[selector ^ 1].begin.record = 3; /* the idle copy may say anything */
-	atomic_store(&claim->selector, selector);
-	atomic_store(&claim->owner, owner);
-	return &claim->states[selector];
-}
-
-static struct scene scene_new(uint64_t head)
-{
-	struct scene scene = { .ring = ring_new(CAPACITY), .head = head, .tail = head + 128 };
-	struct cursor middle = { .record = head + 32, .offset = 2, .index = 1 };
-	struct consumers *consumers;
-
-	scene.shared = aligned_alloc(LAYOUT_PAGE, sizeof(*scene.shared));
-	cr_assert_not_null(scene.shared);
-	memset(scene.shared, 0, sizeof(*scene.shared));
-	consumers = &scene.shared->consumers;
-	for (uint64_t at = head; at != scene.tail; at += 32) {
-		memcpy(ring_payload(&scene.ring, at), "a;b;c;", 6);
-		ring_put(&scene.ring, at,
-			 (struct record){ .size = 6, .messages = 3, .delimiter_size = 1 });
-	}
-	atomic_store(&scene.shared->producers.tail, scene.tail);
-	scene.shared->producers.marks[1].position = scene.tail;
-	scene.shared->producers.marks[0].position = 5; /* idle: may say anything */
-	atomic_store(&consumers->head, head);
-	atomic_store(&consumers->groups[0].state, GROUP_OPEN);
-	atomic_store(&consumers->groups[0].next_selector, 1);
-	consumers->groups[0].next[0] = (struct cursor){ .record = 1, .offset = 2 }; /* idle */
-	consumers->groups[0].next[1] = cursor_at(head + 64);
-	scene.next = &consumers->groups[0].next[1];
-	scene.first = scene_claim(&scene, SCENE_FIRST, 1, cursor_at(head), cursor_at(head + 32));
-	scene.second = scene_claim(&scene, SCENE_SECOND, SLOT_COUNT | UINT64_C(3) << 32,
-				   cursor_at(head + 32), middle);
-	scene.third = scene_claim(&scene, SCENE_THIRD, OWNER_NONE, middle, cursor_at(head + 64));
-	scene_claim(&scene, SCENE_FREE, OWNER_FREE, cursor_at(head - 800), cursor_at(1));
-	return scene;
-}
-
-static void scene_free(struct scene *scene)
-{
-	ring_free(&scene->ring);
-	free(scene->shared);
-}
-
-static void expect_valid(const struct scene *scene, bool producers, bool consumers)
-{
-	cr_expect_eq(ring_valid_producers(&scene->ring, scene->shared), producers);
-	cr_expect_eq(ring_valid_consumers(&scene->ring, scene->shared), consumers);
-	cr_expect_eq(ring_valid(&scene->ring, scene->shared), producers && consumers);
-	if (!producers || !consumers)
-		cr_expect_not(ring_valid_records(&scene->ring, scene->shared));
-}
-
-/* Where the scene is played. */
-static const uint64_t scene_heads[] = {
-	0, CAPACITY - 40, UINT64_C(0) - 128, UINT64_C(0) - 88, UINT64_C(0) - 64, UINT64_C(0) - 8
-};
-
-/* Does something to a valid scene, at each of those places; then it says that. */
-#define SCENE_EXPECT(producers, consumers, damage)                                                 \
-	for (size_t s_ = 0; s_ < COUNT_OF(scene_heads); s_++) {                                    \
-		struct scene scene = scene_new(scene_heads[s_]);                                   \
-		struct shared_buffer *shared = scene.shared;                                       \
-		cr_expect(ring_valid_records(&scene.ring, shared));                                \
-		damage;                                                                            \
-		expect_valid(&scene, producers, consumers);                                        \
-		scene_free(&scene);                                                                \
-	}
-
-Test(ring, valid_accepts_what_is_in_order, .timeout = 10)
-{
-	SCENE_EXPECT(true, true, (void)shared);
-	/* empty */
-	SCENE_EXPECT(true, true, {
-		atomic_store(&shared->consumers.head, scene.tail);
-		*scene.next = cursor_at(scene.tail);
-		for (int i = 0; i < SLOT_COUNT; i++)
-			atomic_store(&shared->consumers.groups[0].claims[i].owner, OWNER_FREE);
-		cr_expect(ring_valid_records(&scene.ring, shared));
-	});
-	/* everything claimed */
-	SCENE_EXPECT(true, true, *scene.next = cursor_at(scene.tail));
-	/* an empty claim, as between the pieces of a long message */
-	SCENE_EXPECT(true, true, scene.first->end = scene.first->begin);
-	/* selectors count by their lowest bit */
-	SCENE_EXPECT(true, true,
-		     atomic_store(&shared->consumers.groups[0].next_selector, 0xffffffff));
-	/* a full ring */
-	SCENE_EXPECT(true, true, {
-		atomic_store(&shared->producers.tail, scene.head + CAPACITY);
-		shared->producers.marks[0].position = scene.head + CAPACITY;
-	});
-}
-
-Test(ring, valid_refuses_a_tail_without_its_mark, .timeout = 10)
-{
-	SCENE_EXPECT(false, true, shared->producers.marks[1].position += 8);
-	SCENE_EXPECT(false, true, atomic_store(&shared->producers.tail, scene.tail + 8));
-}
-
-Test(ring, valid_refuses_a_misaligned_tail_or_head, .timeout = 10)
-{
-	SCENE_EXPECT(false, true, {
-		atomic_store(&shared->producers.tail, scene.tail + 4);
-		shared->producers.marks[0].position = scene.tail + 4;
-	});
-	SCENE_EXPECT(true, false, {
-		atomic_store(&shared->consumers.head, scene.head - 4);
-		*scene.next = cursor_at(scene.tail);
-	});
-}
-
-Test(ring, valid_refuses_a_tail_farther_from_head_than_the_ring_is_large, .timeout = 10)
-{
-	SCENE_EXPECT(false, false, {
-		atomic_store(&shared->producers.tail, scene.head + CAPACITY + 8);
-		shared->producers.marks[0].position = scene.head + CAPACITY + 8;
-	});
-	/* and one before head */
-	SCENE_EXPECT(false, false, {
-		atomic_store(&shared->producers.tail, scene.head - 8);
-		shared->producers.marks[0].position = scene.head - 8;
-	});
-	SCENE_EXPECT(false, false, {
-		atomic_store(&shared->producers.tail, scene.head + (UINT64_C(1) << 63));
-		shared->producers.marks[0].position = scene.head + (UINT64_C(1) << 63);
-	});
-}
-
-Test(ring, valid_refuses_a_next_that_is_not_between_head_and_tail, .timeout = 10)
-{
-	SCENE_EXPECT(true, false, *scene.next = cursor_at(scene.head - 8));
-	SCENE_EXPECT(true, false, *scene.next = cursor_at(scene.tail + 8));
-	SCENE_EXPECT(true, false, scene.next->record += 4);
-	SCENE_EXPECT(true, false, {
-		*scene.next = cursor_at(scene.tail);
-		scene.next->offset = 1;
-	});
-	SCENE_EXPECT(true, false, {
-		*scene.next = cursor_at(scene.tail);
-		scene.next->index = 1;
-	});
-	/* the other copy is selected, and it is no cursor */
-	SCENE_EXPECT(true, false, atomic_store(&shared->consumers.groups[0].next_selector, 0));
-}
-
-Test(ring, valid_refuses_a_claim_that_is_not_between_head_and_next, .timeout = 10)
-{
-	SCENE_EXPECT(true, false, {
-		scene.first->begin = cursor_at(scene.head - 8);
-		atomic_store(&shared->consumers.groups[0].claims[SCENE_FIRST].done, scene.head - 8);
-	});
-	SCENE_EXPECT(true, false, scene.second->begin.record += 4);
-	SCENE_EXPECT(true, false, scene.third->end = cursor_at(scene.head + 96)); /* after next */
-	SCENE_EXPECT(true, false, scene.third->end.index = 1);
-	SCENE_EXPECT(true, false, scene.third->end = cursor_at(scene.tail + 8));
-	SCENE_EXPECT(true, false, scene.third->end = cursor_at(scene.head - 8));
-	/* head has passed it */
-	SCENE_EXPECT(true, false, atomic_store(&shared->consumers.head, scene.head + 32));
-	/* next has not */
-	SCENE_EXPECT(true, false, *scene.next = cursor_at(scene.head + 32));
-}
-
-Test(ring, valid_refuses_a_claim_that_ends_before_it_begins, .timeout = 10)
-{
-	SCENE_EXPECT(true, false, scene.third->begin.offset = 0; scene.third->begin.index = 0;
-		     scene.third->end = scene.third->begin; scene.third->begin.offset = 2);
-	SCENE_EXPECT(true, false, {
-		scene.first->begin = cursor_at(scene.head + 32);
-		scene.first->end = cursor_at(scene.head);
-	});
-}
-
-Test(ring, a_claim_begins_behind_what_its_owner_has_done, .timeout = 10)
-{
-	SCENE_EXPECT(true, true, {
-		struct claim *claim = &shared->consumers.groups[0].claims[SCENE_FIRST];
-
-		atomic_store(&shared->consumers.head, scene.head + 32);
-		cr_expect_not(ring_valid_consumers(&scene.ring, shared)); /* head is past it */
-		atomic_store(&claim->done, scene.head + 32);
-		cr_expect_eq(claim_read(claim).begin.record, scene.head + 32);
-	});
-	/* `done` is never behind: then the state counts, with its offset */
-	SCENE_EXPECT(true, true, {
-		struct claim *claim = &shared->consumers.groups[0].claims[SCENE_THIRD];
-
-		atomic_store(&claim->done, scene.head - 800);
-		cr_expect(cursor_equal(claim_read(claim).begin, scene.third->begin));
-	});
-	/* beyond the claim's end */
-	SCENE_EXPECT(true, false,
-		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FIRST].done,
-				  scene.head + 64));
-	SCENE_EXPECT(true, false,
-		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FIRST].done,
-				  scene.head + 4));
-}
-
-Test(ring, valid_looks_at_claims_of_the_living_and_at_orphans_alone, .timeout = 10)
-{
-	/* in the scene the free one is nonsense; as soon as somebody owns it, it counts */
-	SCENE_EXPECT(true, false,
-		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FREE].owner, 1));
-	SCENE_EXPECT(
-		true, false,
-		atomic_store(&shared->consumers.groups[0].claims[SCENE_FREE].owner, OWNER_NONE));
-	/* attempts do not make an owner */
-	SCENE_EXPECT(true, true,
-		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FREE].owner,
-				  (uint64_t)9 << OWNER_ATTEMPT_SHIFT));
-	/* the idle copy becomes the one that counts */
-	SCENE_EXPECT(true, false,
-		     atomic_store(&shared->consumers.groups[0].claims[SCENE_FIRST].selector, 1));
-}
-
-Test(ring, valid_records_refuses_each_record_that_is_none, .timeout = 10)
-{
-	for (size_t i = 0; i < COUNT_OF(scene_heads); i++)
-		for (uint64_t bad = 0; bad < 128; bad += 32) {
-			struct scene scene = scene_new(scene_heads[i]);
-			uint64_t at = scene.head + bad;
-
-			cr_expect(ring_valid_records(&scene.ring, scene.shared));
-			ring_payload(&scene.ring, at)[-(int)sizeof(struct record)] ^= 1;
-			expect_valid(&scene, true, true); /* they do not look at records */
-			cr_expect_not(ring_valid_records(&scene.ring, scene.shared));
-
-			/* one that does not end where the next begins */
-			ring_put(&scene.ring, at, (struct record){ .size = 9, .messages = 1 });
-			cr_expect_not(ring_valid_records(&scene.ring, scene.shared));
-			ring_put(&scene.ring, at, (struct record){ .size = 8, .messages = 1 });
-			cr_expect(ring_valid_records(&scene.ring, scene.shared));
-			scene_free(&scene);
-		}
-}
-
-/* ---- whole channels near 2^64 ---- */
-
-/* Multiples of 8: the overflow falls between records, into a header, into a payload. */
-static const uint64_t channel_starts[] = { UINT64_C(18446744073709551560),
-					   UINT64_C(0) - 8,
-					   UINT64_C(0) - 16,
-					   UINT64_C(0) - 32,
-					   UINT64_C(0) - 64,
-					   UINT64_C(0) - 4096 };
-
-struct pair {
-	struct agent producer, consumer;
-	char name[NAME_SIZE];
-};
-
-static void pair_start(struct pair *pair, uint64_t first)
-{
-	pair->producer = agent_start();
-	pair->consumer = agent_start();
-	channel_name(pair->name);
-	agent_expect(&pair->producer, "ok", "attach producer %s size=4096 first=%llu", pair->name,
-		     (unsigned long long)first);
-	agent_expect(&pair->consumer, "ok", "attach consumer %s", pair->name);
-	cr_assert_eq(object_look(pair->name).tail, first);
-}
-
-/* Everything was received: the stream ends, nothing stays. */
-static void pair_end(struct pair *pair)
-{
-	agent_expect(&pair->consumer, "error EAGAIN", "receive dontwait");
-	agent_expect(&pair->consumer, "ok", "valid");
-	agent_quit(&pair->producer);
-	agent_expect(&pair->consumer, "ended", "receive");
-	agent_quit(&pair->consumer);
-	cr_assert_not(object_exists(pair->name));
-}
-
-Test(ring, messages_cross_a_channel_whose_positions_overflow, .timeout = 60)
-{
-	for (size_t i = 0; i < COUNT_OF(channel_starts); i++) {
-		struct pair pair;
-		char expected[128];
-		uint64_t end = channel_starts[i];
-
-		pair_start(&pair, channel_starts[i]);
-		for (unsigned n = 1; n <= 200; n++) {
-			char text[64];
-
-			snprintf(text, sizeof(text), "message %u%.*s", n, (int)(n % 40),
-				 "........................................");
-			agent_expect(&pair.producer, "ok", "send %s", text);
-			snprintf(expected, sizeof(expected), "ok %u 1 %zu 1 FL- %s", n,
-				 strlen(text), text);
-			agent_expect(&pair.consumer, expected, "receive");
-			end += ring_record_bytes(strlen(text));
-		}
-		agent_expect(&pair.consumer, "ok", "acknowledge");
-		cr_assert_eq(object_look(pair.name).tail, end);
-		cr_assert_eq(object_look(pair.name).head, end);
-		cr_assert_lt(end, channel_starts[i], "it did not overflow");
-		pair_end(&pair);
-	}
-}
-
-Test(ring, blocks_are_taken_apart_across_the_overflow, .timeout = 60)
-{
-	for (size_t i = 0; i < COUNT_OF(channel_starts); i++) {
-		struct pair pair;
-
-		pair_start(&pair, channel_starts[i]);
-		agent_expect(&pair.producer, "ok", "block 10 ab");
-		agent_expect(&pair.producer, "ok", "block 10 cd");
-		agent_expect(&pair.consumer, "ok 1 4 12 1 FL- ab;ab;ab;ab;", "receive 4");
-		agent_expect(&pair.consumer, "ok 5 6 18 1 FL- ab;ab;ab;ab;ab;ab;", "receive 9");
-		agent_expect(&pair.consumer, "ok", "valid");
-		agent_expect(&pair.consumer, "ok 11 9 27 1 FL- cd;cd;cd;cd;cd;cd;cd;cd;cd;",
-			     "receive 9");
-		agent_expect(&pair.consumer, "ok", "valid");
-		agent_expect(&pair.consumer, "ok 20 1 3 1 FL- cd;", "receive 9");
-		agent_expect(&pair.consumer, "ok", "acknowledge");
-		pair_end(&pair);
-	}
-}
-
-Test(ring, a_full_ring_makes_the_producer_wait_across_the_overflow, .timeout = 60)
-{
-	for (size_t i = 0; i < COUNT_OF(channel_starts); i++) {
-		struct pair pair;
-
-		pair_start(&pair, channel_starts[i]);
-		for (unsigned n = 1; n <= 20; n++) {
-			char expected[32];
-
-			/* the first fills the ring but for 64 bytes, the second does not fit */
-			agent_expect(&pair.producer, "ok", "sendn %d", 4096 - 24 - 64);
-			agent_tell(&pair.producer, "sendn %u", 50 + n);
-			WAIT_FOR(object_look(pair.name).room_wanted != 0);
-			cr_assert_not(agent_answered(&pair.producer));
-			snprintf(expected, sizeof(expected), "ok %u 1 4008 1 FL- ", 2 * n - 1);
-			cr_assert_eq(strncmp(agent_ask(&pair.consumer, "receive"), expected,
-					     strlen(expected)),
-				     0, "%s", pair.consumer.answer);
-			agent_expect(&pair.consumer, "ok", "check");
-			agent_expect(&pair.consumer, "ok", "acknowledge");
-			cr_assert_str_eq(agent_hear(&pair.producer), "ok");
-			snprintf(expected, sizeof(expected), "ok %u 1 %u 1 FL- ", 2 * n, 50 + n);
-			cr_assert_eq(strncmp(agent_ask(&pair.consumer, "receive"), expected,
-					     strlen(expected)),
-				     0, "%s", pair.consumer.answer);
-			agent_expect(&pair.consumer, "ok", "check");
-			agent_expect(&pair.consumer, "ok", "acknowledge");
-		}
-		pair_end(&pair);
-	}
-}
-
-Test(ring, a_message_longer_than_the_ring_streams_across_the_overflow, .timeout = 60)
-{
-	for (size_t i = 0; i < COUNT_OF(channel_starts); i++) {
-		struct pair pair;
-		size_t received = 0;
-		bool last = false;
-
-		pair_start(&pair, channel_starts[i]);
-		agent_tell(&pair.producer, "sendn 20001");
-		while (!last) {
-			unsigned messages, attempts;
-			char flags[8];
-			size_t size;
-
-			cr_assert_eq(sscanf(agent_ask(&pair.consumer, "receive"),
-					    "ok 1 %u %zu %u %7s", &messages, &size, &attempts,
-					    flags),
-				     4, "%s", pair.consumer.answer);
-			cr_assert_eq(flags[0] == 'F', received == 0);
-			received += size;
-			last = flags[1] == 'L';
-		}
-		cr_assert_eq(received, 20001);
-		agent_expect(&pair.consumer, "ok", "acknowledge");
-		cr_assert_str_eq(agent_hear(&pair.producer), "ok");
-		agent_expect(&pair.producer, "ok", "send after");
-		agent_expect(&pair.consumer, "ok 2 1 5 1 FL- after", "receive");
-		agent_expect(&pair.consumer, "ok", "acknowledge");
-		pair_end(&pair);
-	}
-}
-
-Test(ring, a_claim_across_the_overflow_is_delivered_again_after_a_death, .timeout = 60)
-{
-	for (size_t i = 0; i < COUNT_OF(channel_starts); i++) {
-		struct pair pair;
-		struct agent second = agent_start();
-
-		pair_start(&pair, channel_starts[i]);
-		agent_expect(&second, "ok", "attach consumer %s", pair.name);
-		for (unsigned n = 1; n <= 3; n++)
-			agent_expect(&pair.producer, "ok", "block 9 %u%u%u", n, n, n);
-		agent_expect(&pair.consumer, "ok 1 2 8 1 FL- 111;111;", "receive 2");
-		agent_expect(&second, "ok 3 7 28 1 FL- 111;111;111;111;111;111;111;", "receive");
-		agent_kill(&pair.consumer);
-		pair.consumer = second;
-		agent_expect(&second, "ok", "look");
-		cr_assert_eq(object_look(pair.name).orphans, 1);
-		agent_expect(&second, "ok", "valid");
-		agent_expect(&second, "ok 1 2 8 2 FL- 111;111;", "receive");
-		agent_expect(&second, "ok 10 9 36 1 FL- 222;222;222;222;222;222;222;222;222;",
-			     "receive");
-		cr_assert_eq(object_look(pair.name).head, channel_starts[i] + 64);
-		agent_expect(&second, "ok 19 9 36 1 FL- 333;333;333;333;333;333;333;333;333;",
-			     "receive");
-		agent_expect(&second, "ok", "acknowledge");
-		pair.consumer = second;
-		pair_end(&pair);
-	}
 }

@@ -9,7 +9,7 @@
 #include "channel/spin.h"
 #include "tests/support/support.h"
 
-/* What a sleep of this length teaches. */
+/* Lets the spinner learn from a sleep of this length. */
 static void sleep_of(struct spin *spin, uint64_t ns)
 {
 	spin->began_ns = clock_now_ns() - ns;
@@ -36,7 +36,7 @@ Test(spin, off_never_spins, .timeout = 10)
 
 	spin_init(&spin, CHANNEL_SPIN_OFF);
 	cr_assert_eq(spin.limit_ns, 0);
-	cr_assert_not(spin_on_token(&spin, &token)); /* it does not even look */
+	cr_assert_not(spin_on_token(&spin, &token)); /* then it does not even look */
 	sleep_of(&spin, 1000);
 	cr_assert_eq(spin.limit_ns, 0);
 }
@@ -64,7 +64,10 @@ static void *creep(void *position)
 	return NULL;
 }
 
-/* A position that moves all the time, and does not come to where it is wanted, holds nobody up. */
+/*
+ * A position that moves all the time, and does not come to where it is wanted, makes no process
+ * spin for longer.
+ */
 Test(spin, a_creeping_position_is_not_waited_for_without_end, .timeout = 60)
 {
 	struct spin spin;
@@ -75,7 +78,7 @@ Test(spin, a_creeping_position_is_not_waited_for_without_end, .timeout = 60)
 
 	spin_init(&spin, 0);
 	cr_assert_eq(pthread_create(&thread, NULL, creep, (void *)&position), 0);
-	do { /* until it has moved meanwhile */
+	do { /* until the position has moved meanwhile */
 		while ((before = position) == 0)
 			sched_yield();
 		cr_assert_not(
@@ -125,7 +128,7 @@ Test(spin, long_sleeps_teach_to_spin_less, .timeout = 10)
 	least = spin.limit_ns;
 	cr_assert_gt(least, 0);
 	cr_assert_leq(least, 5000);
-	/* a wait that would soon have ended: the next is spun through */
+	/* a wait that would have ended soon: the next one is spun through */
 	sleep_of(&spin, 10000);
 	cr_assert_gt(spin.limit_ns, 10 * least);
 	cr_assert_eq(spin.resting, 0);
@@ -136,21 +139,24 @@ static void sleep_short(struct spin *spin)
 	sleep_of(spin, 10000);
 }
 
-/* How many of a thousand waits, all of them in vain, are spun through. */
+/* Returns how many of a thousand waits, all of them in vain, are spun through. */
 static int tries_in_vain(struct spin *spin, void (*learn)(struct spin *spin))
 {
 	int tries = 0;
 
 	for (int i = 0; i < 1000; i++) {
 		tries += spin->resting == 0;
-		spin->rounds = 0; /* the neighbours' rule is another test's */
+		spin->rounds = 0; /* the rule about neighbours is tested elsewhere */
 		cr_assert(in_vain(spin));
 		learn(spin);
 	}
 	return tries;
 }
 
-/* Who wakes us needs the processor that we spin on: the more often that fails, the rarer. */
+/*
+ * The process that wakes us needs the processor that we spin on: the more often spinning fails, the
+ * rarer it becomes.
+ */
 Test(spin, spinning_in_vain_again_and_again_becomes_rare, .timeout = 60)
 {
 	struct spin spin;
@@ -167,7 +173,7 @@ Test(spin, spinning_in_vain_again_and_again_becomes_rare, .timeout = 60)
 	cr_assert_eq(spin.failures, 0);
 }
 
-/* What is got by asking for it, time and again, is not worth spinning for. */
+/* What is got only by asking for it, time and again, is not worth spinning for. */
 Test(spin, asking_without_a_sleep_makes_it_rare_too, .timeout = 60)
 {
 	struct spin spin;
@@ -177,11 +183,11 @@ Test(spin, asking_without_a_sleep_makes_it_rare_too, .timeout = 60)
 	spin_init(&spin, 0);
 	tries = tries_in_vain(&spin, spin_in_vain);
 	cr_assert_lt(tries, 40);
-	cr_assert_gt(tries, 10); /* but it does try, now and then */
+	cr_assert_gt(tries, 10); /* but now and then it does try */
 	spin_init(&spin, 5000);
 	cr_assert(in_vain(&spin));
 	spin_in_vain(&spin);
-	cr_assert_eq(spin.resting, 0); /* a fixed one does not learn */
+	cr_assert_eq(spin.resting, 0); /* a fixed limit does not learn */
 }
 
 static atomic_bool neighbour_may_go;
@@ -194,7 +200,7 @@ static void *neighbour(void *unused)
 	return NULL;
 }
 
-/* Somebody with work to do on our processor gets it: we are taken off it, and spin no more. */
+/* A process with work to do on our processor gets it: we are taken off it, and spin no more. */
 Test(spin, makes_room_for_a_neighbour, .timeout = 60)
 {
 	struct spin spin;
@@ -213,7 +219,7 @@ Test(spin, makes_room_for_a_neighbour, .timeout = 60)
 	cr_assert_gt(spin.resting, 10);
 	atomic_store(&neighbour_may_go, true);
 	pthread_join(thread, NULL);
-	/* A soon end of a sleep does not shorten that. */
+	/* A sleep that ends soon does not shorten the rest. */
 	sleep_of(&spin, 10000);
 	cr_assert_gt(spin.resting, 10);
 }
