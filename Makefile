@@ -5,7 +5,7 @@
 # make fuzz       hostile contents and text, FUZZ_SECONDS=300 (needs clang); make fuzz-long: 20 minutes
 # make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
-# make check      format, scripts, and that the names in the documents exist
+# make check      format, scripts, layers, and that the names in the documents exist
 # make bench      how fast, beside others, see tests/bench/bench.mk; make bench-quick
 # make install    PREFIX=/usr/local DESTDIR=; make uninstall. BINDIR MANDIR BASHDIR ZSHDIR FISHDIR say where
 # make deb        a Debian package in build/deb
@@ -216,9 +216,11 @@ model:
 	tests/model/run.sh
 analyze:
 	scripts/analyze.sh
-check:
+# The layers are read from the objects, too.
+check: all
 	$(CLANG_FORMAT) --dry-run --Werror $(sources)
 	shellcheck $(scripts)
+	scripts/check-layers.sh common/LAYERS $(BUILD)/obj
 	scripts/check-names.sh
 format:
 	$(CLANG_FORMAT) -i $(sources)
