@@ -17,7 +17,7 @@ void delivery_done(struct channel *channel)
 
 	if (channel->receiving.claim == CLAIM_NONE || channel->receiving.piece_acknowledged)
 		return;
-	/* Most often a claim of whole records is used up, which needs no look at it. */
+	/* Most often a batch is used up; then the shared claim need not be read. */
 	used_up = channel->batch.valid &&
 		  cursor_equal(channel->receiving.delivered_end, cursor_at(channel->batch.end));
 	if (!used_up) {

@@ -15,7 +15,10 @@
 #include "receive/under_lock.h"
 #include "shared_buffer.h"
 
-/* Is it better to wait until more messages have come together? No longer than for anything else. */
+/*
+ * True if the caller wants messages together (options.gather_ns) and it is better to wait for more
+ * of them. The wait ends after gather_ns, and not later than the deadline of the call.
+ */
 static bool gathering(struct receive_call *call, struct cursor begin)
 {
 	struct channel *channel = call->channel;
@@ -36,7 +39,10 @@ static bool gathering(struct receive_call *call, struct cursor begin)
 	return now < call->gather_until_ns;
 }
 
-/* How many messages a new claim may hold. Who shares leaves the rest of a block to the others. */
+/*
+ * Returns how many messages a new claim may have. With CHANNEL_SHARE, the rest of a block is left
+ * to the other consumers of the group, if any are attached.
+ */
 static uint32_t claim_most(const struct receive_call *call)
 {
 	uint32_t share = call->channel->options.share;
@@ -61,15 +67,15 @@ int claim_next(struct receive_call *call)
 	for (;;) {
 		state.begin = next_read(group);
 		if (cursor_equal(state.begin, cursor_at(tail))) {
-			call->gather_until_ns = 0; /* others took it, if there was something */
+			call->gather_until_ns = 0; /* what there was, others have taken */
 			return RECEIVE_NOTHING;
 		}
 		if (!ring_get(ring, state.begin.record, tail, &record))
 			return -CHANNEL_EDAMAGED;
 		if ((record.flags & RECORD_CONTINUED) != 0) {
-			if (others_hold(channel)) /* somebody is inside this message */
+			if (others_hold(channel)) /* a claim is inside this message */
 				return RECEIVE_NOTHING;
-			/* Our group began behind this message's first piece. */
+			/* Our group began after this message's first piece. */
 			channel->receiving.skipping = (record.flags & RECORD_MORE) != 0;
 			next_write(group, cursor_after(state.begin.record, &record));
 			call->head_may_move = true;
@@ -89,7 +95,7 @@ int claim_next(struct receive_call *call)
 		call->head_may_move = true;
 	}
 	if (gathering(call, state.begin)) {
-		call->more = true; /* the wake that we had may have been for one that acts */
+		call->more = true; /* pass on the wake-up, which we do not use yet */
 		return RECEIVE_GATHERING;
 	}
 	state.end = state.begin;
@@ -109,7 +115,7 @@ int claim_next(struct receive_call *call)
 	channel->receiving.missed += next_expect(group, sequence, sequence + messages);
 	channel->receiving.claim = claim_begin(group, channel->slot, &state);
 	if (channel->receiving.claim == CLAIM_NONE)
-		return -CHANNEL_EDAMAGED; /* one for each slot: there must be a free one */
+		return -CHANNEL_EDAMAGED; /* no orphan, 63 others at most: one is free */
 	next_write(group, state.end);
 	call->fits = true;
 	if (channel->trace != NULL)

@@ -24,9 +24,12 @@
 #include "receive/deliver.h"
 #include "shared_buffer.h"
 
-/* ---- everything below is called with the consumers' mutex held ---- */
+/* ---- up to receive_locked(), every function needs the consumers' mutex ---- */
 
-/* Where what will be handed out of a claim ends: `most` messages of one record, or of several. */
+/*
+ * Sets *end to where a delivery of call->most messages from the claim will end: within its first
+ * record, or, for a combined delivery, within the claim.
+ */
 static int handed_out_end(struct receive_call *call, const struct claim_state *state,
 			  struct cursor *end)
 {
@@ -49,9 +52,9 @@ static int handed_out_end(struct receive_call *call, const struct claim_state *s
 }
 
 /*
- * All messages of one record that its claim holds are handed out, or all of the claim if it is
- * handed out together: what we were not asked for is cut off, so that it is not taken for handed
- * out if we die.
+ * Splits off the claim's messages that the caller has not asked for, before anything is handed out.
+ * A process that buries us takes it that all messages of the claim's first record were handed out,
+ * or all of the claim if it is a combined delivery; what was not handed out must not count as such.
  */
 static int claim_fit(struct receive_call *call, struct claim_state *state)
 {
@@ -70,6 +73,10 @@ static int claim_fit(struct receive_call *call, struct claim_state *state)
 	return 0;
 }
 
+/*
+ * Hands out the first part of our claim. Within a batch, the next record. Returns CHANNEL_DELIVERED
+ * or -CHANNEL_EDAMAGED.
+ */
 static int deliver(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
@@ -92,14 +99,18 @@ static int deliver(struct receive_call *call)
 	if (rc < 0)
 		return rc;
 	if (channel->receiving.together > 0) {
-		/* If we die with it, whoever buries us must keep all of it. */
+		/* If we die with it, the process that buries us must keep all of it as one claim. */
 		state.flags |= CLAIM_TOGETHER;
 		claim_write(claim_held(channel), &state);
 	}
 	return deliver_part(channel, state, call->most, call->delivery);
 }
 
-/* We are inside a message: its next piece, if it is there. */
+/*
+ * Inside a message longer than the ring: extends our claim by the next piece, if it has come.
+ * Returns CHANNEL_DELIVERED, RECEIVE_NOTHING, -CHANNEL_EABORTED (the claim has ended), or
+ * -CHANNEL_EDAMAGED.
+ */
 static int receive_piece(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
@@ -120,6 +131,11 @@ static int receive_piece(struct receive_call *call)
 	return -CHANNEL_EABORTED;
 }
 
+/*
+ * Makes channel->receiving.claim a claim that has something to hand out: the one that we have, or
+ * an orphan, or a new one. Returns CHANNEL_DELIVERED, or what receive_piece() and claim_next()
+ * return.
+ */
 static int receive_any(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
@@ -128,8 +144,7 @@ static int receive_any(struct receive_call *call)
 	if (channel->receiving.piece_acknowledged)
 		return receive_piece(call);
 	if (channel->receiving.claim != CLAIM_NONE)
-		return CHANNEL_DELIVERED; /* what is left of a claim that held more than we wanted
-					   */
+		return CHANNEL_DELIVERED; /* the rest of a claim that held more than was wanted */
 	for (;;) {
 		int rc;
 
@@ -138,7 +153,7 @@ static int receive_any(struct receive_call *call)
 			return claim_next(call);
 		rc = orphan_aborted(channel, channel->receiving.claim);
 		if (rc < 0) {
-			channel->receiving.claim = CLAIM_NONE; /* it is not ours */
+			channel->receiving.claim = CLAIM_NONE; /* we have not adopted it */
 			return rc;
 		}
 		if (rc == 0)
@@ -147,11 +162,14 @@ static int receive_any(struct receive_call *call)
 	claim_adopt(group, channel->receiving.claim, channel->slot);
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_ADOPT, claim_read(claim_held(channel)).end, 0);
-	channel->batch.valid = false; /* the attempts are counted with each claim */
+	channel->batch.valid = false; /* it is not new: attempts are read from the claim */
 	return CHANNEL_DELIVERED;
 }
 
-/* What was dropped behind the last message: no other will come and show the gap. */
+/*
+ * At an end of the stream: counts the messages that were dropped after the last one. No message
+ * will come that shows this gap.
+ */
 static void end_dropped(struct channel *channel)
 {
 	struct group *group = group_of(channel);
@@ -162,9 +180,12 @@ static void end_dropped(struct channel *channel)
 }
 
 /*
- * There is nothing to claim. `events` was read when no producer was attached, before the
- * mutex was locked: was that the end of a stream that we have seen? It is told when we leave and
- * have reported it, see end_tell(): whoever goes on through it may be killed and never do so.
+ * There is nothing to claim, and no producer is attached: decides whether this is the end of a
+ * stream that we have seen. `events` is the value that was read when no producer was attached,
+ * before tail was read. Returns CHANNEL_ENDED, CHANNEL_PASSED or RECEIVE_NOTHING.
+ *
+ * The group is told of the end (`told`) only when this consumer detaches after it has reported the
+ * end, see end_tell(). A consumer that follows and goes on may be killed and never report it.
  */
 static int stream_end(struct receive_call *call, uint64_t events)
 {
@@ -176,7 +197,7 @@ static int stream_end(struct receive_call *call, uint64_t events)
 			   EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
 		return RECEIVE_NOTHING;
 	if (others_hold(channel))
-		return RECEIVE_NOTHING; /* its holder may die, and who would do its work? */
+		return RECEIVE_NOTHING; /* if its owner dies, its messages are for us */
 	end_dropped(channel);
 	channel->receiving.end_events = events;
 	channel->receiving.incomplete =
@@ -186,11 +207,11 @@ static int stream_end(struct receive_call *call, uint64_t events)
 	if (channel->receiving.ended)
 		return CHANNEL_ENDED;
 	channel->receiving.end_passed = true;
-	atomic_store(&group->empty_end, 0); /* an empty stream was ours as one with messages is */
+	atomic_store(&group->empty_end, 0); /* an empty stream is ours, like any other */
 	return (call->flags & CHANNEL_PASSING) != 0 ? CHANNEL_PASSED : RECEIVE_NOTHING;
 }
 
-/* Is there work for another consumer of our group? */
+/* True if there are messages for another consumer of our group: then one is woken. */
 static bool work_left(const struct receive_call *call)
 {
 	struct channel *channel = call->channel;
@@ -200,10 +221,11 @@ static bool work_left(const struct receive_call *call)
 		return true;
 	if (!call->delivered && channel->receiving.claim != CLAIM_NONE &&
 	    (claim_read(claim_held(channel)).flags & CLAIM_MID) != 0)
-		return false; /* what follows are pieces of the message in our hands */
+		return false; /* what follows are pieces of the message that we have */
 	return !cursor_equal(next_read(group), cursor_at(tail_now(channel)));
 }
 
+/* Does the work of receive_under_lock() between locking and unlocking, and returns its result. */
 static int receive_locked(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
@@ -214,9 +236,10 @@ static int receive_locked(struct receive_call *call)
 	int rc;
 
 	/*
-	 * Before we look at tail: is nobody there who could still send? An attaching producer
-	 * sets its bit, then counts; a leaving one counts, then clears it. So if the count is the
-	 * same on both sides of "nobody", it is the count of all who have been and gone.
+	 * Before tail is read: is no producer attached that could still send? A producer that
+	 * attaches sets its bit in `attached`, then counts itself in `events`; one that leaves
+	 * counts first, then clears its bit. So if `events` is the same before and after the look
+	 * that finds no bit, it counts all producers that have come and gone.
 	 */
 	events = atomic_load(&producers->events);
 	no_producers = atomic_load(&producers->side.attached) == 0;
@@ -230,18 +253,21 @@ static int receive_locked(struct receive_call *call)
 		rc = receive_any(call);
 	if (rc == RECEIVE_NOTHING && channel->receiving.claim == CLAIM_NONE && no_producers &&
 	    others_hold(channel)) {
-		/* Only its claim keeps the stream from its end; nobody wakes us when it dies. */
+		/*
+		 * Only another consumer's claim keeps the stream from ending, and nobody wakes us
+		 * if that consumer dies: look whether it has.
+		 */
 		rc = side_probe(channel, CHANNEL_CONSUMER);
 		if (rc == 0)
 			rc = receive_any(call);
 	}
 	if (rc == RECEIVE_NOTHING && channel->receiving.claim == CLAIM_NONE && no_producers) {
 		rc = stream_end(call, events);
-		call->more = held; /* our claim may have been all that another one waited for */
+		call->more = held; /* another consumer may have waited for our claim to end */
 	}
 	if (rc == CHANNEL_DELIVERED && !call->delivered) {
 		rc = deliver(call);
-		if (rc < 0) { /* nothing was handed out, so nothing will be acknowledged */
+		if (rc < 0) { /* nothing was handed out, so nothing may be acknowledged */
 			channel->receiving.delivered_end = claim_read(claim_held(channel)).begin;
 			channel->receiving.delivered_messages = 0;
 		}
@@ -261,6 +287,10 @@ void receive_wake(struct channel *channel, bool head_moved, bool more)
 		condition_signal(condition_data(channel, group_of(channel)));
 }
 
+/*
+ * Locks the consumers' mutex. Waits for it until the deadline of the call, a nonblocking consumer
+ * as endpoint_deadline() says. Returns 0 or an error of side_lock().
+ */
 static int receive_lock(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
@@ -274,7 +304,10 @@ static int receive_lock(struct receive_call *call)
 		deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 	rc = side_lock(channel, CHANNEL_CONSUMER, &deadline);
 	if (rc == -ETIMEDOUT) {
-		/* The wait is over; for the last look, a busy mutex is not a taken one. */
+		/*
+		 * The time is over, but there is one last look: another second for a mutex that is
+		 * only busy, and not held by a process that is stopped.
+		 */
 		deadline = deadline_after(NS_PER_SEC, -ETIMEDOUT, &channel->interrupted);
 		rc = side_lock(channel, CHANNEL_CONSUMER, &deadline);
 	}
@@ -290,7 +323,7 @@ int receive_under_lock(struct receive_call *call)
 	call->more = false;
 	call->head_moved = false;
 	if (channel->options.observe)
-		return -EINVAL; /* it is in no group: see tap.h */
+		return -EINVAL; /* an observer is in no group: see tap.h */
 	call->result = receive_lock(call);
 	if (call->result == 0) {
 		channel->report.lock_taken = false;
