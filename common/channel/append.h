@@ -29,6 +29,23 @@ static inline uint8_t key_size_now(const struct channel *channel)
 	return channel->sending.inside ? 0 : channel->sending.key_size;
 }
 
+/*
+ * Returns the header of a record for this block of whole messages, with a key of `key_size` bytes.
+ * record_commit() fills in `check` and `sequence`. For a piece of a message the caller adds flags.
+ */
+static inline struct record record_of(const struct channel *channel,
+				      const struct channel_block *block, uint8_t key_size)
+{
+	return (struct record){ .size = (uint32_t)block->size + key_size,
+				.messages = block->messages,
+				.delimiter_size = block->delimiter_size,
+				.key_size = key_size,
+				.producer = (uint8_t)channel->slot,
+				.flags = (block->flags & CHANNEL_UNTERMINATED) != 0
+						 ? RECORD_UNTERMINATED
+						 : 0 };
+}
+
 /* Returns where head is. What lies before it is free to write. Pairs with head_advance(). */
 static inline uint64_t head_now(struct channel *channel)
 {

@@ -73,14 +73,7 @@ static bool room_for(struct channel *channel, uint64_t tail, uint64_t bytes)
 int send_alone(struct channel *channel, const void *bytes, const struct channel_block *block)
 {
 	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
-	struct record record = { .size = (uint32_t)block->size + channel->sending.key_size,
-				 .messages = block->messages,
-				 .delimiter_size = block->delimiter_size,
-				 .key_size = channel->sending.key_size,
-				 .producer = (uint8_t)channel->slot,
-				 .flags = (block->flags & CHANNEL_UNTERMINATED) != 0
-						  ? RECORD_UNTERMINATED
-						  : 0 };
+	struct record record = record_of(channel, block, channel->sending.key_size);
 	uint64_t bytes_needed = ring_record_bytes(record.size), events, tail;
 	int rc = 0;
 

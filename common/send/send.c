@@ -34,30 +34,26 @@ enum { COPY_UNDER_MUTEX_MAX = 16384 };
 static int commit_unlock(struct channel *channel, const struct channel_block *block)
 {
 	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
+	struct record record = record_of(channel, block, key_size_now(channel));
 	bool was_inside = channel->sending.inside;
+	bool more = (block->flags & CHANNEL_MORE) != 0;
 	uint64_t sequence;
-	struct record record = {
-		.size = (uint32_t)block->size + key_size_now(channel),
-		.messages = block->messages,
-		.delimiter_size = block->delimiter_size,
-		.key_size = key_size_now(channel),
-		.producer = (uint8_t)channel->slot,
-		.flags = (uint8_t)((was_inside ? RECORD_CONTINUED : 0) |
-				   ((block->flags & CHANNEL_MORE) != 0 ? RECORD_MORE : 0) |
-				   ((block->flags & CHANNEL_UNTERMINATED) != 0 ? RECORD_UNTERMINATED
-									       : 0)),
-	};
 	int rc;
 
-	if (was_inside)
-		record.messages = 0;
-	if ((block->flags & CHANNEL_MORE) != 0) /* take the turn before the message can be open */
+	if (was_inside) {
+		record.flags |= RECORD_CONTINUED;
+		record.messages = 0; /* the first piece has counted the message */
+	}
+	if (more) {
+		record.flags |= RECORD_MORE;
+		/* Take the turn before the message can be open. */
 		atomic_store(&producers_of(channel)->turn, channel->slot + 1);
+	}
 	rc = record_commit(channel, tail_own(channel), record, &sequence);
 	if (rc == 0) {
 		channel->sending.open_sequence = sequence;
 		channel->sending.sent_end = tail_own(channel);
-		channel->sending.inside = (block->flags & CHANNEL_MORE) != 0;
+		channel->sending.inside = more;
 		channel->sending.sent = true;
 	}
 	channel->sending.reserved = false;
