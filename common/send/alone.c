@@ -10,6 +10,7 @@
 #include "channel/group.h"
 #include "channel/ring.h"
 #include "channel/waits.h"
+#include "send/free_room.h"
 #include "shared_buffer.h"
 
 /*
@@ -52,22 +53,6 @@ static uint64_t tail_alone(struct channel *channel, uint64_t events)
 	channel->sending.was_alone = true;
 	channel->sending.alone_events = events;
 	return channel->sending.alone_tail;
-}
-
-/*
- * True if `bytes` bytes of ring are free after `tail`. Reads head only if the head that we know
- * does not leave that much.
- */
-static bool room_for(struct channel *channel, uint64_t tail, uint64_t bytes)
-{
-	uint64_t capacity = channel->segment.ring.capacity;
-	uint64_t used = tail - channel->sending.known_head;
-
-	if (used <= capacity && bytes <= capacity - used)
-		return true;
-	known_head_renew(channel);
-	used = tail - channel->sending.known_head;
-	return used <= capacity && bytes <= capacity - used;
 }
 
 int send_alone(struct channel *channel, const void *bytes, const struct channel_block *block)

@@ -20,6 +20,7 @@
 #include "channel/turn.h"
 #include "channel/waits.h"
 #include "send/alone.h"
+#include "send/free_room.h"
 #include "send/full.h"
 #include "shared_buffer.h"
 
@@ -158,6 +159,7 @@ static int room_look(struct channel *channel, uint64_t bytes)
 	uint64_t capacity = channel->segment.ring.capacity;
 	uint32_t turn = atomic_load(&producers->turn);
 	uint64_t tail, used;
+	bool free;
 	int rc;
 
 	if (turn > SLOT_COUNT)
@@ -179,16 +181,13 @@ static int room_look(struct channel *channel, uint64_t bytes)
 	if (producers->turn_next == channel->slot + 1)
 		producers->turn_next = 0; /* we need not be put first any more */
 	tail = tail_own(channel);	  /* after the probe, which may have closed a message */
+	free = room_for(channel, tail, bytes);
 	used = tail - channel->sending.known_head;
-	if (used + bytes > capacity) {
-		known_head_renew(channel);
-		used = tail - channel->sending.known_head;
-	}
 	if (used > capacity)
 		return -CHANNEL_EDAMAGED;
 	channel->sending.room_tail = tail;
 	channel->sending.room_bytes = capacity - used;
-	if (channel->sending.room_bytes >= bytes) {
+	if (free) {
 		if (turn != 0)
 			room_request(channel, 0);
 		return ROOM_FREE;
