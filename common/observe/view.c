@@ -7,6 +7,7 @@
 #include "channel/channel.h"
 #include "channel/endpoint.h"
 #include "channel/ring.h"
+#include "receive/deliver.h"
 #include "shared_buffer.h"
 
 void view_free(struct view *view)
@@ -138,6 +139,7 @@ bool view_skip(struct view *view, uint32_t count)
 int view_deliver(struct view *view, uint32_t most, struct channel_delivery *delivery)
 {
 	const struct record *record = &view->record;
+	const struct claimed header = claimed_of(record);
 	const unsigned char *payload = ring_payload(&view->copy, 0);
 	struct cursor begin = view->at;
 	uint32_t end, end_index;
@@ -151,14 +153,8 @@ int view_deliver(struct view *view, uint32_t most, struct channel_delivery *deli
 		.size = end - begin.offset,
 		.sequence = record->sequence + begin.index,
 		.messages = end_index - begin.index,
-		.key = payload,
-		.key_size = record->key_size,
-		.delimiter = payload + record->size - record->delimiter_size,
-		.delimiter_size = record->delimiter_size,
 		.attempts = 1,
-		.first = (record->flags & RECORD_CONTINUED) == 0,
-		.last = (record->flags & RECORD_MORE) == 0,
-		.unterminated = (record->flags & RECORD_UNTERMINATED) != 0,
 	};
+	delivery_describe(delivery, &header, payload);
 	return CHANNEL_DELIVERED;
 }

@@ -44,7 +44,8 @@ int deliver_part(struct channel *channel, struct claim_state state, uint32_t mos
 	delivery->attempts = claim_attempts(claim_held(channel));
 	delivery->failures = claim_failures(claim_held(channel));
 	claimed = claimed_of(&record);
-	delivery_describe(channel, delivery, &claimed, payload);
+	delivery_describe(delivery, &claimed, payload);
+	delivery_count(channel, delivery);
 	channel->receiving.delivered_end = end;
 	return CHANNEL_DELIVERED;
 }

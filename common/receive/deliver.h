@@ -31,10 +31,9 @@ static inline struct claimed claimed_of(const struct record *record)
 
 /*
  * Fills in what every delivery takes from the header of its record: key, delimiter and flags.
- * `payload` is where the record's payload lies in the ring. Also counts the delivery, whose
- * `messages` and `size` are filled in already, in this endpoint's counters.
+ * `payload` is where the record's payload lies: in the ring, or in an observer's copy.
  */
-static inline void delivery_describe(struct channel *channel, struct channel_delivery *delivery,
+static inline void delivery_describe(struct channel_delivery *delivery,
 				     const struct claimed *record, const unsigned char *payload)
 {
 	delivery->key = payload;
@@ -44,9 +43,14 @@ static inline void delivery_describe(struct channel *channel, struct channel_del
 	delivery->first = (record->flags & RECORD_CONTINUED) == 0;
 	delivery->last = (record->flags & RECORD_MORE) == 0;
 	delivery->unterminated = (record->flags & RECORD_UNTERMINATED) != 0;
+}
+
+/* Notes that this delivery is in hand, and counts it in this endpoint's counters. */
+static inline void delivery_count(struct channel *channel, const struct channel_delivery *delivery)
+{
 	channel->receiving.delivered_messages = delivery->messages;
 	slot_count(&consumers_of(channel)->side.slots[channel->slot], delivery->messages,
-		   delivery->size - (uint64_t)delivery->messages * record->delimiter_size);
+		   delivery->size - (uint64_t)delivery->messages * delivery->delimiter_size);
 }
 
 /*
@@ -66,7 +70,8 @@ static inline void deliver_claimed(struct channel *channel, struct channel_deliv
 	delivery->sequence = channel->batch.sequence;
 	delivery->attempts = 1;
 	delivery->failures = 0;
-	delivery_describe(channel, delivery, record, payload);
+	delivery_describe(delivery, record, payload);
+	delivery_count(channel, delivery);
 	channel->batch.sequence += record->messages;
 	channel->batch.position = position + ring_record_bytes(record->size);
 	channel->receiving.delivered_end = cursor_at(channel->batch.position);
