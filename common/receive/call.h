@@ -12,12 +12,15 @@
 #include "base/deadline.h"
 #include "channel/channel.h"
 
-/*
- * Results of receive_under_lock() besides errors and the results of channel_receive(). NOTHING:
- * there is nothing to claim; wait for it. GATHERING: there are messages, but fewer than are wanted
- * together; look again soon.
- */
-enum { RECEIVE_NOTHING = 3, RECEIVE_GATHERING };
+/* What came of a critical section, or of one of its steps. */
+enum receive_result {
+	RECEIVE_ENDED = CHANNEL_ENDED, /* these three are results of channel_receive() */
+	RECEIVE_DELIVERED = CHANNEL_DELIVERED,
+	RECEIVE_PASSED = CHANNEL_PASSED,
+	RECEIVE_NOTHING,   /* there is nothing to claim: wait for it */
+	RECEIVE_GATHERING, /* there are fewer messages than are wanted together: look again soon */
+	RECEIVE_FAILED	   /* with receive_call.error */
+};
 
 struct receive_call {
 	struct channel *channel;
@@ -28,7 +31,8 @@ struct receive_call {
 	bool deadline_set;		   /* `deadline` is valid */
 	struct deadline deadline;	   /* of the whole wait, the wait for the mutex included */
 	uint64_t gather_until_ns;	   /* until when to wait for more messages; 0: not begun */
-	int result;			   /* what receive_under_lock() has returned */
+	enum receive_result result;	   /* what receive_under_lock() has returned */
+	int error;			   /* after RECEIVE_FAILED: negative, else meaningless */
 	/* What happened in the critical section: */
 	bool fits;	    /* the claim is new, and holds no more than was asked for */
 	bool delivered;	    /* the whole first record of the new claim has been handed out */
@@ -36,6 +40,13 @@ struct receive_call {
 	bool more;	    /* wake another consumer of the group after unlocking */
 	bool head_moved;    /* wake the producers that wait for head after unlocking */
 };
+
+/* Notes this error, a negative one. Returns RECEIVE_FAILED. */
+static inline enum receive_result receive_failed(struct receive_call *call, int error)
+{
+	call->error = error;
+	return RECEIVE_FAILED;
+}
 
 /*
  * Returns the deadline of the whole wait, which stays the same for all of the call. The first use

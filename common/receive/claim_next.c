@@ -54,11 +54,11 @@ static uint32_t claim_most(const struct receive_call *call)
 
 /*
  * Finds the first message from the group's `next` on that is for the group: *begin is where it is,
- * *record the header of its record. Moves `next` over what is for nobody. Returns CHANNEL_DELIVERED,
- * RECEIVE_NOTHING or -CHANNEL_EDAMAGED.
+ * *record the header of its record. Moves `next` over what is for nobody. Returns
+ * RECEIVE_DELIVERED, RECEIVE_NOTHING or RECEIVE_FAILED.
  */
-static int first_find(struct receive_call *call, struct group *group, struct cursor *begin,
-		      struct record *record)
+static enum receive_result first_find(struct receive_call *call, struct group *group,
+				      struct cursor *begin, struct record *record)
 {
 	struct channel *channel = call->channel;
 	uint64_t tail = tail_now(channel);
@@ -72,7 +72,7 @@ static int first_find(struct receive_call *call, struct group *group, struct cur
 			return RECEIVE_NOTHING;
 		}
 		if (!ring_get(&channel->segment.ring, begin->record, tail, record))
-			return -CHANNEL_EDAMAGED;
+			return receive_failed(call, -CHANNEL_EDAMAGED);
 		if ((record->flags & RECORD_CONTINUED) != 0) {
 			if (others_hold(channel)) /* a claim is inside this message */
 				return RECEIVE_NOTHING;
@@ -82,10 +82,12 @@ static int first_find(struct receive_call *call, struct group *group, struct cur
 		} else {
 			channel->receiving.skipping = false;
 			if ((record->flags & RECORD_MORE) == 0)
-				return CHANNEL_DELIVERED;
+				return RECEIVE_DELIVERED;
 			rc = aborted_ahead(channel, begin->record, tail, &after);
-			if (rc <= 0)
-				return rc < 0 ? rc : CHANNEL_DELIVERED;
+			if (rc < 0)
+				return receive_failed(call, rc);
+			if (rc == 0)
+				return RECEIVE_DELIVERED;
 			channel->receiving.missed +=
 				next_expect(group, record->sequence, record->sequence + 1);
 		}
@@ -139,32 +141,33 @@ static bool claim_commit(struct receive_call *call, struct group *group,
 	return true;
 }
 
-int claim_next(struct receive_call *call)
+enum receive_result claim_next(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
 	struct group *group = group_of(channel);
 	struct claim_state state = { 0 };
 	struct record record;
+	enum receive_result result;
 	uint32_t messages;
-	int rc;
 
 	channel->batch.valid = false;
-	rc = first_find(call, group, &state.begin, &record);
-	if (rc != CHANNEL_DELIVERED)
-		return rc;
+	result = first_find(call, group, &state.begin, &record);
+	if (result != RECEIVE_DELIVERED)
+		return result;
 	if (gathering(call, state.begin)) {
 		call->more = true; /* pass on the wake-up, which we do not use yet */
 		return RECEIVE_GATHERING;
 	}
 	if (!claim_measure(call, &record, &state, &messages))
-		return -CHANNEL_EDAMAGED;
+		return receive_failed(call, -CHANNEL_EDAMAGED);
+	/* There is no orphan, and 63 other consumers at most: an entry must be free. */
 	if (!claim_commit(call, group, &state, messages))
-		return -CHANNEL_EDAMAGED; /* no orphan, and 63 others at most: one is free */
+		return receive_failed(call, -CHANNEL_EDAMAGED);
 	if ((call->flags & CHANNEL_TOGETHER) == 0 && record_whole(&record) &&
 	    state.begin.offset == 0 && state.end.record != state.begin.record) {
 		channel->receiving.together = 0;
 		deliver_claimed(channel, call->delivery);
 		call->delivered = true;
 	}
-	return CHANNEL_DELIVERED;
+	return RECEIVE_DELIVERED;
 }

@@ -11,11 +11,11 @@
 /*
  * Claims up to call->most messages at the group's `next`, and moves `next` to the end of the claim.
  * Skips messages that were aborted, and pieces of a message that began before the group did.
- * Returns CHANNEL_DELIVERED: channel->receiving.claim is the new claim, and if call->delivered is
+ * Returns RECEIVE_DELIVERED: channel->receiving.claim is the new claim, and if call->delivered is
  * set, its first record is already in call->delivery. Returns RECEIVE_NOTHING if there is nothing
- * to claim, RECEIVE_GATHERING if it is better to wait for more messages, or -CHANNEL_EDAMAGED; then
- * nothing is claimed.
+ * to claim, RECEIVE_GATHERING if it is better to wait for more messages, or RECEIVE_FAILED with
+ * -CHANNEL_EDAMAGED; then nothing is claimed.
  */
-int claim_next(struct receive_call *call);
+enum receive_result claim_next(struct receive_call *call);
 
 #endif

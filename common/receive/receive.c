@@ -106,7 +106,7 @@ static bool tail_moves(struct channel *channel)
 }
 
 /* Like tail_moves(), and notes the wait in the trace, unless spinning is off. */
-static bool tail_moves_soon(struct channel *channel)
+static bool wait_awake(struct channel *channel)
 {
 	struct trace *trace = channel->spin.limit_ns > 0 ? channel->trace : NULL;
 	bool moves;
@@ -154,14 +154,70 @@ static int gather_pause(struct receive_call *call)
 	return atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);
 }
 
+/* Waits until more messages may have come together, and looks again. */
+static enum receive_result wait_gather(struct receive_call *call)
+{
+	int rc = gather_pause(call);
+
+	return rc < 0 ? receive_failed(call, rc) : receive_under_lock(call);
+}
+
+/*
+ * Sleeps until there may be something, up to a second, and looks again. `spin` says how long to
+ * spin on our semaphore first; NULL: we have spun already, in vain.
+ */
+static enum receive_result wait_asleep(struct receive_call *call, struct spin *spin)
+{
+	struct channel *channel = call->channel;
+	bool inside = channel->receiving.claim != CLAIM_NONE;
+	struct condition condition;
+	enum receive_result result;
+	bool found;
+	int rc;
+
+	if (inside || channel->receiving.skipping)
+		condition = condition_piece(channel);
+	else
+		condition = condition_data(channel, group_of(channel));
+	found = condition_wait(condition, channel->slot, receive_again, call, spin,
+			       deadline_slice_ns(&call->deadline, NS_PER_SEC));
+	if (spin == NULL)
+		spin_learn(&channel->spin);
+	if (found)
+		return call->result;
+	rc = channel_look_after(channel);
+	if (rc < 0)
+		return receive_failed(call, rc);
+	result = receive_under_lock(call);
+	if (result == RECEIVE_NOTHING)
+		endpoint_waits(channel, inside ? CHANNEL_WAITS_PIECE : CHANNEL_WAITS_DATA, 0);
+	return result;
+}
+
+/*
+ * Waits for something to claim, and looks again. A lone consumer spins on tail before it sleeps,
+ * see tail_moves(); one of several spins on its semaphore, because one is woken.
+ */
+static enum receive_result wait_for_more(struct receive_call *call)
+{
+	struct channel *channel = call->channel;
+	int rc = deadline_passed(receive_deadline(call));
+
+	if (rc < 0)
+		return receive_failed(call, rc);
+	if (!group_alone(channel))
+		return wait_asleep(call, &channel->spin);
+	return wait_awake(channel) ? receive_under_lock(call) : wait_asleep(call, NULL);
+}
+
 /*
  * Does what channel_receive() does when receive_on() has delivered nothing: calls
- * receive_under_lock() until there is a result, and waits in between. `rc` is an error that the
+ * receive_under_lock() until there is a result, and waits in between. `error` is an error that the
  * caller has found already, or 0.
  */
 static __attribute__((noinline)) int receive_waiting(struct channel *channel, uint32_t most,
 						     unsigned flags, uint64_t timeout_ns,
-						     struct channel_delivery *delivery, int rc)
+						     struct channel_delivery *delivery, int error)
 {
 	struct receive_call call = { .channel = channel,
 				     .most = most,
@@ -169,58 +225,27 @@ static __attribute__((noinline)) int receive_waiting(struct channel *channel, ui
 				     .timeout_ns = timeout_ns == 0 ? channel->options.timeout_ns
 								   : timeout_ns,
 				     .delivery = delivery };
+	enum receive_result result;
 
-	if (rc == 0)
-		rc = receive_under_lock(&call);
-	if (rc == RECEIVE_NOTHING)
+	if (error == 0)
+		result = receive_under_lock(&call);
+	else
+		result = receive_failed(&call, error);
+	if (result == RECEIVE_NOTHING)
 		endpoint_wait_begins(channel);
-	while (rc == RECEIVE_NOTHING || rc == RECEIVE_GATHERING) {
-		bool inside = channel->receiving.claim != CLAIM_NONE;
-		bool spun, found;
-
-		if (rc == RECEIVE_GATHERING) {
-			rc = gather_pause(&call);
-			if (rc == 0)
-				rc = receive_under_lock(&call);
-			continue;
-		}
-		if ((flags & CHANNEL_DONTWAIT) != 0 && !inside) {
-			rc = -EAGAIN;
-			break;
-		}
-		rc = deadline_passed(receive_deadline(&call));
-		if (rc < 0)
-			break;
-		/* A lone consumer spins, see tail_moves(); of several, one is woken. */
-		spun = group_alone(channel);
-		if (spun && tail_moves_soon(channel)) {
-			rc = receive_under_lock(&call);
-			continue;
-		}
-		found = condition_wait(inside || channel->receiving.skipping
-					       ? condition_piece(channel)
-					       : condition_data(channel, group_of(channel)),
-				       channel->slot, receive_again, &call,
-				       spun ? NULL : &channel->spin,
-				       deadline_slice_ns(&call.deadline, NS_PER_SEC));
-		if (spun)
-			spin_learn(&channel->spin);
-		if (found) {
-			rc = call.result;
-			continue;
-		}
-		rc = channel_look_after(channel);
-		if (rc == 0)
-			rc = receive_under_lock(&call);
-		if (rc == RECEIVE_NOTHING)
-			endpoint_waits(channel, inside ? CHANNEL_WAITS_PIECE : CHANNEL_WAITS_DATA,
-				       0);
+	while (result == RECEIVE_NOTHING || result == RECEIVE_GATHERING) {
+		if (result == RECEIVE_GATHERING)
+			result = wait_gather(&call);
+		else if ((flags & CHANNEL_DONTWAIT) != 0 && channel->receiving.claim == CLAIM_NONE)
+			result = receive_failed(&call, -EAGAIN);
+		else
+			result = wait_for_more(&call);
 	}
 	/* We may have used up a wake-up and take nothing: pass it on. */
-	if (rc != CHANNEL_DELIVERED)
+	if (result != RECEIVE_DELIVERED)
 		condition_signal(condition_data(channel, group_of(channel)));
-	channel->report.error = rc < 0 ? rc : 0;
-	return rc;
+	channel->report.error = result == RECEIVE_FAILED ? call.error : 0;
+	return result == RECEIVE_FAILED ? call.error : (int)result;
 }
 
 int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,

@@ -74,10 +74,10 @@ static int claim_fit(struct receive_call *call, struct claim_state *state)
 }
 
 /*
- * Hands out the first part of our claim. Within a batch, the next record. Returns CHANNEL_DELIVERED
- * or -CHANNEL_EDAMAGED.
+ * Hands out the first part of our claim. Within a batch, the next record. Returns RECEIVE_DELIVERED
+ * or RECEIVE_FAILED.
  */
-static int deliver(struct receive_call *call)
+static enum receive_result deliver(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
 	struct claim_state state = claim_read(claim_held(channel));
@@ -93,25 +93,26 @@ static int deliver(struct receive_call *call)
 	    state.begin.record != channel->batch.end && state.begin.offset == 0 &&
 	    channel->claimed[channel->batch.index].messages <= call->most) {
 		deliver_claimed(channel, call->delivery);
-		return CHANNEL_DELIVERED;
+		return RECEIVE_DELIVERED;
 	}
 	rc = claim_fit(call, &state);
 	if (rc < 0)
-		return rc;
+		return receive_failed(call, rc);
 	if (channel->receiving.together > 0) {
 		/* If we die with it, the process that buries us must keep all of it as one claim. */
 		state.flags |= CLAIM_TOGETHER;
 		claim_write(claim_held(channel), &state);
 	}
-	return deliver_part(channel, state, call->most, call->delivery);
+	rc = deliver_part(channel, state, call->most, call->delivery);
+	return rc < 0 ? receive_failed(call, rc) : RECEIVE_DELIVERED;
 }
 
 /*
  * Inside a message longer than the ring: extends our claim by the next piece, if it has come.
- * Returns CHANNEL_DELIVERED, RECEIVE_NOTHING, -CHANNEL_EABORTED (the claim has ended), or
- * -CHANNEL_EDAMAGED.
+ * Returns RECEIVE_DELIVERED, RECEIVE_NOTHING, or RECEIVE_FAILED: with -CHANNEL_EABORTED the claim
+ * has ended.
  */
-static int receive_piece(struct receive_call *call)
+static enum receive_result receive_piece(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
 	struct group *group = group_of(channel);
@@ -121,14 +122,14 @@ static int receive_piece(struct receive_call *call)
 	if (next_read(group).record == tail)
 		return RECEIVE_NOTHING;
 	if (!piece_get(channel, claim_read(claim_held(channel)).sequence, tail, &record))
-		return -CHANNEL_EDAMAGED;
+		return receive_failed(call, -CHANNEL_EDAMAGED);
 	claim_extend(channel, channel->receiving.claim, &record);
 	if ((record.flags & RECORD_ABORTED) == 0)
-		return CHANNEL_DELIVERED;
+		return RECEIVE_DELIVERED;
 	claim_drop(group, channel->receiving.claim);
 	channel->receiving.claim = CLAIM_NONE;
 	channel->receiving.piece_acknowledged = false;
-	return -CHANNEL_EABORTED;
+	return receive_failed(call, -CHANNEL_EABORTED);
 }
 
 /*
@@ -136,7 +137,7 @@ static int receive_piece(struct receive_call *call)
  * an orphan, or a new one. Returns CHANNEL_DELIVERED, or what receive_piece() and claim_next()
  * return.
  */
-static int receive_any(struct receive_call *call)
+static enum receive_result receive_any(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
 	struct group *group = group_of(channel);
@@ -144,7 +145,7 @@ static int receive_any(struct receive_call *call)
 	if (channel->receiving.piece_acknowledged)
 		return receive_piece(call);
 	if (channel->receiving.claim != CLAIM_NONE)
-		return CHANNEL_DELIVERED; /* the rest of a claim that held more than was wanted */
+		return RECEIVE_DELIVERED; /* the rest of a claim that held more than was wanted */
 	for (;;) {
 		int rc;
 
@@ -154,7 +155,7 @@ static int receive_any(struct receive_call *call)
 		rc = orphan_aborted(channel, channel->receiving.claim);
 		if (rc < 0) {
 			channel->receiving.claim = CLAIM_NONE; /* we have not adopted it */
-			return rc;
+			return receive_failed(call, rc);
 		}
 		if (rc == 0)
 			break;
@@ -163,7 +164,7 @@ static int receive_any(struct receive_call *call)
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_ADOPT, claim_read(claim_held(channel)).end, 0);
 	channel->batch.valid = false; /* it is not new: attempts are read from the claim */
-	return CHANNEL_DELIVERED;
+	return RECEIVE_DELIVERED;
 }
 
 /*
@@ -182,12 +183,12 @@ static void end_dropped(struct channel *channel)
 /*
  * There is nothing to claim, and no producer is attached: decides whether this is the end of a
  * stream that we have seen. `events` is the value that was read when no producer was attached,
- * before tail was read. Returns CHANNEL_ENDED, CHANNEL_PASSED or RECEIVE_NOTHING.
+ * before tail was read. Returns RECEIVE_ENDED, RECEIVE_PASSED or RECEIVE_NOTHING.
  *
  * The group is told of the end (`told`) only when this consumer detaches after it has reported the
  * end, see end_tell(). A consumer that follows and goes on may be killed and never report it.
  */
-static int stream_end(struct receive_call *call, uint64_t events)
+static enum receive_result stream_end(struct receive_call *call, uint64_t events)
 {
 	struct channel *channel = call->channel;
 	struct group *group = group_of(channel);
@@ -205,10 +206,10 @@ static int stream_end(struct receive_call *call, uint64_t events)
 	channel->receiving.ended = (call->flags & CHANNEL_FOLLOW) == 0 ||
 				   events_differ(events, channel->receiving.told_then, EVENTS_ENDS);
 	if (channel->receiving.ended)
-		return CHANNEL_ENDED;
+		return RECEIVE_ENDED;
 	channel->receiving.end_passed = true;
 	atomic_store(&group->empty_end, 0); /* an empty stream is ours, like any other */
-	return (call->flags & CHANNEL_PASSING) != 0 ? CHANNEL_PASSED : RECEIVE_NOTHING;
+	return (call->flags & CHANNEL_PASSING) != 0 ? RECEIVE_PASSED : RECEIVE_NOTHING;
 }
 
 /* True if there are messages for another consumer of our group: then one is woken. */
@@ -225,58 +226,89 @@ static bool work_left(const struct receive_call *call)
 	return !cursor_equal(next_read(group), cursor_at(tail_now(channel)));
 }
 
-/* Does the work of receive_under_lock() between locking and unlocking, and returns its result. */
-static int receive_locked(struct receive_call *call)
+/*
+ * True if no producer is attached that could still send. Call it before tail is read. *events is
+ * the value of `events` when none was attached.
+ *
+ * A producer that attaches sets its bit in `attached`, then counts itself in `events`; one that
+ * leaves counts first, then clears its bit. So if `events` is the same before and after the look
+ * that finds no bit, it counts all producers that have come and gone.
+ */
+static bool producers_gone(struct channel *channel, uint64_t *events)
+{
+	struct producers *producers = producers_of(channel);
+	bool nobody;
+
+	*events = atomic_load(&producers->events);
+	nobody = atomic_load(&producers->side.attached) == 0;
+	return atomic_load(&producers->events) == *events && nobody;
+}
+
+/* Gets a claim that has something to hand out, if there is one. `gone`: see producers_gone(). */
+static enum receive_result claim_get(struct receive_call *call, bool gone)
 {
 	struct channel *channel = call->channel;
-	struct producers *producers = producers_of(channel);
-	bool held = channel->receiving.claim != CLAIM_NONE;
-	uint64_t events, events_after;
-	bool no_producers;
-	int rc;
+	enum receive_result result;
+	int rc = claims_recover(channel);
 
+	if (rc < 0)
+		return receive_failed(call, rc);
+	result = receive_any(call);
+	if (result != RECEIVE_NOTHING || channel->receiving.claim != CLAIM_NONE || !gone ||
+	    !others_hold(channel))
+		return result;
 	/*
-	 * Before tail is read: is no producer attached that could still send? A producer that
-	 * attaches sets its bit in `attached`, then counts itself in `events`; one that leaves
-	 * counts first, then clears its bit. So if `events` is the same before and after the look
-	 * that finds no bit, it counts all producers that have come and gone.
+	 * Only another consumer's claim keeps the stream from ending, and nobody wakes us if that
+	 * consumer dies: look whether it has.
 	 */
-	events = atomic_load(&producers->events);
-	no_producers = atomic_load(&producers->side.attached) == 0;
-	events_after = atomic_load(&producers->events);
-	no_producers = no_producers && events == events_after;
+	rc = side_probe(channel, CHANNEL_CONSUMER);
+	return rc < 0 ? receive_failed(call, rc) : receive_any(call);
+}
+
+/* Hands out what the claim has. After an error nothing is in hand, so nothing is acknowledged. */
+static enum receive_result hand_out(struct receive_call *call)
+{
+	struct channel *channel = call->channel;
+	enum receive_result result = deliver(call);
+
+	if (result == RECEIVE_FAILED) {
+		channel->receiving.delivered_end = claim_read(claim_held(channel)).begin;
+		channel->receiving.delivered_messages = 0;
+	}
+	return result;
+}
+
+/* Moves head, and notes which endpoints have to be woken after unlocking. */
+static void others_note(struct receive_call *call, enum receive_result result)
+{
+	int error = result == RECEIVE_FAILED ? call->error : 0;
+
+	if (result == RECEIVE_DELIVERED || error == -CHANNEL_EABORTED)
+		call->more = work_left(call);
+	if (error != -CHANNEL_EDAMAGED && (call->head_may_move || !call->delivered))
+		call->head_moved = head_advance(consumers_of(call->channel));
+}
+
+/* Does the work of receive_under_lock() between locking and unlocking, and returns its result. */
+static enum receive_result receive_locked(struct receive_call *call)
+{
+	struct channel *channel = call->channel;
+	bool held = channel->receiving.claim != CLAIM_NONE;
+	uint64_t events;
+	bool gone = producers_gone(channel, &events);
+	enum receive_result result;
 
 	call->head_may_move = claims_in_use(group_of(channel)) != 0;
 	delivery_done(channel);
-	rc = claims_recover(channel);
-	if (rc == 0)
-		rc = receive_any(call);
-	if (rc == RECEIVE_NOTHING && channel->receiving.claim == CLAIM_NONE && no_producers &&
-	    others_hold(channel)) {
-		/*
-		 * Only another consumer's claim keeps the stream from ending, and nobody wakes us
-		 * if that consumer dies: look whether it has.
-		 */
-		rc = side_probe(channel, CHANNEL_CONSUMER);
-		if (rc == 0)
-			rc = receive_any(call);
-	}
-	if (rc == RECEIVE_NOTHING && channel->receiving.claim == CLAIM_NONE && no_producers) {
-		rc = stream_end(call, events);
+	result = claim_get(call, gone);
+	if (result == RECEIVE_NOTHING && channel->receiving.claim == CLAIM_NONE && gone) {
+		result = stream_end(call, events);
 		call->more = held; /* another consumer may have waited for our claim to end */
 	}
-	if (rc == CHANNEL_DELIVERED && !call->delivered) {
-		rc = deliver(call);
-		if (rc < 0) { /* nothing was handed out, so nothing may be acknowledged */
-			channel->receiving.delivered_end = claim_read(claim_held(channel)).begin;
-			channel->receiving.delivered_messages = 0;
-		}
-	}
-	if (rc == CHANNEL_DELIVERED || rc == -CHANNEL_EABORTED)
-		call->more = work_left(call);
-	if (rc != -CHANNEL_EDAMAGED && (call->head_may_move || !call->delivered))
-		call->head_moved = head_advance(consumers_of(channel));
-	return rc;
+	if (result == RECEIVE_DELIVERED && !call->delivered)
+		result = hand_out(call);
+	others_note(call, result);
+	return result;
 }
 
 void receive_wake(struct channel *channel, bool head_moved, bool more)
@@ -314,22 +346,24 @@ static int receive_lock(struct receive_call *call)
 	return rc;
 }
 
-int receive_under_lock(struct receive_call *call)
+enum receive_result receive_under_lock(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
+	int rc;
 
 	call->delivered = false;
 	call->fits = false;
 	call->more = false;
 	call->head_moved = false;
 	if (channel->options.observe)
-		return -EINVAL; /* an observer is in no group: see tap.h */
-	call->result = receive_lock(call);
-	if (call->result == 0) {
-		channel->report.lock_taken = false;
-		call->result = receive_locked(call);
-		side_unlock(channel, CHANNEL_CONSUMER);
-		receive_wake(channel, call->head_moved, call->more);
-	}
+		rc = -EINVAL; /* an observer is in no group: see tap.h */
+	else
+		rc = receive_lock(call);
+	if (rc < 0)
+		return call->result = receive_failed(call, rc);
+	channel->report.lock_taken = false;
+	call->result = receive_locked(call);
+	side_unlock(channel, CHANNEL_CONSUMER);
+	receive_wake(channel, call->head_moved, call->more);
 	return call->result;
 }

@@ -3,8 +3,8 @@
  * what is in hand, claims what comes next, and delivers it. channel_receive() calls this whenever
  * it cannot go on within a batch. The caller holds no mutex.
  */
-#ifndef RECEIVE_H
-#define RECEIVE_H
+#ifndef UNDER_LOCK_H
+#define UNDER_LOCK_H
 
 #include "receive/call.h"
 
@@ -12,11 +12,11 @@ struct channel;
 
 /*
  * Locks the consumers' mutex, does all of the above for `call`, unlocks, and wakes the producers
- * and the consumer for which there is news. Returns, and leaves in call->result: CHANNEL_DELIVERED,
- * CHANNEL_ENDED or CHANNEL_PASSED as channel_receive() does; RECEIVE_NOTHING; RECEIVE_GATHERING; or
- * an error: those of side_lock(), -EINVAL for an observer, -CHANNEL_EDAMAGED, -CHANNEL_EABORTED.
+ * and the consumer for which there is news. Returns the result, which is also in call->result.
+ * After RECEIVE_FAILED call->error is an error of side_lock(), -EINVAL (this is an observer),
+ * -CHANNEL_EDAMAGED, or -CHANNEL_EABORTED.
  */
-int receive_under_lock(struct receive_call *call);
+enum receive_result receive_under_lock(struct receive_call *call);
 
 /*
  * Wakes, after a critical section, the producers that wait for head, if `head_moved`, and one
