@@ -13,6 +13,7 @@
 #include "channel/sequence.h"
 #include "channel/waits.h"
 #include "observe/view.h"
+#include "receive/stream_over.h"
 #include "shared_buffer.h"
 
 /* What tap_look() returns besides errors and public results: there is nothing to deliver yet. */
@@ -210,15 +211,9 @@ static int record_load(struct tap *tap)
 static bool stream_over(struct tap *tap, unsigned flags)
 {
 	struct channel *channel = tap->channel;
-	struct producers *producers = producers_of(channel);
-	uint64_t events = atomic_load(&producers->events);
+	uint64_t events;
 
-	if (atomic_load(&producers->side.attached) != 0 ||
-	    atomic_load(&producers->events) != events || tap->inside)
-		return false;
-	if (!channel->receiving.seen_then &&
-	    !events_differ(events, channel->receiving.events_then,
-			   EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
+	if (!producers_gone(channel, &events) || tap->inside || !stream_seen(channel, events))
 		return false;
 	/* Also for a caller that follows: it may stop later, and ask channel_incomplete() then. */
 	channel->receiving.incomplete =

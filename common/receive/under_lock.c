@@ -22,6 +22,7 @@
 #include "receive/claim_next.h"
 #include "receive/claim_trace.h"
 #include "receive/deliver.h"
+#include "receive/stream_over.h"
 #include "shared_buffer.h"
 
 /* ---- up to receive_locked(), every function needs the consumers' mutex ---- */
@@ -99,7 +100,7 @@ static enum receive_result deliver(struct receive_call *call)
 	if (rc < 0)
 		return receive_failed(call, rc);
 	if (channel->receiving.together > 0) {
-		/* If we die with it, the process that buries us must keep all of it as one claim. */
+		/* If we die with it, the process that buries us must keep all of it together. */
 		state.flags |= CLAIM_TOGETHER;
 		claim_write(claim_held(channel), &state);
 	}
@@ -134,7 +135,7 @@ static enum receive_result receive_piece(struct receive_call *call)
 
 /*
  * Makes channel->receiving.claim a claim that has something to hand out: the one that we have, or
- * an orphan, or a new one. Returns CHANNEL_DELIVERED, or what receive_piece() and claim_next()
+ * an orphan, or a new one. Returns RECEIVE_DELIVERED, or what receive_piece() and claim_next()
  * return.
  */
 static enum receive_result receive_any(struct receive_call *call)
@@ -193,9 +194,7 @@ static enum receive_result stream_end(struct receive_call *call, uint64_t events
 	struct channel *channel = call->channel;
 	struct group *group = group_of(channel);
 
-	if (!channel->receiving.seen_then &&
-	    !events_differ(events, channel->receiving.events_then,
-			   EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
+	if (!stream_seen(channel, events))
 		return RECEIVE_NOTHING;
 	if (others_hold(channel))
 		return RECEIVE_NOTHING; /* if its owner dies, its messages are for us */
@@ -224,24 +223,6 @@ static bool work_left(const struct receive_call *call)
 	    (claim_read(claim_held(channel)).flags & CLAIM_MID) != 0)
 		return false; /* what follows are pieces of the message that we have */
 	return !cursor_equal(next_read(group), cursor_at(tail_now(channel)));
-}
-
-/*
- * True if no producer is attached that could still send. Call it before tail is read. *events is
- * the value of `events` when none was attached.
- *
- * A producer that attaches sets its bit in `attached`, then counts itself in `events`; one that
- * leaves counts first, then clears its bit. So if `events` is the same before and after the look
- * that finds no bit, it counts all producers that have come and gone.
- */
-static bool producers_gone(struct channel *channel, uint64_t *events)
-{
-	struct producers *producers = producers_of(channel);
-	bool nobody;
-
-	*events = atomic_load(&producers->events);
-	nobody = atomic_load(&producers->side.attached) == 0;
-	return atomic_load(&producers->events) == *events && nobody;
 }
 
 /* Gets a claim that has something to hand out, if there is one. `gone`: see producers_gone(). */
