@@ -287,13 +287,104 @@ static void turn_leave(struct channel *channel)
 	turn_wake(channel); /* pass on a wake-up that we do not use */
 }
 
-int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
+/* What room_lock() has to do after one try. */
+enum room_step {
+	ROOM_GO_ON,  /* there is room, and the producers' mutex is locked */
+	ROOM_ANSWER, /* it returns room_memory.answer */
+	ROOM_MAKE,   /* the ring is full, and this producer does not wait for consumers */
+	ROOM_AWAIT_TURN,
+	ROOM_AWAIT_HEAD /* we have the turn, and wait for consumers */
+};
+
+/* What room_lock() remembers from one try to the next. */
+struct room_memory {
+	int answer;	       /* an error, or CHANNEL_DROPPED */
+	uint64_t head_in_vain; /* full_make_room() could not move head here; 0: not tried */
+	bool waited_for_turn;  /* the last try found the turn taken, and we have waited */
+};
+
+/*
+ * Locks the producers' mutex and looks for the turn and for room. Unlocks it, except for ROOM_GO_ON.
+ * Of the producers that have waited for the turn and find it taken again, the first becomes the
+ * successor of its holder.
+ */
+static enum room_step room_try(struct channel *channel, uint64_t bytes, uint32_t messages,
+			       const struct deadline *deadline, struct room_memory *memory)
 {
 	struct producers *producers = producers_of(channel);
-	struct deadline deadline;
-	uint64_t hopeless = 0; /* the head that could not be reached */
-	/* The last look found the turn taken: we have waited for it since. */
-	bool passed_over = false;
+	bool full;
+	int room;
+
+	memory->answer = side_lock(channel, CHANNEL_PRODUCER, deadline);
+	if (memory->answer < 0)
+		return ROOM_ANSWER;
+	room = room_look(channel, bytes);
+	if (room == ROOM_FREE)
+		return ROOM_GO_ON;
+	full = ring_full(channel, room);
+	if (room < 0)
+		memory->answer = room;
+	else if (full && memory->head_in_vain == channel->sending.waited_head)
+		memory->answer = full_answer(channel, messages);
+	else if (!full && would_block(channel))
+		memory->answer = -EAGAIN;
+	else if (room == ROOM_TURN_TAKEN && memory->waited_for_turn && producers->turn_next == 0)
+		producers->turn_next = channel->slot + 1;
+	side_unlock(channel, CHANNEL_PRODUCER);
+	if (memory->answer == -EAGAIN && full)
+		group_note(channel);
+	if (memory->answer != 0)
+		return ROOM_ANSWER;
+	if (full)
+		return ROOM_MAKE;
+	memory->head_in_vain = 0;
+	memory->waited_for_turn = room == ROOM_TURN_TAKEN;
+	return room == ROOM_TURN_TAKEN ? ROOM_AWAIT_TURN : ROOM_AWAIT_HEAD;
+}
+
+/*
+ * Makes room without waiting for consumers: for us, or for the producer that has the turn, which
+ * then goes on. Returns 0, or an error.
+ */
+static int room_make(struct channel *channel, const struct deadline *deadline,
+		     struct room_memory *memory)
+{
+	int rc = full_make_room(channel, deadline);
+
+	memory->head_in_vain = rc == 0 ? channel->sending.waited_head : 0;
+	return rc < 0 ? rc : deadline_passed(deadline);
+}
+
+/* Tries and waits until there is room, with the mutex locked then (0), or there is an answer. */
+static int room_wait_for(struct channel *channel, uint64_t bytes, uint32_t messages)
+{
+	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
+	struct room_memory memory = { 0 };
+	int rc = 0;
+
+	endpoint_wait_begins(channel);
+	while (rc == 0) {
+		switch (room_try(channel, bytes, messages, &deadline, &memory)) {
+		case ROOM_GO_ON:
+			return 0;
+		case ROOM_ANSWER:
+			return memory.answer;
+		case ROOM_MAKE:
+			rc = room_make(channel, &deadline, &memory);
+			break;
+		case ROOM_AWAIT_TURN:
+			rc = turn_wait(channel, &deadline);
+			break;
+		case ROOM_AWAIT_HEAD:
+			rc = room_wait(channel, &deadline);
+			break;
+		}
+	}
+	return rc;
+}
+
+int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
+{
 	int rc;
 
 	channel->report.turn_taken = channel->report.lock_taken = false;
@@ -304,46 +395,10 @@ int room_lock(struct channel *channel, uint64_t bytes, uint32_t messages)
 			return 0;
 		side_unlock(channel, CHANNEL_PRODUCER);
 	}
-	deadline = endpoint_deadline(channel, channel->options.timeout_ns);
-	endpoint_wait_begins(channel);
-	while (rc == 0) {
-		bool full;
-		int room;
-
-		rc = side_lock(channel, CHANNEL_PRODUCER, &deadline);
-		if (rc < 0)
-			break;
-		room = room_look(channel, bytes);
-		if (room == ROOM_FREE)
-			return 0;
-		full = ring_full(channel, room);
-		if (room < 0)
-			rc = room;
-		else if (full && hopeless == channel->sending.waited_head)
-			rc = full_answer(channel, messages);
-		else if (!full && would_block(channel))
-			rc = -EAGAIN;
-		else if (room == ROOM_TURN_TAKEN && passed_over && producers->turn_next == 0)
-			producers->turn_next = channel->slot + 1;
-		side_unlock(channel, CHANNEL_PRODUCER);
-		if (rc == -EAGAIN && full)
-			group_note(channel);
-		if (rc != 0)
-			break;
-		if (full) {
-			/*
-			 * There may be room now: for us, or for the producer that has the turn,
-			 * which then goes on.
-			 */
-			rc = full_make_room(channel, &deadline);
-			hopeless = rc == 0 ? channel->sending.waited_head : 0;
-			rc = rc < 0 ? rc : deadline_passed(&deadline);
-			continue;
-		}
-		hopeless = 0;
-		passed_over = room == ROOM_TURN_TAKEN;
-		rc = passed_over ? turn_wait(channel, &deadline) : room_wait(channel, &deadline);
-	}
+	if (rc == 0)
+		rc = room_wait_for(channel, bytes, messages);
+	if (rc == 0)
+		return 0;
 	/*
 	 * If the mutex could not be had, it cannot be had now either: a turn that we were handed
 	 * meanwhile is released when we detach.
