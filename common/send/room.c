@@ -147,6 +147,34 @@ static bool waits_for_room(const struct channel *channel)
 }
 
 /*
+ * Looks whether we may have the turn: ROOM_FREE if it is free or ours, ROOM_TURN_TAKEN, or a
+ * negative error. If another producer has it that has died, this first cleans up after it. *turn is
+ * what producers.turn says afterwards. The producers' mutex is held.
+ */
+static int turn_look(struct channel *channel, uint32_t *turn)
+{
+	struct producers *producers = producers_of(channel);
+	int rc;
+
+	*turn = atomic_load(&producers->turn);
+	if (*turn > SLOT_COUNT)
+		return -CHANNEL_EDAMAGED;
+	if (*turn != 0 && *turn != channel->slot + 1) {
+		rc = side_probe(channel, CHANNEL_PRODUCER);
+		if (rc < 0)
+			return rc;
+		/* Whoever frees a slot first releases its turn: a turn without a slot is damage. */
+		if ((atomic_load(&producers->side.attached) >> (*turn - 1) & 1) == 0 &&
+		    atomic_load(&producers->turn) == *turn)
+			turn_release(channel);
+		*turn = atomic_load(&producers->turn);
+		if (*turn != 0 && *turn != channel->slot + 1)
+			return ROOM_TURN_TAKEN;
+	}
+	return producers_settled(channel) ? ROOM_FREE : ROOM_TURN_TAKEN;
+}
+
+/*
  * Looks whether the turn is free or ours and `bytes` bytes of ring are free at tail. Reads tail and
  * head once, checks them, and leaves tail and the free bytes in channel->sending.room_tail and
  * room_bytes. If only the room is missing, takes the turn, and leaves the head that is needed in
@@ -157,37 +185,23 @@ static int room_look(struct channel *channel, uint64_t bytes)
 {
 	struct producers *producers = producers_of(channel);
 	uint64_t capacity = channel->segment.ring.capacity;
-	uint32_t turn = atomic_load(&producers->turn);
 	uint64_t tail, used;
-	bool free;
-	int rc;
+	uint32_t turn;
+	bool enough;
+	int rc = turn_look(channel, &turn);
 
-	if (turn > SLOT_COUNT)
-		return -CHANNEL_EDAMAGED;
-	if (turn != 0 && turn != channel->slot + 1) {
-		rc = side_probe(channel, CHANNEL_PRODUCER); /* its holder may be dead */
-		if (rc < 0)
-			return rc;
-		if ((atomic_load(&producers->side.attached) >> (turn - 1) & 1) == 0 &&
-		    atomic_load(&producers->turn) == turn)
-			/* Whoever frees a slot first releases its turn, so this is damage. */
-			turn_release(channel);
-		turn = atomic_load(&producers->turn);
-		if (turn != 0 && turn != channel->slot + 1)
-			return ROOM_TURN_TAKEN;
-	}
-	if (!producers_settled(channel))
-		return ROOM_TURN_TAKEN;
+	if (rc != ROOM_FREE)
+		return rc;
 	if (producers->turn_next == channel->slot + 1)
 		producers->turn_next = 0; /* we need not be put first any more */
 	tail = tail_own(channel);	  /* after the probe, which may have closed a message */
-	free = room_for(channel, tail, bytes);
+	enough = room_for(channel, tail, bytes);
 	used = tail - channel->sending.known_head;
-	if (used > capacity)
+	if (!enough && used > capacity)
 		return -CHANNEL_EDAMAGED;
 	channel->sending.room_tail = tail;
 	channel->sending.room_bytes = capacity - used;
-	if (free) {
+	if (enough) {
 		if (turn != 0)
 			room_request(channel, 0);
 		return ROOM_FREE;
@@ -304,9 +318,9 @@ struct room_memory {
 };
 
 /*
- * Locks the producers' mutex and looks for the turn and for room. Unlocks it, except for ROOM_GO_ON.
- * Of the producers that have waited for the turn and find it taken again, the first becomes the
- * successor of its holder.
+ * Locks the producers' mutex and looks for the turn and for room. Unlocks it, except for
+ * ROOM_GO_ON. Of the producers that have waited for the turn and find it taken again, the first
+ * becomes the successor of its holder.
  */
 static enum room_step room_try(struct channel *channel, uint64_t bytes, uint32_t messages,
 			       const struct deadline *deadline, struct room_memory *memory)
