@@ -1,7 +1,8 @@
 /*
  * Batches: a consumer that is the only one attached in its group (a lone consumer) claims several
- * records at once, and then goes from one to the next without the mutex (receive_on()). Called by
- * what claims and acknowledges. The consumers' mutex must be held, except for group_alone().
+ * records at once, and then goes from one to the next without the mutex (receive_on()).
+ * claim_next() and delivery_done() call these. The consumers' mutex must be held, except for
+ * group_alone().
  */
 #ifndef BATCH_H
 #define BATCH_H
@@ -33,7 +34,7 @@ void batch_learn(struct channel *channel);
 /*
  * Gives back the records of a batch that we have not delivered, if another consumer of our group
  * has attached since we claimed them. `state` is the claim's state, which begins after what is
- * acknowledged. Only a batch that nobody has claimed after is given back.
+ * acknowledged. If messages after the batch are claimed, nothing is given back.
  */
 void batch_share(struct channel *channel, const struct claim_state *state);
 

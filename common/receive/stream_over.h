@@ -12,8 +12,8 @@
 #include "channel/events.h"
 
 /*
- * True if no producer is attached that could still send. Call it before tail is read. *events is the
- * value of `events` when none was attached.
+ * True if no producer is attached that could still send. Call it before tail is read. *events is
+ * the value of `events` when none was attached.
  *
  * A producer that attaches sets its bit in `attached`, then counts itself in `events`; one that
  * leaves counts first, then clears its bit. So if `events` is the same before and after the look

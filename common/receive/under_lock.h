@@ -11,7 +11,7 @@
 struct channel;
 
 /*
- * Locks the consumers' mutex, does all of the above for `call`, unlocks, and wakes the producers
+ * Locks the consumers' mutex, does what is said above for `call`, unlocks, and wakes the producers
  * and the consumer for which there is news. Returns the result, which is also in call->result.
  * After RECEIVE_FAILED call->error is an error of side_lock(), -EINVAL (this is an observer),
  * -CHANNEL_EDAMAGED, or -CHANNEL_EABORTED.
