@@ -14,9 +14,10 @@
 
 /*
  * For a producer that waits for room, or, with `acknowledged`, until everything is acknowledged.
- * Returns the id of a consumer's process that this wait cannot outlast: it is an ancestor of the
- * calling process and has messages in hand, and (if the wait is for room) all that it has in hand
- * lies before the position that the producer needs. Returns 0 if there is none, or it is not known.
+ * Returns the id of the process that waits for this producer: it is an ancestor of the calling
+ * process, is a consumer with messages in hand, and, if the wait is for room, all that it has in
+ * hand lies before the position that the producer needs. Returns 0 if there is none, or if it
+ * cannot be known.
  */
 pid_t mutual_wait(const struct census *census, bool acknowledged);
 

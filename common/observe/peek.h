@@ -14,9 +14,11 @@ struct peek;
 
 /*
  * Makes a peek that uses `channel`, which must not be attached and must outlive it. Returns NULL if
- * there is no memory. Free it with peek_free(), after peek_close() if it is open; NULL is allowed.
+ * there is no memory. Free it with peek_free().
  */
 struct peek *peek_new(struct channel *channel);
+
+/* Frees *peek and its copy of a record; does not close. NULL is allowed. */
 void peek_free(struct peek *peek);
 
 /*

@@ -11,10 +11,11 @@
 #include "channel/channel.h"
 #include "observe/census.h"
 
+/* What may be removed, and whether the flock is taken first. */
 enum removal_how {
 	REMOVAL_UNUSED, /* only a channel that no living endpoint uses, with the flock */
 	REMOVAL_FORCED, /* whatever it is, with the flock */
-	/* whatever it is, without the flock: any process that may read the object can keep it */
+	/* whatever it is, without the flock, which any process that may read the object can keep */
 	REMOVAL_UNLOCKED
 };
 

@@ -15,9 +15,11 @@ struct tap;
 
 /*
  * Makes a tap that uses `channel`, which must outlive it. Returns NULL if there is no memory. Free
- * it with tap_free(), which does not detach; NULL is allowed.
+ * it with tap_free().
  */
 struct tap *tap_new(struct channel *channel);
+
+/* Frees *tap and its copy of a record; does not detach. NULL is allowed. */
 void tap_free(struct tap *tap);
 
 /*
