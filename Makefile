@@ -1,17 +1,20 @@
 # make            the two tools, in build/ (V=1 shows the commands)
 # make test       the tests (needs Criterion); SAN=address,undefined for a sanitizer build
+# make learn      the five small programs of tests/learn/README.md, built and run
 # make torture    the crash walk: kill -9 after every instruction (STRIDE=N: every Nth)
 # make fuzz       hostile contents and text, FUZZ_SECONDS=300 (needs clang); make fuzz-long: 20 minutes
 # make model      the models of the protocol, exhaustively, and that they have teeth (needs spin)
 # make analyze    thread sanitizer, valgrind, clang-tidy, cppcheck
-# make check      format and scripts
+# make check      format, scripts, and that the names in the documents exist
 # make bench      how fast, beside others, see tests/bench/bench.mk; make bench-quick
-# make install    PREFIX=/usr/local DESTDIR=; make uninstall
+# make install    PREFIX=/usr/local DESTDIR=; make uninstall. BINDIR MANDIR BASHDIR ZSHDIR FISHDIR say where
 # make deb        a Debian package in build/deb
 #
 # Without libinih there are no configuration files, without libjansson no JSON; the tools say so.
 # CC CFLAGS CPPFLAGS LDFLAGS LDLIBS are yours. What the code itself needs is added to them.
-# HARDENING=            builds without what makes a mistake harder to use
+# Another compiler or sanitizer builds in a folder of its own: make CC=clang in build/clang.
+# HARDENING=      builds without what makes a mistake harder to use: stack protection, checked library
+#                 calls, random addresses, read-only relocations
 
 ifneq ($(shell uname -s),Linux)
 $(error shm-produce and shm-consume need Linux: futexes, robust mutexes and double mapping)
@@ -87,6 +90,8 @@ archives := $(tools_library) $(library)
 test_programs := $(addprefix support/,agent trickle without) $(addprefix crash/,cond_wedge crash_walk) \
 	$(addprefix fuzz/,fuzz_replay parse_replay) model/weak_order
 other_programs := crash/stress
+# For the learner, see tests/learn/README.md. Each is one file and needs nothing of ours.
+lessons := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/learn/*.c)))
 test_support := $(filter-out $(addprefix tests/support/,agent.c trickle.c without.c fortified.c syscall_filter.c),\
 	$(wildcard tests/support/*.c))
 test_objects := $(call objects,$(sort $(wildcard tests/*/test_*.c) $(test_support)))
@@ -94,7 +99,7 @@ source_folders := common common/* producer producer/* consumer consumer/* tests/
 sources := $(sort $(wildcard $(foreach ending,.c .h .cc,$(addsuffix /*$(ending),$(source_folders)))))
 scripts := $(sort $(wildcard scripts/*.sh tests/*.sh tests/*/*.sh)) .ci/run
 
-.PHONY: all test tests programs fuzz fuzz-long torture model analyze check format install uninstall deb clean
+.PHONY: all test tests programs learn fuzz fuzz-long torture model analyze check format install uninstall deb clean
 all: $(tools) $(completions)
 
 $(BUILD)/shm-produce: $(call objects,$(producer_sources)) $(archives)
@@ -125,7 +130,7 @@ $(BUILD)/completions/%: $(BUILD)/%
 # Tests. TOOLS: the folder of the tools and the agent under test, if not this build's: another
 # C library cannot be linked with Criterion (make CC=musl-gcc all programs comes first).
 TOOLS ?= $(BUILD)
-programs: $(addprefix $(BUILD)/tests/,$(notdir $(test_programs)))
+programs: $(addprefix $(BUILD)/tests/,$(notdir $(test_programs))) $(lessons)
 tests: all $(BUILD)/tests/run programs
 test: tests
 	tests/run.sh $(BUILD)/tests $(TOOLS)
@@ -143,6 +148,13 @@ $(foreach program,$(test_programs) $(other_programs),\
 $(BUILD)/tests/%: $(archives)
 	@mkdir -p $(@D)
 	$(call say,$(link),LD)
+$(lessons): inih :=
+$(lessons): jansson :=
+$(lessons): $(BUILD)/tests/learn/%: $(BUILD)/obj/tests/learn/%.o
+	@mkdir -p $(@D)
+	$(call say,$(link),LD)
+learn: $(lessons)
+	@set -e; for lesson in $^; do echo "== $${lesson##*/}"; $$lesson; done
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) $(BUILD)/tests
@@ -206,6 +218,7 @@ analyze:
 check:
 	$(CLANG_FORMAT) --dry-run --Werror $(sources)
 	shellcheck $(scripts)
+	scripts/check-names.sh
 format:
 	$(CLANG_FORMAT) -i $(sources)
 

@@ -102,7 +102,7 @@ inline head_advance()
 	}
 }
 
-/* claims_recount(), next_repair() */
+/* next_repair(); what claims_repair() recounts is no state of this model */
 inline next_repair(g)
 {
 	if
@@ -325,7 +325,7 @@ inline next_expect()
 inline forsake()
 {
 	if
-	:: attempts[g] == 1 && begin[g] + 1 < limit[g] && next[g] == limit[g] -> /* claim_shorten() */
+	:: attempts[g] == 1 && begin[g] + 1 < limit[g] && next[g] == limit[g] -> /* claim_split() */
 		next[g] = begin[g] + 1;
 		limit[g] = begin[g] + 1
 	:: else

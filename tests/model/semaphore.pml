@@ -77,7 +77,7 @@ proctype owner()
 			atomic { STEP found = word == NONE; word = (found -> ASLEEP : word) };
 #endif
 			if
-			:: found -> /* futex_wait() */
+			:: found -> /* FUTEX_WAIT in the kernel */
 				atomic { STEP
 					if
 #ifndef NO_KERNEL_LOOK

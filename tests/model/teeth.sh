@@ -43,6 +43,7 @@ search batch.pml "wish==0" "no catching up before the sleep" -DSLOW -DNO_CATCH_U
 search batch.pml "waiting_ack" "who has caught up wakes nobody" -DSLOW -DNO_WAKE
 search batch.pml "acked" "a claim cut off before next" -DKILLS=1 -DLEAVERS=1 -DRECORDS=2 -DCONSUMERS=2 -DPRODUCERS=0 -DCLAIM_FIRST
 search batch.pml "acked" "done not looked at by who buries" -DKILLS=1 -DRECORDS=2 -DCONSUMERS=2 -DPRODUCERS=0 -DNO_DONE
+search batch.pml "delivered_end" "a repair does not raise next over what was claimed at once" -DKILLS=1 -DRECORDS=3 -DBATCH=3 -DCONSUMERS=2 -DPRODUCERS=0 -DNO_REPAIR
 search groups.pml "(state[0]/8)!=(state[1]/8)" "a removed group's name, then its durability" -DDECLARE -DREMOVE -DCONSUMERS=1 -DRENAME_FIRST
 search groups.pml "head==tail" "whom a slot belonged to is not forgotten" -DKILLS=0 -DCONSUMERS=3 -DRECORDS=1 -DCAPACITY=1 -DNO_FORGET
 search groups.pml "(state[0]!=0)||(state[1]!=0)" "the last group ends, too" -DNO_KEEPER
