@@ -1,12 +1,19 @@
 /*
- * Fences of which one side pays. Two who store one word each and then look at the other's need a
- * fence between: one of them sees the other. Who sends does that for every message, who sleeps or
- * attaches seldom. So the latter has the kernel run a fence on every processor that runs one of us
- * (membarrier; the idea: Desnoyers and others, User-Level Implementations of Read-Copy Update,
- * 2012), and the former needs to keep its compiler in order only. Private to common/.
+ * Asymmetric memory fences. When two threads each store one word and then read the other's word,
+ * each of them needs a full fence between its store and its load; then at least one of the two sees
+ * the other's store.
  *
- * All who use a channel must agree on it: its header says which way it is, and a process that has
- * no membarrier can have it changed (fences.c).
+ * Here the two halves are not paid for alike. A thread that sends or acknowledges passes its half
+ * for every message; a thread that goes to sleep or attaches passes its half seldom. So the seldom
+ * half, barrier_heavy(), has the kernel run a fence on every processor that runs a registered
+ * process (the system call membarrier; the idea: Desnoyers and others, User-Level Implementations
+ * of Read-Copy Update, 2012). The frequent half, barrier_light(), then only has to keep its
+ * compiler from reordering.
+ *
+ * All processes of a channel must agree on the way: the channel's header says which way it is, and
+ * a process that cannot use membarrier can have it changed (see channel/fences.c).
+ *
+ * Called by the thread of an endpoint, on either side. No lock is needed. Private to common/.
  */
 #ifndef BARRIER_H
 #define BARRIER_H
@@ -14,15 +21,24 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* Has this process's threads take part from now on. False: the kernel cannot, or may not. */
+/*
+ * Registers this process with the kernel: from now on its threads run the fences that other
+ * processes ask for. Returns false if the kernel does not support membarrier, or refuses it.
+ */
 bool barrier_register(void);
 
 /*
- * The half of an endpoint that sleeps or attaches: about a microsecond if others run fences, too.
+ * The seldom half, for an endpoint that is about to sleep or has just attached: a full fence of its
+ * own and, if `membarrier`, one on every processor that runs a registered process; this process
+ * must have registered. Takes about a microsecond while others run fences, too.
  */
 void barrier_heavy(bool membarrier);
 
-/* The half of who sends or acknowledges: nothing if `asymmetric`, else a fence. */
+/*
+ * The frequent half, for an endpoint that sends or acknowledges: a full fence, or, if `asymmetric`,
+ * an order for the compiler only, which costs nothing. `asymmetric` is right only if every endpoint
+ * that relies on this half calls barrier_heavy(true).
+ */
 static inline void barrier_light(bool asymmetric)
 {
 	if (asymmetric)

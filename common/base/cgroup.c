@@ -7,11 +7,14 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* A name of each version; what version 1 counts with swap in it, version 2 counts without. */
+/*
+ * The names of the files in cgroup version 1 and version 2. The swap files of version 1 count
+ * memory and swap together; those of version 2 count swap alone (`swap_alone`).
+ */
 struct version {
-	const char *folder; /* of the root */
+	const char *folder; /* where the root group is mounted */
 	const char *limit, *used, *swap_limit, *swap_used;
-	const char *caches[3]; /* in memory.stat: what can be had back */
+	const char *caches[3]; /* rows of memory.stat: memory that can be reclaimed */
 	bool swap_alone;
 };
 
@@ -36,6 +39,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* UINT64_MAX stands for "no limit" in these two functions. */
 static uint64_t sum(uint64_t a, uint64_t b)
 {
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -57,7 +61,9 @@ static FILE *file_open(const char *folder, const char *name)
 	return fopen(path, "re");
 }
 
-/* A number of bytes. UINT64_MAX: "max", or no such file. */
+/*
+ * Reads a file that holds a number of bytes. UINT64_MAX: it holds "max", or there is no such file.
+ */
 static uint64_t bytes_read(const char *folder, const char *name)
 {
 	FILE *file = file_open(folder, name);
@@ -75,7 +81,7 @@ static uint64_t bytes_read(const char *folder, const char *name)
 	return bytes;
 }
 
-/* The sum of these rows of a file with a name and a number in each. */
+/* Returns the sum of the rows with these names, in a file with a name and a number in each row. */
 static uint64_t rows_read(const char *folder, const char *name, const char *const rows[3])
 {
 	FILE *file = file_open(folder, name);
@@ -94,6 +100,7 @@ static uint64_t rows_read(const char *folder, const char *name, const char *cons
 	return bytes;
 }
 
+/* Returns how many bytes of swap space the machine has free. */
 static uint64_t swap_free(void)
 {
 	static const char *const rows[3] = { "SwapFree:", NULL };
@@ -101,14 +108,14 @@ static uint64_t swap_free(void)
 	return rows_read("/proc", "meminfo", rows) * 1024;
 }
 
-/* What one group leaves. */
+/* Returns how many more bytes the limit of one group allows. UINT64_MAX: it has none. */
 static uint64_t group_room(const struct version *version, const char *folder)
 {
 	uint64_t limit = bytes_read(folder, version->limit);
 	uint64_t used = bytes_read(folder, version->used);
 	uint64_t swap, room;
 
-	/* Version 1 has a large number for "no limit". */
+	/* Version 1 has a large number in place of "no limit". */
 	if (limit >= UINT64_MAX / 4 || used == UINT64_MAX)
 		return UINT64_MAX;
 	room = left_of(limit, used);
@@ -121,15 +128,16 @@ static uint64_t group_room(const struct version *version, const char *folder)
 }
 
 /*
- * Of a group and all above it, as far as they can be seen: in a container the path may be one of
- * the host's, and then only the last step, the root that is mounted here, is there.
+ * Returns the smallest allowance of a group and of all groups above it, as far as they can be seen.
+ * In a container `path` may be a path of the host's; then only the last step, the root that is
+ * mounted here, exists. Shortens `path`.
  */
 static uint64_t groups_room(const struct version *version, const char *root, char *path)
 {
 	uint64_t room = UINT64_MAX;
 	char folder[PATH_SIZE], *slash = path;
 
-	if (strstr(path, "/..") != NULL) /* outside what is mounted here */
+	if (strstr(path, "/..") != NULL) /* outside of what is mounted here */
 		*path = '\0';
 	while (slash != NULL) {
 		if (snprintf(folder, sizeof(folder), "%s%s%s", root, version->folder, path) <
@@ -142,7 +150,10 @@ static uint64_t groups_room(const struct version *version, const char *root, cha
 	return room;
 }
 
-/* "4:cpu,memory:/path", or "0::/path" of version 2. NULL: another controller's line. */
+/*
+ * The version that a line of /proc/self/cgroup is about: "4:cpu,memory:/path" is of version 1,
+ * "0::/path" of version 2. NULL: the line is about another controller.
+ */
 static const struct version *version_of(const char *line)
 {
 	const char *controllers = strchr(line, ':');

@@ -1,6 +1,9 @@
 /*
- * The limits on memory of the control groups that this process is in. What a channel reserves is
- * charged to them, and going beyond a limit is not an error but the end of a process.
+ * Memory limits of the control groups (cgroups) that this process is in. What a channel reserves is
+ * charged to them, and exceeding such a limit is not reported as an error: the kernel kills a
+ * process. So the creator of a channel asks here before it reserves.
+ *
+ * Reads files only; any thread may call these functions, without a lock.
  */
 #ifndef CGROUP_H
 #define CGROUP_H
@@ -8,12 +11,16 @@
 #include <stdint.h>
 
 /*
- * How many bytes of shared memory all limits leave, with what the kernel could get back from its
- * caches or move to swap. UINT64_MAX: there is no limit, or none that can be read.
+ * Returns how many more bytes of shared memory all limits together allow, counting what the kernel
+ * could reclaim from its caches or move to swap. UINT64_MAX: there is no limit, or none that can be
+ * read.
  */
 uint64_t cgroup_room(void);
 
-/* Like cgroup_room(), by another "/proc/self/cgroup" and another "/sys/fs/cgroup". */
+/*
+ * Like cgroup_room(), but reads the file `groups` instead of "/proc/self/cgroup", and below the
+ * folder `root` instead of "/sys/fs/cgroup". For tests.
+ */
 uint64_t cgroup_room_at(const char *groups, const char *root);
 
 #endif

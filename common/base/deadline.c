@@ -23,7 +23,7 @@ uint64_t clock_coarse_ns(void)
 
 struct deadline deadline_after(uint64_t ns, int expired, const atomic_int *interrupted)
 {
-	/* Who waits for ever does not read the clock. */
+	/* A wait without end does not need to read the clock. */
 	uint64_t now = ns == DEADLINE_NEVER ? 0 : clock_now_ns();
 
 	return (struct deadline){ .at_ns = ns > DEADLINE_NEVER - now ? DEADLINE_NEVER : now + ns,

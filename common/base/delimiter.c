@@ -3,8 +3,9 @@
 #include <string.h>
 
 /*
- * What the processor can do is known to glibc, which tells since 2.33. Asking it ourselves, as
- * __builtin_cpu_supports() does at every start, takes a guest longer than counting a megabyte.
+ * glibc knows what the processor can do, and tells since version 2.33. Asking the processor
+ * ourselves, as __builtin_cpu_supports() does at every start, takes longer in a virtual machine
+ * than counting a megabyte.
  */
 #if defined(__x86_64__) && defined(__GLIBC__)
 #if __GLIBC_PREREQ(2, 33)
@@ -15,10 +16,15 @@
 #endif
 #endif
 
-/* Bytes at a time: a fixed number, so that -O2 makes vector code of the loop. At most 255. */
+/*
+ * How many bytes are compared at a time: a fixed number, so that -O2 makes vector code of the loop.
+ * At most 255, as their count has to fit a byte.
+ */
 enum { LANES = 128 };
 
-/* Counting one byte is the hot loop of text. The sum of a run stays in byte lanes. */
+/*
+ * Counts one byte value: the hot loop of text. The sum of a run of LANES bytes stays in byte lanes.
+ */
 static inline __attribute__((always_inline)) size_t count_lanes(const unsigned char *bytes,
 								size_t size, unsigned char wanted)
 {
@@ -37,7 +43,7 @@ static inline __attribute__((always_inline)) size_t count_lanes(const unsigned c
 }
 
 #ifdef WIDE_VECTORS
-/* The same with vectors twice as wide, which most processors have, but not all. */
+/* Like count_lanes(), with vectors twice as wide, which most processors have, but not all. */
 static __attribute__((target("avx2"))) size_t count_lanes_wide(const unsigned char *bytes,
 							       size_t size, unsigned char wanted)
 {

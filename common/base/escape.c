@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * Does the terminal expect UTF-8? As the environment names the locale, which need not be installed:
- * it is about whoever reads, not about what this C library could do with it.
+ * Does the terminal expect UTF-8? Judged by the locale's name in the environment, which need not be
+ * installed: it says what the reader can see, not what this C library could do with it.
  */
 static bool locale_is_utf8(void)
 {
@@ -26,8 +26,11 @@ static bool locale_is_utf8(void)
 
 /* ---- UTF-8 ---- */
 
-/* How many bytes follow a first byte; negative: no character begins with it. */
-static int bytes_behind(unsigned char first)
+/*
+ * Returns how many bytes follow this first byte of a character; negative: no character begins with
+ * it.
+ */
+static int continuation_bytes(unsigned char first)
 {
 	if (first >= 0xc2 && first < 0xe0)
 		return 1;
@@ -36,54 +39,56 @@ static int bytes_behind(unsigned char first)
 	return first >= 0xf0 && first < 0xf5 ? 3 : -1;
 }
 
-/* Reads a character of more than one byte. Returns how many; 0: it is not well-formed. */
+/*
+ * Reads a character of more than one byte. Returns how many bytes it has; 0: it is not well-formed.
+ */
 static size_t character_read(const char *text, size_t size, uint32_t *character)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-	int behind = bytes_behind((unsigned char)*text);
+	int following = continuation_bytes((unsigned char)*text);
 	uint32_t read;
 
-	if (behind < 0 || (size_t)behind >= size)
+	if (following < 0 || (size_t)following >= size)
 		return 0;
-	read = (unsigned char)*text & (0x3fU >> behind);
-	for (int i = 1; i <= behind; i++) {
+	read = (unsigned char)*text & (0x3fU >> following);
+	for (int i = 1; i <= following; i++) {
 		unsigned char byte = (unsigned char)text[i];
 
 		if ((byte & 0xc0) != 0x80)
 			return 0;
 		read = read << 6 | (byte & 0x3f);
 	}
-	if (read < least[behind] || read > 0x10ffff || (read >= 0xd800 && read <= 0xdfff))
+	if (read < least[following] || read > 0x10ffff || (read >= 0xd800 && read <= 0xdfff))
 		return 0;
 	*character = read;
-	return (size_t)behind + 1;
+	return (size_t)following + 1;
 }
 
-/* Those that are obeyed rather than shown, or that nobody would see. */
+/* Characters that a terminal obeys instead of showing them, or that a reader would not see. */
 static bool character_hidden(uint32_t character)
 {
 	static const uint32_t ranges[][2] = {
-		{ 0x80, 0x9f },	      /* the other control characters, CSI and OSC among them */
-		{ 0xad, 0xad },	      /* a hyphen that may not be seen */
-		{ 0x34f, 0x34f },     /* takes no room */
+		{ 0x80, 0x9f },	      /* C1 control characters, CSI and OSC among them */
+		{ 0xad, 0xad },	      /* soft hyphen: may be invisible */
+		{ 0x34f, 0x34f },     /* no width */
 		{ 0x61c, 0x61c },     /* the direction of writing */
 		{ 0x115f, 0x1160 },   /* fillers that look empty */
-		{ 0x17b4, 0x17b5 },   /* are not seen */
-		{ 0x180b, 0x180f },   /* select a variant, or take no room */
-		{ 0x200b, 0x200f },   /* no room, and the direction */
+		{ 0x17b4, 0x17b5 },   /* invisible */
+		{ 0x180b, 0x180f },   /* variation selectors, or no width */
+		{ 0x200b, 0x200f },   /* no width, and the direction */
 		{ 0x2028, 0x202e },   /* ends of lines and paragraphs, and the direction */
-		{ 0x2060, 0x206f },   /* no room, and the direction */
+		{ 0x2060, 0x206f },   /* no width, and the direction */
 		{ 0x3164, 0x3164 },   /* a filler */
-		{ 0xfeff, 0xfeff },   /* no room */
+		{ 0xfeff, 0xfeff },   /* no width */
 		{ 0xffa0, 0xffa0 },   /* a filler */
-		{ 0xfff0, 0xfffb },   /* what is between the lines */
-		{ 0x1bca0, 0x1bca3 }, /* how shorthand goes on */
-		{ 0x1d173, 0x1d17a }, /* how music goes on */
-		{ 0xe0000, 0xe0fff }  /* tags, and selectors of variants */
+		{ 0xfff0, 0xfffb },   /* interlinear annotations */
+		{ 0x1bca0, 0x1bca3 }, /* shorthand format controls */
+		{ 0x1d173, 0x1d17a }, /* musical format controls */
+		{ 0xe0000, 0xe0fff }  /* tags and variation selectors */
 	};
 
 	if ((character & 0xfffe) == 0xfffe || (character >= 0xfdd0 && character <= 0xfdef))
-		return true; /* no character, for ever */
+		return true; /* will never be assigned to a character */
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		if (character >= ranges[i][0] && character <= ranges[i][1])
 			return true;
@@ -98,18 +103,17 @@ size_t escape_printable(const char *text, size_t size, unsigned flags)
 	uint32_t character;
 	size_t length;
 
+	if (first < 0x20 || first == 0x7f)
+		return 0;
 	if (first < 0x80)
-		return first >= 0x20 && first != 0x7f &&
-				       !((flags & ESCAPE_BACKSLASH) != 0 && first == '\\')
-			       ? 1
-			       : 0;
+		return (flags & ESCAPE_BACKSLASH) != 0 && first == '\\' ? 0 : 1;
 	if ((flags & ESCAPE_ASCII) != 0)
 		return 0;
 	length = character_read(text, size, &character);
 	return length > 0 && !character_hidden(character) && locale_is_utf8() ? length : 0;
 }
 
-/* Returns the length of what a byte becomes. */
+/* Writes the escape of a byte, and returns the escape's length. */
 static size_t byte_escape(char escape[8], unsigned char byte, unsigned flags)
 {
 	static const char bytes[] = "\n\t\\", letters[] = "nt\\";
@@ -146,16 +150,17 @@ size_t escape_text(char *to, size_t room, const char *text, size_t size, unsigne
 
 /* ---- quoting ---- */
 
-/* Does every shell take the word as it is? */
+/* Does every shell take the word as it is, without quotes? */
 static bool word_plain(const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "_-.,/:@%+=";
 
-	/* "=ls" is the path of ls to zsh. */
+	/* zsh replaces "=ls" by the path of ls. */
 	return *word != '\0' && *word != '=' && strspn(word, plain) == strlen(word);
 }
 
+/* Can every character of the word be printed as it is? */
 static bool word_printable(const char *word)
 {
 	size_t size = strlen(word), length;
@@ -168,12 +173,15 @@ static bool word_printable(const char *word)
 	return true;
 }
 
-/* How a byte is written between '' or $''. Returns the length. */
+/*
+ * Writes a byte as it stands between '' (if the whole word is printable) or between $''. Returns
+ * its length.
+ */
 static size_t byte_quote(char quoted[8], unsigned char byte, bool printable)
 {
 	if (printable)
 		return (size_t)snprintf(quoted, 8, byte == '\'' ? "'\\''" : "%c", byte);
-	/* An interactive bash may look for "!" even here. */
+	/* An interactive bash may expand "!" even here. */
 	if (byte < 0x20 || byte >= 0x7f || byte == '!')
 		return (size_t)snprintf(quoted, 8, "\\%03o", byte);
 	return (size_t)snprintf(quoted, 8, byte == '\'' || byte == '\\' ? "\\%c" : "%c", byte);
@@ -182,9 +190,12 @@ static size_t byte_quote(char quoted[8], unsigned char byte, bool printable)
 const char *escape_word(char to[ESCAPE_WORD], const char *word)
 {
 	bool plain = word_plain(word), printable = plain || word_printable(word);
-	const char *open = plain ? "" : printable ? "'" : "$'";
-	size_t used = strlen(open);
+	const char *open = printable ? "'" : "$'", *close = "'";
+	size_t used;
 
+	if (plain)
+		open = close = "";
+	used = strlen(open);
 	strcpy(to, open);
 	for (; *word != '\0'; word++) {
 		char quoted[8];
@@ -195,6 +206,6 @@ const char *escape_word(char to[ESCAPE_WORD], const char *word)
 		memcpy(to + used, quoted, length);
 		used += length;
 	}
-	strcpy(to + used, plain ? "" : "'");
+	strcpy(to + used, close);
 	return to;
 }

@@ -6,14 +6,20 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* The process that has the flock of a file whose name there begins like this. 0: none. */
+/*
+ * Returns the process that holds the flock of a file whose name in /proc/locks begins with
+ * `wanted`. 0: none.
+ */
 static pid_t holder_find(const char *wanted)
 {
 	FILE *file = fopen("/proc/locks", "re");
 	char line[256], process[32], object[64];
 	long holder = 0;
 
-	/* "1: FLOCK  ADVISORY  WRITE 839 00:1a:50204 0 EOF"; those that wait have "1: -> FLOCK". */
+	/*
+	 * A line is "1: FLOCK  ADVISORY  WRITE 839 00:1a:50204 0 EOF"; that of a process which
+	 * waits for the flock has "1: -> FLOCK".
+	 */
 	while (file != NULL && holder <= 0 && fgets(line, sizeof(line), file) != NULL)
 		if (sscanf(line, "%*s FLOCK %*s %*s %31s %62s", process, object) == 2 &&
 		    strncmp(strcat(object, " "), wanted, strlen(wanted)) == 0)

@@ -13,9 +13,9 @@
 
 #include "base/deadline.h"
 
-enum { GENERATIONS_MAX = 1024 }; /* in a /proc that makes no sense */
+enum { GENERATIONS_MAX = 1024 }; /* ends the loop if a damaged /proc goes in a circle */
 
-/* The inodes of namespaces are of 32 bits. Without a namespace of time there is one time. */
+/* Inode numbers of namespaces have 32 bits. A kernel without time namespaces has one time only. */
 uint64_t life_namespaces(void)
 {
 	struct stat pid, time;
@@ -42,7 +42,10 @@ struct stat_fields {
 	uint64_t started; /* in ns since boot */
 };
 
-/* False: there is nothing to read, with *missing, since there is no such thread. */
+/*
+ * Reads a "stat" file. False: it cannot be read; *missing says whether that is because there is no
+ * such process or thread.
+ */
 static bool stat_read(const char *path, struct stat_fields *fields, bool *missing)
 {
 	char text[1024], *at;
@@ -53,13 +56,14 @@ static bool stat_read(const char *path, struct stat_fields *fields, bool *missin
 	if (fd < 0)
 		return false;
 	got = read(fd, text, sizeof(text) - 1);
-	*missing = got < 0 && errno == ESRCH; /* it has ended since */
+	*missing = got < 0 && errno == ESRCH; /* it has ended since the open() */
 	close(fd);
 	if (got <= 0)
 		return false;
 	text[got] = '\0';
 	/*
-	 * The name, in brackets, may hold anything. Behind it, see proc(5): the 3rd is the state.
+	 * The process's name, in brackets, may hold anything, so go by the last bracket. After it
+	 * comes the 3rd field, the state; see proc(5).
 	 */
 	at = strrchr(text, ')');
 	if (at == NULL || at[1] != ' ' || at[2] == '\0')
@@ -104,12 +108,17 @@ enum life life_of(const struct life_hint *hint, uint64_t own)
 		return LIFE_DEAD;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", hint->pid, hint->tid);
 	if (stat_read(path, &fields, &missing)) {
-		/* Its id belongs to somebody younger now. A tick is ten milliseconds, mostly. */
+		/*
+		 * The id now belongs to a process that started after the attaching. The start time
+		 * is counted in ticks, mostly of ten milliseconds.
+		 */
 		if (fields.started > hint->since + NS_PER_SEC / 10)
 			return LIFE_DEAD;
 		return life_of_state(fields.state);
 	}
-	/* The process is there and its thread is not; or /proc shows nothing of others. */
+	/*
+	 * Either the process exists without this thread, or /proc shows nothing of other processes.
+	 */
 	if (!missing)
 		return LIFE_UNKNOWN;
 	snprintf(path, sizeof(path), "/proc/%u/stat", hint->pid);

@@ -1,21 +1,21 @@
 /*
- * Hints to the processor. None of them changes what a program does, only how soon. Private to
- * common/.
+ * Hints to the processor. None of them changes what a program computes, only how soon. No lock is
+ * needed. Private to common/.
  */
 #ifndef PROCESSOR_H
 #define PROCESSOR_H
 
-/* Between two looks at a word that another processor will write. */
+/* Call this between two reads of a word that another processor will write. */
 static inline void processor_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
-	__asm__ volatile("isb"); /* "yield" is nothing on most of them */
+	__asm__ volatile("isb"); /* "yield" does nothing on most of these */
 #endif
 }
 
-/* This line and the next will be read soon. */
+/* Fetches the cache line at this address and the next 64 bytes, which will be read soon. */
 static inline void processor_fetch(const void *at)
 {
 	__builtin_prefetch(at);
@@ -23,9 +23,10 @@ static inline void processor_fetch(const void *at)
 }
 
 /*
- * This line will be written soon: have it, and nobody else. For x86-64 compilers make a fetch for
- * reading of __builtin_prefetch(at, 1), after which the write still has to ask for it; of the
- * processors in use those without the instruction take it for none at all.
+ * Fetches the cache line at this address for writing, as it will be written soon: it is taken from
+ * all other processors. On x86-64 compilers turn __builtin_prefetch(at, 1) into a fetch for
+ * reading, after which the write still has to ask for ownership; so the instruction is written out.
+ * Processors in use that do not have it execute it as no operation.
  */
 static inline void processor_fetch_to_write(const void *at)
 {

@@ -14,7 +14,7 @@ void commit_trace(struct channel *channel)
 	uint64_t tail = tail_own(channel);
 	struct record record;
 
-	/* Another one could write its header anew, were it hostile; then what we say is wrong. */
+	/* A hostile producer could change the header meanwhile; then only this note is wrong. */
 	memcpy(&record, ring_payload(&channel->segment.ring, tail) - sizeof(record),
 	       sizeof(record));
 	trace_event(channel->trace, .kind = TRACE_COMMIT, .phase = TRACE_AT,

@@ -26,16 +26,22 @@
 #include "channel/trace.h"
 #include "channel/waits.h"
 #include "shared_buffer.h"
-/* A newcomer without membarrier looks again whether the others know of it: 64 ms, ..., 1 s. */
+
+/*
+ * A newcomer without membarrier checks again whether the others have noticed it: after 64 ms, twice
+ * that, and so on, up to 1 s.
+ */
 #define FENCES_PAUSE_NS (64 * NS_PER_MS)
-/* An endpoint that is not held up knows it within two seconds: so long one waits that would not
- * wait. */
+/*
+ * An endpoint that is not held up notices it within two seconds: so long even a nonblocking
+ * newcomer waits.
+ */
 #define FENCES_NS (3 * NS_PER_SEC)
 
 /* ---- attaching: all of it under flock ---- */
 
-/* How many of our role are attached; who only looks on does not count. */
-static unsigned endpoints_alike(struct channel *channel)
+/* Returns how many endpoints of our role are attached; observers do not count. */
+static unsigned endpoints_of_role(struct channel *channel)
 {
 	if (channel->role == CHANNEL_CONSUMER)
 		return groups_consumers(consumers_of(channel));
@@ -56,7 +62,7 @@ static int options_check(struct channel *channel)
 		return -CHANNEL_EMODE;
 	}
 	if (options->fresh) {
-		report->endpoints = endpoints_alike(channel);
+		report->endpoints = endpoints_of_role(channel);
 		report->holds_messages = channel_holds_messages(channel);
 		if (report->holds_messages || report->endpoints > 0)
 			return -CHANNEL_EINUSE;
@@ -64,7 +70,10 @@ static int options_check(struct channel *channel)
 	return 0;
 }
 
-/* What this consumer will call news: see "End of stream" in PROTOCOL.md. */
+/*
+ * Remembers what had happened before this consumer attached, to recognise an end of stream that is
+ * new to it: see "End of stream" in PROTOCOL.md.
+ */
 static void stream_remember(struct channel *channel)
 {
 	const struct group *group = group_of(channel);
@@ -72,11 +81,14 @@ static void stream_remember(struct channel *channel)
 	channel->receiving.events_then = atomic_load(&producers_of(channel)->events);
 	channel->receiving.told_then = atomic_load(&group->told);
 	channel->receiving.seen_then = group_holds_messages(channel, group) ||
-				       group_untold(channel, group) ||
+				       group_end_unreported(channel, group) ||
 				       atomic_load(&producers_of(channel)->side.attached) != 0;
 }
 
-/* It begins here, and what came before is no news to it. */
+/*
+ * Like stream_remember(), for an observer: it starts here, and does not report ends that happened
+ * before.
+ */
 static void observer_remember(struct channel *channel)
 {
 	uint64_t tail;
@@ -91,7 +103,7 @@ static void observer_remember(struct channel *channel)
 	channel->receiving.seen_then |= channel->receiving.observed_from != tail;
 }
 
-/* The consumers' mutex is held. */
+/* Takes a slot for a consumer or an observer. The consumers' mutex is held. */
 static int consumer_enter(struct channel *channel)
 {
 	const struct channel_options *options = &channel->options;
@@ -109,7 +121,10 @@ static int consumer_enter(struct channel *channel)
 	return side_enter(channel);
 }
 
-/* Declares the durable groups that a producer names; so either order works for all of them. */
+/*
+ * Makes the groups durable that a producer names, and begins those that do not exist; so it does
+ * not matter whether a group's consumers or its producers start first.
+ */
 static int groups_declare(struct channel *channel, const struct deadline *deadline)
 {
 	const char *const *names = channel->options.groups;
@@ -129,7 +144,10 @@ static int groups_declare(struct channel *channel, const struct deadline *deadli
 	return rc < 0 ? rc : 0;
 }
 
-/* Takes a slot. -EBUSY: all are taken. The flock is held, and dropped by the caller. */
+/*
+ * Takes a slot. -EBUSY: all are taken, or report.fences_awaited. The flock is held on entry and on
+ * return.
+ */
 static int endpoint_enter(struct channel *channel)
 {
 	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);
@@ -140,7 +158,7 @@ static int endpoint_enter(struct channel *channel)
 	rc = sides_recover(channel);
 	if (rc == 0)
 		rc = options_check(channel);
-	if (rc == 0) /* last: there is no way back from that */
+	if (rc == 0) /* the last check, as what it changes cannot be undone */
 		rc = fences_agree(channel);
 	if (rc == 0)
 		rc = groups_declare(channel, &deadline);
@@ -150,14 +168,20 @@ static int endpoint_enter(struct channel *channel)
 		return rc;
 	rc = channel->role == CHANNEL_CONSUMER ? consumer_enter(channel) : side_enter(channel);
 	side_unlock(channel, channel->role);
-	/* We are attached; now, who writes alone? Pairs with the light one in send_alone(). */
+	/*
+	 * We are attached; only after this fence we look whether a producer writes as if it were
+	 * alone. Pairs with the light fence in send_alone().
+	 */
 	if (rc == 0 && channel->role == CHANNEL_PRODUCER)
 		barrier_heavy(channel->segment.membarrier);
 	return rc;
 }
 
-/* The flock is waited for in slices of a second, if somebody wants to know why it takes long. */
-static int segment_open_telling(struct channel *channel, const struct deadline *deadline)
+/*
+ * Opens the segment. If the caller wants to be told about waits, waits for the flock in slices of a
+ * second.
+ */
+static int segment_open_reporting(struct channel *channel, const struct deadline *deadline)
 {
 	for (;;) {
 		struct deadline slice = *deadline;
@@ -169,19 +193,21 @@ static int segment_open_telling(struct channel *channel, const struct deadline *
 		channel->report.lock_taken = false;
 		rc = segment_open(&channel->segment, &channel->options, &slice, &channel->report);
 		/*
-		 * -EINTR: in the middle of making it, when the slice, and nothing else, was over.
+		 * It is -EINTR if the slice, and nothing else, was over while the object was being
+		 * created.
 		 */
 		if ((rc != deadline->expired && rc != -EINTR) || deadline_passed(deadline) != 0)
 			return rc;
-		/* It may have been something else that took long. */
+		/* Something else may have taken that long. */
 		if (channel->report.lock_taken)
 			endpoint_waits_on(channel, CHANNEL_WAITS_LOCK, channel->report.holder);
 	}
 }
 
+/* Opens the channel and takes a slot. -EBUSY: see endpoint_enter(). */
 static int attach_once(struct channel *channel, const struct deadline *deadline)
 {
-	int rc = segment_open_telling(channel, deadline);
+	int rc = segment_open_reporting(channel, deadline);
 
 	if (rc < 0)
 		return rc;
@@ -214,7 +240,7 @@ void channel_begin(struct channel *channel, enum channel_role role,
 	channel->namespaces = life_namespaces();
 }
 
-/* Begins a trace, if one is asked for. */
+/* Begins a trace, if the options ask for one. */
 static int channel_trace(struct channel *channel)
 {
 	if (channel->options.trace != NULL && channel->trace == NULL)
@@ -227,7 +253,7 @@ static int channel_trace(struct channel *channel)
 	return 0;
 }
 
-/* All that can be known of it is in the channel now. */
+/* Notes the end of attaching, once the channel holds all that a trace says about the endpoint. */
 static void attach_trace(struct channel *channel, int rc)
 {
 	if (channel->trace == NULL)
@@ -240,7 +266,7 @@ static void attach_trace(struct channel *channel, int rc)
 		trace_flush(channel->trace);
 }
 
-/* All slots are taken: it is like a full ring. */
+/* Pauses because all slots are taken, which is handled like a full ring. */
 static int attach_pause_place(struct channel *channel, const struct deadline *deadline)
 {
 	int rc = channel->options.nonblock ? -EAGAIN : deadline_passed(deadline);
@@ -253,7 +279,7 @@ static int attach_pause_place(struct channel *channel, const struct deadline *de
 	return 0;
 }
 
-/* Some endpoint does without fences yet, and we have no membarrier. */
+/* Pauses because an endpoint still publishes without fences, while we have no membarrier. */
 static int attach_pause_fences(struct channel *channel, struct deadline *deadline, unsigned pauses)
 {
 	int rc;
@@ -265,14 +291,14 @@ static int attach_pause_fences(struct channel *channel, struct deadline *deadlin
 	if (rc < 0)
 		return rc;
 	deadline_sleep(deadline, FENCES_PAUSE_NS << (pauses < 4 ? pauses : 4));
-	if (pauses >= 4) /* it has been a second, and is one each time */
+	if (pauses >= 4) /* the pauses add up to a second, and now each is one */
 		endpoint_waits_on(channel, CHANNEL_WAITS_FENCES, channel->report.holder);
 	return 0;
 }
 
 /*
- * Nobody can wake a newcomer: it looks again after a while. `pauses`: how many there were. 0, or
- * the error with which it ends.
+ * Pauses before the next attempt, as nobody can wake a newcomer. `pauses` is how many pauses there
+ * were before. Returns 0, or the error that ends attaching.
  */
 static int attach_pause(struct channel *channel, struct deadline *deadline, unsigned pauses)
 {
@@ -303,7 +329,8 @@ int channel_attach(struct channel *channel, enum channel_role role,
 	channel->look_pause = channel->look_pause_next = 0;
 	spin_init(&channel->spin, options->spin_ns);
 	/*
-	 * It always learns: a long spin would hold up a producer for which there is room by then.
+	 * The spin for room always learns: a long fixed one would keep a producer spinning for
+	 * which there is room by then.
 	 */
 	spin_init(&channel->room_spin, options->spin_ns == CHANNEL_SPIN_OFF ? CHANNEL_SPIN_OFF : 0);
 	deadline = endpoint_deadline(channel, channel->options.timeout_ns);

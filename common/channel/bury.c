@@ -66,7 +66,10 @@ int slot_bury(struct channel *channel, enum channel_role role, unsigned slot)
 		atomic_fetch_and(&producers->waiting_turn, ~bit);
 		atomic_fetch_and(&producers->waiting_ack, ~bit);
 		atomic_fetch_and(&producers->waiting_consumers, ~bit);
-		/* May count twice if we die before the slot is free; "differs" is what matters. */
+		/*
+		 * Counts the death twice if we die before the slot is freed. That is harmless:
+		 * readers only look whether the counter differs.
+		 */
 		atomic_store(&producers->events,
 			     events_add(atomic_load(&producers->events), EVENT_DEATH));
 	} else {
@@ -76,10 +79,10 @@ int slot_bury(struct channel *channel, enum channel_role role, unsigned slot)
 		atomic_fetch_and(&consumers_of(channel)->waiting_data, ~bit);
 		atomic_fetch_and(&consumers_of(channel)->waiting_piece, ~bit);
 	}
-	/* The same. */
+	/* May count twice if we die before the slot is freed, like the event above. */
 	atomic_store(&side->recovered, atomic_load(&side->recovered) + 1);
 	atomic_fetch_and(&side->attached, ~bit);
 	if (role == CHANNEL_CONSUMER)
-		groups_settle(consumers_of(channel)); /* its group may have been over but for it */
+		groups_settle(consumers_of(channel)); /* only it may have kept its group */
 	return 0;
 }

@@ -1,5 +1,6 @@
 /*
- * A channel that is attached or not: made, freed, interrupted, and asked about itself.
+ * Functions for an endpoint whether it is attached or not: creating and freeing it, interrupting
+ * it, and asking for its state.
  */
 
 #include "channel/channel.h"

@@ -4,8 +4,8 @@
 #include "shared_buffer.h"
 
 /*
- * The stores below are ordered by release: whoever gets the mutex after our death finds
- * either the old state or the new one, never a selector before its copy.
+ * The stores below are ordered by release: whoever gets the mutex after our death finds either the
+ * old state or the new one, never a selector before its copy.
  */
 
 struct cursor next_read(const struct group *group)
@@ -28,7 +28,10 @@ uint64_t next_expect(struct group *group, uint64_t sequence, uint64_t after)
 
 	if (expected != 0 && position_before(expected, sequence))
 		missing = sequence - expected;
-	/* If we die in between they are not counted; the other way round they would be twice. */
+	/*
+	 * If we die between these two stores, the missing messages are not counted. In the other
+	 * order they would be counted twice.
+	 */
 	atomic_store_explicit(&group->expected, after, memory_order_release);
 	if (missing > 0)
 		atomic_store(&group->dropped, atomic_load(&group->dropped) + missing);
@@ -43,7 +46,7 @@ void claim_write(struct claim *claim, const struct claim_state *state)
 	atomic_store_explicit(&claim->selector, idle, memory_order_release);
 }
 
-/* What the word `owner` of a claim says, taken apart. */
+/* The word `owner` of a claim, taken apart. */
 struct ownership {
 	unsigned owner;
 	bool trying;
@@ -61,6 +64,7 @@ static struct ownership ownership_read(const struct claim *claim)
 				   .attempts = (uint32_t)(word >> OWNER_ATTEMPT_SHIFT) };
 }
 
+/* Changes all of it with one store. */
 static void ownership_write(struct claim *claim, struct ownership ownership)
 {
 	uint64_t word = ownership.owner | (ownership.trying ? OWNER_TRYING : 0) |
@@ -102,7 +106,7 @@ bool claim_trying(const struct claim *claim)
 	return ownership_read(claim).trying;
 }
 
-/* Fills in a free entry: its index, or CLAIM_NONE if the table is full. */
+/* Fills in a free entry. Returns its index, or CLAIM_NONE if the table is full. */
 static int claim_enter(struct group *group, struct ownership ownership,
 		       const struct claim_state *state)
 {
@@ -112,7 +116,10 @@ static int claim_enter(struct group *group, struct ownership ownership,
 	if (used == UINT64_MAX)
 		return CLAIM_NONE;
 	index = __builtin_ctzll(~used);
-	/* The bit first: a bit too many costs a look, a bit too few would lose the claim. */
+	/*
+	 * The bit is stored first: a bit too many costs a look at the entry, a bit too few would
+	 * lose the claim.
+	 */
 	atomic_store_explicit(&group->claims_used, used | UINT64_C(1) << index,
 			      memory_order_release);
 	atomic_store_explicit(&group->claims[index].done, state->begin.record,
@@ -166,7 +173,7 @@ void claim_adopt(struct group *group, int index, unsigned slot)
 	struct claim_state state = claim_read(&group->claims[index]);
 	bool again = ownership.attempts > 0;
 
-	if ((state.flags & CLAIM_TOGETHER) != 0) { /* that was its last owner's way */
+	if ((state.flags & CLAIM_TOGETHER) != 0) { /* how its last owner handed it out is over */
 		state.flags &= ~(uint32_t)CLAIM_TOGETHER;
 		claim_write(&group->claims[index], &state);
 	}
@@ -205,13 +212,14 @@ bool claim_split(struct group *group, int index, struct cursor cut)
 	rest.begin = cut;
 	if (claim_is_new(group, claim)) {
 		/*
-		 * `next` first: if we die in between, it is below a claim's end, and the repair
-		 * raises it again.
+		 * `next` is stored first: if we die before the claim is shortened, `next` is below
+		 * a claim's end, and next_repair() raises it again.
 		 */
 		next_write(group, cut);
 	} else {
 		/*
-		 * Until the claim ends there it is not to be seen: claims_repair() takes it back.
+		 * Until the claim has been shortened, the new entry must not count as an orphan:
+		 * after our death claims_repair() removes it.
 		 */
 		ownership.owner = OWNER_SPLIT;
 		ownership.trying = false;
@@ -244,7 +252,10 @@ uint64_t claims_in_use(const struct group *group)
 	return atomic_load(&group->claims_used);
 }
 
-/* Has the claim that this one was to be the rest of been cut off before it? */
+/*
+ * True if the claim that `rest` was to be cut from has been shortened: no claim contains the place
+ * where `rest` begins.
+ */
 static bool split_committed(const struct group *group, const struct claim *rest)
 {
 	struct cursor begin = claim_read(rest).begin;

@@ -12,16 +12,18 @@
 #include "channel/trace.h"
 #include "shared_buffer.h"
 
-/* From linux/futex.h, which a plain musl tool chain does not have. Not the private forms. */
+/*
+ * From linux/futex.h, which a plain musl tool chain does not have. Not the process-private forms.
+ */
 enum { FUTEX_WAIT_SHARED = 0, FUTEX_WAKE_SHARED = 1 };
 
 #ifdef SYS_futex
 #define FUTEX_CALL SYS_futex
 typedef struct {
 	long sec, nsec;
-} futex_time; /* the kernel's old timespec: a slice of a second fits */
+} futex_time; /* the kernel's old timespec: a second, the longest sleep, fits */
 #else
-#define FUTEX_CALL SYS_futex_time64 /* riscv32 and younger have no other */
+#define FUTEX_CALL SYS_futex_time64 /* riscv32 and newer architectures have no other call */
 typedef struct {
 	int64_t sec, nsec;
 } futex_time;
@@ -29,10 +31,11 @@ typedef struct {
 
 void semaphore_post(_Atomic uint32_t *semaphore)
 {
-	int saved = errno; /* a signal handler must not change it */
+	int saved = errno; /* a signal handler must not change errno */
 
 	/*
-	 * Its owner alone sleeps on it, or somebody who may only read it, and would take its wake.
+	 * Wakes all sleepers: besides the owner, a process that can only read the memory could
+	 * sleep on the word, and would take the only wake-up.
 	 */
 	if (atomic_exchange(semaphore, WAKEUP_TOKEN) == WAKEUP_ASLEEP)
 		syscall(FUTEX_CALL, semaphore, FUTEX_WAKE_SHARED, INT_MAX, NULL, NULL, 0);
@@ -61,7 +64,10 @@ bool semaphore_wait(_Atomic uint32_t *semaphore, struct spin *spin, uint64_t tim
 				       .nsec = (long)(timeout_ns % NS_PER_SEC) };
 		uint32_t none = WAKEUP_NONE;
 
-		/* The kernel looks once more: a token that was put in since ends it at once. */
+		/*
+		 * The kernel compares the word once more: a token that was put in meanwhile ends
+		 * the sleep at once.
+		 */
 		if (atomic_compare_exchange_strong(semaphore, &none, WAKEUP_ASLEEP))
 			syscall(FUTEX_CALL, semaphore, FUTEX_WAIT_SHARED, WAKEUP_ASLEEP, &timeout,
 				NULL, 0);
@@ -83,9 +89,13 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 	bool is_ready;
 
 	trace_begin(condition.trace, TRACE_WAIT, condition.what);
-	trace_sleep(condition.trace); /* before we can be chosen: a file may be slow */
+	/* Before a signal can choose us, as writing a file may be slow. */
+	trace_sleep(condition.trace);
 	atomic_fetch_or(condition.waiting, bit);
-	/* Pairs with the fence in condition_signal(): one of us sees the other's store. */
+	/*
+	 * Pairs with the fence in condition_signal(): either we see what was published, or the
+	 * signaller sees our bit.
+	 */
 	barrier_heavy(condition.heavy);
 	is_ready = ready(context);
 	if (!is_ready) {
@@ -94,12 +104,15 @@ bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(voi
 			trace_woken(condition.trace, &condition.slots[slot], condition.what);
 	}
 	if ((atomic_fetch_and(condition.waiting, ~bit) & bit) == 0 && is_ready)
-		condition_signal(condition); /* we were chosen, and act on something else */
+		condition_signal(condition); /* a signal chose us: pass it on */
 	trace_end(condition.trace, TRACE_WAIT, condition.what);
 	return is_ready;
 }
 
-/* One of the bits, another one each time: nobody is always the first to be woken. */
+/*
+ * Returns one of the bits. It starts at another bit each time, so that no waiter is always the
+ * first to be woken.
+ */
 static uint64_t bit_choose(uint64_t waiting)
 {
 	static _Atomic unsigned turn;
@@ -120,13 +133,16 @@ void condition_signal(struct condition condition)
 void condition_signal_fenced(struct condition condition)
 {
 	uint64_t among = condition.among == NULL ? UINT64_MAX : atomic_load(condition.among);
-	/* seq_cst: an exchange is the caller's fence, and a weaker load could pass it on some. */
+	/*
+	 * seq_cst, as some callers have an atomic exchange for a fence, and on some processors a
+	 * weaker load could pass that exchange.
+	 */
 	uint64_t waiting = atomic_load(condition.waiting) & among;
 
 	while (waiting != 0) {
 		uint64_t bit = bit_choose(waiting);
 
-		/* Taken out by us or not at all: two signals wake two waiters. */
+		/* Only if we have cleared the bit: so two signals wake two waiters. */
 		if ((atomic_fetch_and(condition.waiting, ~bit) & bit) != 0) {
 			slot_wake(condition.slots, (unsigned)__builtin_ctzll(bit), condition.trace,
 				  condition.what);

@@ -1,12 +1,16 @@
 /*
- * A condition variable that a death cannot wedge: one binary semaphore per waiter and one
- * bitmap per condition (Birrell, Implementing Condition Variables with Semaphores, 2003).
- * pthread_cond_t will not do across processes that can be killed: a sleeper or signaller
- * that dies inside it leaves its internal lock or its waiter count behind, and the next
- * signaller hangs (tests/crash/cond_wedge.c shows it).
+ * A condition variable that survives the death of any process that uses it: one binary semaphore
+ * for each waiter, and one bitmap for each condition (Birrell, Implementing Condition Variables
+ * with Semaphores, 2003). pthread_cond_t will not do between processes that may be killed at any
+ * time: one that dies inside it, sleeping or signalling, leaves its internal lock taken or its
+ * count of waiters wrong, and the next process that signals hangs (tests/crash/cond_wedge.c shows
+ * it).
  *
- * A semaphore is one word changed by one atomic instruction, so there is no half-done
- * state to die in. A token too many is one spurious turn of the waiter's loop.
+ * A semaphore here is one word that is changed by one atomic instruction, so no process can die
+ * half-way through a change. A token too many only makes the waiter check once more.
+ *
+ * The waiter's thread waits; any endpoint may signal. No mutex is needed, and condition_wait() must
+ * not be called with one.
  */
 #ifndef CONDITION_H
 #define CONDITION_H
@@ -19,53 +23,65 @@
 #include "channel/trace.h"
 #include "shared_buffer.h"
 
-/* Puts one token in; calls the kernel only if the owner sleeps. Async-signal-safe. */
+/* Puts one token in, and calls the kernel only if the owner sleeps. Async-signal-safe. */
 void semaphore_post(_Atomic uint32_t *semaphore);
 
 /*
- * Takes the token, sleeping for one up to timeout_ns; spins before that, unless `spin` is NULL.
- * True if there was one. A signal, or the tail of an earlier post, may end the sleep early. Only
- * the owner of the slot waits on its semaphore.
+ * Takes the token; if there is none, sleeps until one comes, for up to timeout_ns; before that it
+ * spins, unless `spin` is NULL. True if there was a token. A signal handler, or the last part of an
+ * earlier post, may end the sleep early. Only the owner of a slot waits on its semaphore.
  */
 bool semaphore_wait(_Atomic uint32_t *semaphore, struct spin *spin, uint64_t timeout_ns);
 
 /*
- * Posts the semaphore of slots[slot], whose owner waits for `what`, as far as is known. `trace`
- * is the caller's, or NULL.
+ * Wakes the owner of slots[slot], which waits for `what` as far as is known. `trace` is the
+ * caller's trace, or NULL.
  */
 void slot_wake(struct slot *slots, unsigned slot, struct trace *trace, enum trace_what what);
 
-/* Takes away a token that was meant for an earlier owner. */
+/* Removes a token that was meant for an earlier owner of the slot. */
 void semaphore_drain(_Atomic uint32_t *semaphore);
 
-/* A condition: who waits for it, and where their semaphores are. */
+/*
+ * A condition: which slots' owners wait for it, and where their semaphores are. A value that points
+ * into the shared memory.
+ */
 struct condition {
-	_Atomic uint64_t *waiting; /* bit i: the owner of slots[i] */
+	_Atomic uint64_t *waiting; /* bit i: the owner of slots[i] waits */
 	struct slot *slots;
-	const _Atomic uint64_t *among; /* a signal chooses one of these only; NULL: of all */
-	bool heavy; /* who publishes may do without a fence, so who waits does more (barrier.h) */
-	struct trace *trace; /* of who calls; NULL: none */
+	const _Atomic uint64_t *among; /* a signal wakes one of these only; NULL: any waiter */
+	/*
+	 * A process that publishes may pass barrier_light() only; then the waiter passes
+	 * barrier_heavy() with membarrier. See barrier.h.
+	 */
+	bool heavy;
+	struct trace *trace; /* the caller's trace, or NULL */
+	/* what is waited for, for the trace */
 	enum trace_what what;
 };
 
 /*
- * Waits as the owner of slots[slot]: announce, look once more, sleep up to timeout_ns,
- * withdraw. `ready` is that second look; without it a signal between the caller's first
- * look and the announcement would be lost. True if it found what the caller waits for,
- * and nobody slept; false after a sleep: look again, there may have been a signal, a
- * time-out or no cause at all. Who leaves without acting after that signals the condition
- * itself: the one signal there was may have been for it.
+ * Waits as the owner of slots[slot]: sets its bit in `waiting`, calls ready(context), sleeps for up
+ * to timeout_ns, clears the bit. `ready` checks once more for what the caller waits for: without
+ * it, a signal that came between the caller's own check and the bit would be lost. `spin` may be
+ * NULL.
+ *
+ * Returns true if `ready` returned true; it did not sleep then. Returns false after a sleep: the
+ * caller has to check again, as there may have been a signal, a time-out or no cause at all. A
+ * caller that after a sleep leaves without acting must signal the condition itself: the one signal
+ * there was may have been consumed by it.
  */
 bool condition_wait(struct condition condition, unsigned slot, bool (*ready)(void *context),
 		    void *context, struct spin *spin, uint64_t timeout_ns);
 
-/* Call these after publishing what the waiters look at. */
-void condition_signal(struct condition condition);    /* wakes one, if any */
+/* Wake one waiter, or all. The caller has published before what the waiters check. */
+void condition_signal(struct condition condition);    /* wakes one, if any waits */
 void condition_broadcast(struct condition condition); /* wakes all */
 
 /*
- * The same, if the caller has put the fence behind what it published: one for several. With
- * `heavy` that may be a light one.
+ * Like condition_signal() and condition_broadcast(), for a caller that has passed the fence itself,
+ * after what it published: one fence may serve several conditions. If `heavy` is set, a light fence
+ * is enough.
  */
 void condition_signal_fenced(struct condition condition);
 void condition_broadcast_fenced(struct condition condition);

@@ -21,7 +21,7 @@ bool group_holds_messages(struct channel *channel, const struct group *group)
 	       claims_in_use(group) != 0;
 }
 
-bool group_untold(struct channel *channel, const struct group *group)
+bool group_end_unreported(struct channel *channel, const struct group *group)
 {
 	uint64_t events = atomic_load(&producers_of(channel)->events);
 
@@ -37,7 +37,7 @@ bool groups_wait(struct channel *channel)
 		const struct group *group = &consumers->groups[__builtin_ctz(used)];
 
 		if (group_life(group) != GROUP_FREE &&
-		    (group_durable(group) || group_untold(channel, group)))
+		    (group_durable(group) || group_end_unreported(channel, group)))
 			return true;
 	}
 	return false;

@@ -17,36 +17,43 @@
 #include "channel/channel.h"
 
 #define PRIVATE_PREFIX "/.shm-channel-new."
-#define STEP_BYTES     (UINT64_C(2) << 20) /* less than a millisecond of work for the kernel */
-#define LOOK_BYTES     (UINT64_C(8) << 20) /* how much may be taken between two looks */
-#define CGROUP_BYTES   (UINT64_C(2) << 20) /* less is not worth reading what the limits are */
+/* reserved in one step: takes the kernel less than a millisecond */
+#define STEP_BYTES (UINT64_C(2) << 20)
+/* how much is reserved between two looks at the free memory */
+#define LOOK_BYTES   (UINT64_C(8) << 20)
+#define CGROUP_BYTES (UINT64_C(2) << 20) /* for less than this the limits are not read */
 
 enum {
 	RENAME_NO_REPLACE = 1, /* from linux/fs.h, which a plain musl tool chain does not have */
 	PRIVATE_TRIES = 100,
-	SHORTAGE_SAME = 40,
-	SHORTAGE_LOOKS = 500,
+	SHORTAGE_UNCHANGED = 40,
+	SHORTAGE_ATTEMPTS = 500,
 	SHORTAGE_MS = 8
 };
 
 /* ---- beginning ---- */
 
+/* Creates an object without a name. */
 static int unnamed_begin(struct creation *creation)
 {
 	creation->fd = open(CREATION_FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (creation->fd >= 0)
 		return 0;
-	/* EISDIR: a kernel that does not know of it. */
+	/* EISDIR: from a kernel that does not know O_TMPFILE. */
 	return errno == EISDIR || errno == EINVAL ? -EOPNOTSUPP : -errno;
 }
 
-/* An object without its mode, which nobody finishes: its creator holds its flock while it lives. */
+/*
+ * Removes an object that its creator has not finished, unless that one is alive: a living creator
+ * holds the object's flock.
+ */
 static void leftover_remove(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	/*
-	 * With a umask that leaves nothing to its owner it cannot be opened in its first instant.
+	 * If the creator's umask leaves no permission to the owner, the object cannot be opened in
+	 * its first instant: EACCES.
 	 */
 	if (fd >= 0 ? flock(fd, LOCK_EX | LOCK_NB) == 0 : errno == EACCES) {
 		if (fd >= 0)
@@ -57,7 +64,7 @@ static void leftover_remove(const char *path)
 		close(fd);
 }
 
-/* What creators of this user with private names have left that died. */
+/* Removes what dead creators of this user with private names have left. */
 static void leftovers_remove(void)
 {
 	char prefix[64], path[sizeof(CREATION_FOLDER) + sizeof(((struct dirent *)0)->d_name)];
@@ -75,7 +82,10 @@ static void leftovers_remove(void)
 		closedir(folder);
 }
 
-/* Whoever took it for a dead one's before we had the flock has removed it. */
+/*
+ * True if the new object is still ours. Another creator may have taken it for a dead one's, before
+ * we had its flock, and has removed its name then.
+ */
 static bool private_is_ours(int fd)
 {
 	struct stat status;
@@ -83,6 +93,7 @@ static bool private_is_ours(int fd)
 	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &status) == 0 && status.st_nlink == 1;
 }
 
+/* Creates an object with a private name, and takes its flock. */
 static int private_begin(struct creation *creation)
 {
 	char *path = creation->private_path;
@@ -117,8 +128,9 @@ int creation_begin(struct creation *creation, bool unnamed)
 /* ---- memory ---- */
 
 /*
- * Is there as much as is still missing? Does not even try what cannot succeed: it could take all
- * there is before it fails, and a control group's limit does not fail but kills.
+ * Is there as much memory as is still missing? Reserving is not even attempted if it cannot
+ * succeed: it could use up all memory before it fails, and the limit of a control group does not
+ * fail but kills. `done` is how many bytes are reserved already.
  */
 static int space_check(const struct creation *creation, uint64_t done,
 		       struct channel_report *report)
@@ -127,7 +139,7 @@ static int space_check(const struct creation *creation, uint64_t done,
 	struct statvfs space;
 
 	report->memory_limited = false;
-	/* Not a file system without a limit, or without one that it tells. */
+	/* Skips a file system that has no limit, or does not tell it. */
 	if (fstatvfs(creation->fd, &space) == 0 && space.f_blocks != 0) {
 		report->free_bytes = done + (uint64_t)space.f_bavail * space.f_frsize;
 		if (report->needed_bytes > report->free_bytes)
@@ -136,7 +148,7 @@ static int space_check(const struct creation *creation, uint64_t done,
 	if (report->needed_bytes < CGROUP_BYTES)
 		return 0;
 	room = cgroup_room();
-	/* The kernel's own memory for it counts, too. */
+	/* Memory of the kernel for these pages is charged, too. */
 	if (missing + missing / 128 + (UINT64_C(1) << 20) <= room)
 		return 0;
 	report->free_bytes = done + room;
@@ -144,7 +156,10 @@ static int space_check(const struct creation *creation, uint64_t done,
 	return -ENOSPC;
 }
 
-/* A signal that is not meant to end it, a timer's for example, is no reason to begin again. */
+/*
+ * Reserves one step. A signal that is not meant to end it, a timer's for example, only repeats the
+ * step.
+ */
 static int step_reserve(const struct creation *creation, uint64_t from, uint64_t bytes,
 			const struct deadline *deadline)
 {
@@ -175,12 +190,16 @@ int creation_reserve(const struct creation *creation, uint64_t bytes,
 		if (rc == 0)
 			rc = step_reserve(creation, done, step, deadline);
 		if (rc == -ENOSPC)
-			space_check(creation, done, report); /* others took it meanwhile */
+			/* others have taken it meanwhile: report how much is left */
+			space_check(creation, done, report);
 	}
 	return rc;
 }
 
-/* A creator holds the flock of what it makes; so does a process that attaches to a channel. */
+/*
+ * True if some process creates an object, or attaches to a channel: both hold a flock in the
+ * folder.
+ */
 static bool somebody_creates(void)
 {
 	struct stat status;
@@ -191,15 +210,17 @@ static bool somebody_creates(void)
 bool creation_again(struct creation_shortage *shortage, const struct channel_report *report,
 		    const struct deadline *deadline)
 {
-	/* Not all at the same time again. */
+	/* A random part, so that not all try again at the same time. */
 	uint64_t pause_ns = (SHORTAGE_MS + clock_now_ns() % SHORTAGE_MS) * NS_PER_MS;
 
-	if (shortage->looks == 0)
+	if (shortage->attempts == 0)
 		leftovers_remove();
-	shortage->same = shortage->free_bytes == report->free_bytes ? shortage->same + 1 : 0;
+	shortage->unchanged =
+		shortage->free_bytes == report->free_bytes ? shortage->unchanged + 1 : 0;
 	shortage->free_bytes = report->free_bytes;
-	if ((shortage->same >= SHORTAGE_SAME && !somebody_creates()) ||
-	    ++shortage->looks >= SHORTAGE_LOOKS || deadline_slice_ns(deadline, pause_ns) < pause_ns)
+	if ((shortage->unchanged >= SHORTAGE_UNCHANGED && !somebody_creates()) ||
+	    ++shortage->attempts >= SHORTAGE_ATTEMPTS ||
+	    deadline_slice_ns(deadline, pause_ns) < pause_ns)
 		return false;
 	deadline_sleep(deadline, pause_ns);
 	return true;
@@ -207,7 +228,10 @@ bool creation_again(struct creation_shortage *shortage, const struct channel_rep
 
 /* ---- a name ---- */
 
-/* Names a file that has none: there is no such call without /proc or, mostly, a capability. */
+/*
+ * Gives a name to a file without one. No call can do that without /proc or, in most cases, a
+ * capability.
+ */
 static int unnamed_publish(const struct creation *creation, const char *path)
 {
 	char link[64];
@@ -220,9 +244,10 @@ static int unnamed_publish(const struct creation *creation, const char *path)
 }
 
 /*
- * It has one name before and one after it, and no moment has two. Under its private name nobody
- * else may ever open it, as that one may be linked: so it gets its mode afterwards. Processes of
- * its owner look at the mode when they have the flock, which the creator still holds.
+ * Renames the object: it has one name before and one after, and never two. It gets its permission
+ * bits only after that: under its private name no other process may ever be able to open it, as
+ * that name could be linked. Processes of its owner check the permission bits once they have the
+ * flock, which the creator still holds.
  */
 static int private_publish(struct creation *creation, const char *path, mode_t mode)
 {
@@ -237,7 +262,7 @@ int creation_publish(struct creation *creation, const char *path, mode_t mode)
 {
 	if (creation->private_path[0] != '\0')
 		return private_publish(creation, path, mode);
-	/* Exact, whatever the umask, before anybody else can see it. */
+	/* The exact bits, whatever the umask is, before any other process can see the object. */
 	return fchmod(creation->fd, mode) != 0 ? -errno : unnamed_publish(creation, path);
 }
 

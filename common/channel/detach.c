@@ -25,13 +25,13 @@ bool deserted(struct channel *channel)
 	       !channel_holds_messages(channel) && !groups_wait(channel);
 }
 
-/* The producer's part of leaving, with its side's mutex held. */
+/* What a producer does when it leaves. The producers' mutex is held. */
 static void producer_leave(struct channel *channel, unsigned flags)
 {
 	struct producers *producers = producers_of(channel);
 	uint64_t events = atomic_load(&producers->events);
 
-	producer_bury(channel, channel->slot); /* an unfinished message, the turn */
+	producer_bury(channel, channel->slot); /* ends an unfinished message, gives the turn back */
 	if ((flags & CHANNEL_FAILED) != 0)
 		events = events_add(events, EVENT_DEATH);
 	if ((flags & CHANNEL_END) != 0)
@@ -39,7 +39,10 @@ static void producer_leave(struct channel *channel, unsigned flags)
 	atomic_store(&producers->events, events);
 }
 
-/* A producer leaves that has sent nothing: those who come later to a group shall know of it. */
+/*
+ * A producer that has sent nothing leaves: consumers that come later to a group without consumers
+ * must find the end of an empty stream. The flock is held.
+ */
 static void groups_note_empty_end(struct consumers *consumers)
 {
 	for (uint32_t used = groups_in_use(consumers); used != 0; used &= used - 1) {
@@ -51,9 +54,10 @@ static void groups_note_empty_end(struct consumers *consumers)
 }
 
 /*
- * A producer leaves that has sent nothing. A consumer that comes later shall find the end of an
- * empty stream, unless it had not begun, or others have sent something meanwhile. Attaching needs
- * the flock that we hold, so "nobody is attached" stays true. Returns the flags that are left.
+ * A producer that has sent nothing leaves: notes an empty stream for later consumers, unless the
+ * producer had not begun (CHANNEL_UNBEGUN), or others have sent something meanwhile. Attaching
+ * needs the flock, which we hold, so "nobody is attached" stays true. Returns the flags that are
+ * left.
  */
 static unsigned empty_leave(struct channel *channel, unsigned flags)
 {
@@ -65,8 +69,9 @@ static unsigned empty_leave(struct channel *channel, unsigned flags)
 }
 
 /*
- * A consumer that has ended leaves and reports the end: nobody else of its group need. With the
- * mutex held, so that `told` never goes back: another one may have ended later and left before.
+ * A consumer that has seen an end leaves, and has reported it: the other consumers of its group
+ * need not. The mutex is held, so that `told` never goes back: another consumer may have seen a
+ * later end and left before us.
  */
 static void end_tell(struct channel *channel)
 {
@@ -79,6 +84,10 @@ static void end_tell(struct channel *channel)
 	atomic_store(&group->empty_end, 0);
 }
 
+/*
+ * Leaves the channel. The flock is held. On an error nothing has been given up that our death would
+ * not give up, too.
+ */
 static int endpoint_leave(struct channel *channel, unsigned flags)
 {
 	struct deadline deadline = endpoint_leave_deadline(channel);
@@ -107,14 +116,16 @@ static int endpoint_leave(struct channel *channel, unsigned flags)
 	return 0;
 }
 
+/* Leaves, removes the object if nothing is left, and closes it. */
 static void endpoint_detach(struct channel *channel, unsigned flags)
 {
 	struct deadline deadline = endpoint_leave_deadline(channel);
 
 	if (segment_lock(&channel->segment, &deadline) < 0 || endpoint_leave(channel, flags) < 0) {
 		/*
-		 * Our death will say what we cannot. Until then the mapping must stay: the kernel
-		 * finds the mutexes of the dead in their memory.
+		 * We cannot leave in good order now; when the thread has ended, others will clean
+		 * up after it. Until then the mapping must stay, as the kernel finds the mutexes of
+		 * a dead thread in their memory.
 		 */
 		segment_abandon(&channel->segment);
 		atomic_store(&channel->wakeup, NULL);
@@ -122,7 +133,8 @@ static void endpoint_detach(struct channel *channel, unsigned flags)
 		return;
 	}
 	if (segment_check(&channel->segment) == 0 && deserted(channel))
-		segment_remove(&channel->segment); /* a refusal leaves it, empty, to its owner */
+		/* if that is refused, its owner is left with an empty channel */
+		segment_remove(&channel->segment);
 	segment_close(&channel->segment);
 	channel->leaving = false;
 }

@@ -7,9 +7,10 @@
 #include "channel/trace.h"
 #include "shared_buffer.h"
 
-/* Leaving takes microseconds; who cannot have a lock for that long waits for a stopped process. */
+/* Leaving takes microseconds. If a lock cannot be had for that long, its holder is stopped. */
 #define LEAVE_NS (10 * NS_PER_SEC)
 
+/* The same limit for an endpoint that is nonblocking, has a timeout, or is interrupted. */
 #define LEAVE_SOON_NS (1 * NS_PER_SEC)
 
 struct deadline endpoint_deadline(struct channel *channel, uint64_t timeout_ns)
@@ -38,7 +39,7 @@ void endpoint_waits_on(struct channel *channel, enum channel_wait what, pid_t ho
 	channel->report.lock_taken = what == CHANNEL_WAITS_LOCK;
 	channel->report.turn_taken = what == CHANNEL_WAITS_TURN;
 	channel->options.waiting(channel);
-	channel->report = before; /* it is not over: what comes of it is not known */
+	channel->report = before; /* the wait is not over, and its outcome not known */
 }
 
 void endpoint_waits(struct channel *channel, enum channel_wait what, pid_t holder)
@@ -48,9 +49,9 @@ void endpoint_waits(struct channel *channel, enum channel_wait what, pid_t holde
 	if (channel->options.waiting == NULL)
 		return;
 	now = clock_coarse_ns();
-	if (now - channel->told_ns < LOOK_AFTER_MS * NS_PER_MS)
+	if (now - channel->waiting_called_ns < LOOK_AFTER_MS * NS_PER_MS)
 		return;
-	channel->told_ns = now;
+	channel->waiting_called_ns = now;
 	endpoint_waits_on(channel, what, holder);
 }
 

@@ -1,10 +1,13 @@
 /*
- * The word `events` counts what tells one stream from the next: producers attached,
- * producers that died or failed, and explicit ends. One word, so that a consumer reads all
- * three at once. Counters wrap; only "differs" matters.
+ * The word `events` of the producers' side. It counts what tells a consumer that one stream of
+ * messages has ended and another one has begun: producers that attached, producers that died or
+ * failed, and explicit ends. It is one word, so that a consumer reads all three counters at once.
+ * The counters wrap around; readers mostly ask only whether they differ.
+ *
+ * Pure functions on a value that was read. The word is changed under the producers' mutex.
  */
-#ifndef STREAM_H
-#define STREAM_H
+#ifndef EVENTS_H
+#define EVENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,19 +20,24 @@
 #define EVENTS_DEATHS	(EVENT_END - EVENT_DEATH)
 #define EVENTS_ENDS	(~(EVENT_END - 1))
 
-/* The word with one more of `event`; a counter that overflows does not touch its neighbour. */
+/*
+ * Returns the word with one more of `event`; a counter that overflows does not touch its neighbour.
+ */
 static inline uint64_t events_add(uint64_t events, uint64_t event)
 {
-	uint64_t field = event == EVENT_ATTACHED ? EVENTS_ATTACHED
-			 : event == EVENT_DEATH	 ? EVENTS_DEATHS
-						 : EVENTS_ENDS;
+	uint64_t field = EVENTS_ENDS;
 
+	if (event == EVENT_ATTACHED)
+		field = EVENTS_ATTACHED;
+	else if (event == EVENT_DEATH)
+		field = EVENTS_DEATHS;
 	return (events & ~field) | ((events + event) & field);
 }
 
 /*
- * Was the value `a` read later than `b`, and had something happened in between? Each counter only
- * grows, so all that differ say the same, within half of their range.
+ * True if the value `a` was read after `b` and something had been counted in between. Each counter
+ * only grows, so all counters that differ agree, unless one has grown by more than half of its
+ * range.
  */
 static inline bool events_later(uint64_t a, uint64_t b)
 {
@@ -38,13 +46,13 @@ static inline bool events_later(uint64_t a, uint64_t b)
 	for (int i = 0; i < 3; i++) {
 		uint64_t ahead = ((a & fields[i]) - (b & fields[i])) & fields[i];
 
-		if (ahead != 0) /* behind, if the field's highest bit is set */
+		if (ahead != 0) /* if the field's highest bit is set, `a` is the older value */
 			return (ahead & (fields[i] ^ fields[i] >> 1)) == 0;
 	}
 	return false;
 }
 
-/* Do two values differ in any of these counters? */
+/* True if two values differ in any of these counters. */
 static inline bool events_differ(uint64_t a, uint64_t b, uint64_t fields)
 {
 	return ((a ^ b) & fields) != 0;

@@ -1,4 +1,7 @@
-/* What went wrong, in words: the only place that knows how an error reads. */
+/*
+ * Errors in words: the only file that knows how an error reads. Nothing here changes the channel or
+ * takes a lock.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +24,7 @@ const char *channel_words(const struct channel_options *options, char words[CHAN
 	return words;
 }
 
-/* Whom all wait for, and what can be done about it. */
+/* Explains which group keeps the ring full, and what can be done about it. */
 static void explain_group(const struct channel *channel, char *buffer, size_t size)
 {
 	const struct channel_report *report = &channel->report;
@@ -39,7 +42,7 @@ static void explain_group(const struct channel *channel, char *buffer, size_t si
 			 report->members, report->members == 1 ? "" : "s");
 		return;
 	}
-	if (bad) /* nobody can become its consumer */
+	if (bad) /* no consumer can join it */
 		start[0] = '\0';
 	else if (report->group[0] != '\0')
 		snprintf(start, sizeof(start), "start one with --group %s, or ", report->group);
@@ -50,6 +53,7 @@ static void explain_group(const struct channel *channel, char *buffer, size_t si
 		 escape_word(word, report->group));
 }
 
+/* Explains -EAGAIN and -ETIMEDOUT: what was waited for in vain. */
 static void explain_wait(const struct channel *channel, char *buffer, size_t size)
 {
 	const struct channel_report *report = &channel->report;
@@ -89,7 +93,7 @@ static void explain_in_use(const struct channel_report *report, char *buffer, si
 			 report->endpoints, role, report->endpoints == 1 ? "" : "s");
 }
 
-/* A channel's memory is a file's, for the kernel. */
+/* Explains a limit on the size of files: for the kernel a channel's memory is a file. */
 static void explain_file_size(const struct channel *channel, char *buffer, size_t size)
 {
 	unsigned long long needed = channel->report.needed_bytes;
@@ -105,8 +109,9 @@ static void explain_file_size(const struct channel *channel, char *buffer, size_
 }
 
 /*
- * Says what can be done. Not --owner: if the stranger who has put an object here has a channel of
- * this name, too, the messages would go there.
+ * Explains that the object is another user's, and what can be done. It does not suggest --owner: if
+ * the stranger that has put an object here has a channel of this name, too, the messages would go
+ * to that channel.
  */
 static void explain_owner(const struct channel *channel, char *buffer, size_t size)
 {
@@ -124,7 +129,9 @@ static void explain_owner(const struct channel *channel, char *buffer, size_t si
 		snprintf(buffer, size, "it belongs to user %lu, not to user %lu", theirs, asked);
 }
 
-/* What is wrong with it, and the command that removes it, if this user may. */
+/*
+ * Says what is wrong with the object, and the command that removes it if this user may remove it.
+ */
 static void explain_unusable(const struct channel *channel, const char *what, const char *which,
 			     char *buffer, size_t size)
 {

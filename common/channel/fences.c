@@ -1,7 +1,8 @@
 /*
  * Endpoints that can use membarrier and endpoints that cannot, in one channel (PROTOCOL.md, "Who
- * pays for the fences"). Where all can, an endpoint publishes a message without a fence. One that
- * cannot asks for another way, and takes no slot before everybody has said that it goes that way.
+ * pays for the fences"). While all can, an endpoint publishes a message without a fence of its own.
+ * A newcomer that cannot asks the others for plain fences, and takes no slot before every one of
+ * them has said that it uses them.
  */
 #include "channel/fences.h"
 
@@ -11,15 +12,21 @@
 #include "channel/endpoint.h"
 #include "shared_buffer.h"
 
-/* An endpoint of this side that still does without fences: its pid. 0: there is none. */
-static pid_t fences_without(const struct side *side)
+/*
+ * Returns the pid of an endpoint of this side that still publishes without fences. 0: there is
+ * none.
+ */
+static pid_t endpoint_without_fences(const struct side *side)
 {
 	uint64_t attached = atomic_load(&side->attached);
 
 	for (; attached != 0; attached &= attached - 1) {
 		const struct slot *slot = &side->slots[__builtin_ctzll(attached)];
 
-		/* What it has published before is visible to us. Pairs with fences_look(). */
+		/*
+		 * What that endpoint published before is visible to us. Pairs with the store in
+		 * fences_look().
+		 */
 		if (atomic_load(&slot->fences) == 0)
 			return (pid_t)atomic_load(&slot->pid);
 	}
@@ -35,14 +42,17 @@ int fences_agree(struct channel *channel)
 	if (channel->segment.membarrier || atomic_load(fences) == FENCES_PLAIN)
 		return 0;
 	atomic_store(fences, FENCES_CHANGING);
-	report->holder = fences_without(&producers_of(channel)->side);
+	report->holder = endpoint_without_fences(&producers_of(channel)->side);
 	if (report->holder == 0)
-		report->holder = fences_without(&consumers_of(channel)->side);
+		report->holder = endpoint_without_fences(&consumers_of(channel)->side);
 	if (report->holder != 0) {
 		report->fences_awaited = true;
 		return -EBUSY;
 	}
-	/* Attaching needs the flock that we hold: no endpoint without fences has come meanwhile. */
+	/*
+	 * Attaching needs the flock, which we hold: so no endpoint without fences has come
+	 * meanwhile.
+	 */
 	atomic_store(fences, FENCES_PLAIN);
 	return 0;
 }
@@ -55,9 +65,9 @@ void fences_look(struct channel *channel)
 	    atomic_load(&channel->segment.shared->header.fences) == FENCES_ASYMMETRIC)
 		return;
 	/*
-	 * Others may not have looked yet, so our heavy fences go on to run on their processors. Our
-	 * light ones are fences before the newcomer knows that, and so before it first relies on
-	 * it.
+	 * Other endpoints may not have looked yet, so our heavy fences go on to run on their
+	 * processors (segment.membarrier stays). Our light fences become full ones before the
+	 * newcomer sees this slot's `fences`, and so before it first relies on them.
 	 */
 	channel->segment.asymmetric = false;
 	atomic_store(&slot->fences, 1);

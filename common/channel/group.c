@@ -45,7 +45,7 @@ int group_find(const struct consumers *consumers, const char *name)
 	return GROUP_NONE;
 }
 
-/* Changes a part of the state: one store, so that nobody finds half of it. */
+/* Changes a part of the state with one store, so that nobody sees half of the change. */
 static void state_set(struct group *group, uint32_t clear, uint32_t set)
 {
 	uint32_t state = atomic_load(&group->state);
@@ -54,8 +54,9 @@ static void state_set(struct group *group, uint32_t clear, uint32_t set)
 }
 
 /*
- * The idle name is written, then the state says that it counts, and what else it is from now
- * on: a durable group whose name only was changed would be one more of that name, for ever.
+ * Writes the idle copy of the name; then one store of the state says that this copy counts, and
+ * changes the rest of the state (`clear`, `set`) with it. In two stores a death in between could
+ * leave a durable group with a changed name only: one group more of that name, for ever.
  */
 static void group_rename(struct group *group, const char *name, uint32_t clear, uint32_t set)
 {
@@ -67,11 +68,12 @@ static void group_rename(struct group *group, const char *name, uint32_t clear, 
 	state_set(group, GROUP_NAME | clear, other | set);
 }
 
+/* Ends a group with one store of its state. */
 static void group_end(struct consumers *consumers, int index)
 {
 	struct group *group = &consumers->groups[index];
 
-	/* What is left in it means nothing from here on: the next one fills all of it. */
+	/* The rest of the entry means nothing from here on: the next group fills in all of it. */
 	atomic_store_explicit(&group->state, GROUP_FREE, memory_order_release);
 	atomic_store(&consumers->groups_used, groups_in_use(consumers) & ~(UINT32_C(1) << index));
 }
@@ -85,13 +87,17 @@ uint64_t groups_observers(const struct consumers *consumers)
 	return observers;
 }
 
+/* True if the group has no consumers and waits for none: it may end if there is another group. */
 static bool group_over(const struct consumers *consumers, const struct group *group)
 {
 	return group_life(group) == GROUP_LEFT && !group_durable(group) &&
 	       group_members(consumers, group) == 0;
 }
 
-/* One that waits for nobody must stay if there is no other: it says where the messages begin. */
+/*
+ * Returns the index of a group that must stay: one that is not over, or, if all are over, the one
+ * that needs the oldest record, as one group has to say where the messages begin.
+ */
 static int group_keeper(const struct consumers *consumers)
 {
 	int keeper = GROUP_NONE;
@@ -124,8 +130,8 @@ void groups_tidy(struct consumers *consumers)
 }
 
 /*
- * From now on only what is sent: what the group has not acknowledged yet is not for it. Who
- * dies in it leaves some of that, and head where it was.
+ * Makes the group begin with what is sent from now on: what it has not acknowledged is not for it.
+ * If we die in this, some of that is left to it, and head stays where it was.
  */
 static void group_begin_newest(struct channel *channel, struct group *group)
 {
@@ -154,7 +160,7 @@ void group_discard(struct channel *channel, struct group *group)
 	head_advance(consumers);
 }
 
-/* From one cursor to another. -1: damaged. */
+/* Counts the messages from one cursor to another. -1: damaged. */
 static int64_t messages_between(struct channel *channel, struct cursor begin, struct cursor end)
 {
 	uint64_t tail = tail_now(channel);
@@ -194,7 +200,7 @@ int group_messages(struct channel *channel, const struct group *group, uint64_t 
 	return 0;
 }
 
-/* Fills a free entry; its state, stored last, makes a group of it. */
+/* Fills a free entry. Its state is stored last, and makes a group of it. */
 static void group_fill(struct channel *channel, int index, const char *name)
 {
 	struct consumers *consumers = consumers_of(channel);
@@ -212,7 +218,7 @@ static void group_fill(struct channel *channel, int index, const char *name)
 	atomic_store(&group->expected, sequence_at(channel, next));
 	atomic_store(&group->dropped, 0);
 	atomic_store(&group->redelivered, 0);
-	/* The messages it begins with may be of a stream whose end the slowest has not seen. */
+	/* Its first messages may be of a stream whose end the slowest group has not seen yet. */
 	atomic_store(&group->told, told);
 	atomic_store(&group->empty_end, 0);
 	memset(group->names, 0, sizeof(group->names));
@@ -221,7 +227,10 @@ static void group_fill(struct channel *channel, int index, const char *name)
 	atomic_store_explicit(&group->state, GROUP_LEFT, memory_order_release);
 }
 
-/* A place for a new group: that of one which is over, with what it has left, or a free one. */
+/*
+ * Makes a group of this name: in the place of a group that is over, with what that one has left, or
+ * else in a free entry. Returns its index or -CHANNEL_EGROUPS.
+ */
 static int group_make(struct channel *channel, const char *name)
 {
 	struct consumers *consumers = consumers_of(channel);
@@ -247,7 +256,10 @@ int group_enter(struct channel *channel, const char *name, bool newest)
 	if (*name != '\0' && !channel_group_valid(name))
 		return -CHANNEL_ENAME;
 	index = group_find(consumers, name);
-	/* Its consumers have left: its name means nothing, and it may be the wrong one to go on. */
+	/*
+	 * If its consumers have left, its name means nothing, and another group that is over may be
+	 * the right one to continue.
+	 */
 	if (index != GROUP_NONE && !group_over(consumers, &consumers->groups[index]))
 		return index;
 	groups_tidy(consumers);
@@ -265,8 +277,9 @@ void group_keep(struct group *group)
 }
 
 /*
- * Joining: member, attached, open. Leaving: left, not attached. Whoever dies in between has
- * left in good order as far as the group is concerned: what it held is in the claims.
+ * The order of joining is: member, attached, GROUP_OPEN; of leaving: GROUP_LEFT, not attached. A
+ * consumer that dies in between counts for its group as one that left in good order: what it held
+ * is in the claims.
  */
 void group_join(struct channel *channel)
 {
@@ -274,7 +287,7 @@ void group_join(struct channel *channel)
 	atomic_fetch_or(&group_of(channel)->members, channel->slot_bit);
 }
 
-/* The slot's last owner may have been in one. */
+/* The slot's last owner may have been in a group. */
 void groups_forget(struct channel *channel)
 {
 	struct consumers *consumers = consumers_of(channel);
@@ -301,7 +314,10 @@ void group_leaving(struct channel *channel)
 		state_set(group, GROUP_LIFE, GROUP_LEFT);
 }
 
-/* `next` must not be before the end of a claim: its consumer died between the two. */
+/*
+ * Raises `next` if it is before the end of a claim: the holder of the mutex died between the two
+ * stores.
+ */
 static void next_repair(struct group *group)
 {
 	struct cursor next = next_read(group);
@@ -332,7 +348,7 @@ void groups_repair(struct channel *channel)
 	groups_tidy(consumers);
 }
 
-/* group_slowest(), and which record it needs. */
+/* Like group_slowest(), and stores in *lowest which record that group needs. */
 static int slowest_find(const struct consumers *consumers, uint64_t *lowest)
 {
 	int slowest = GROUP_NONE;
@@ -360,7 +376,10 @@ bool head_advance(struct consumers *consumers)
 
 	if (slowest_find(consumers, &needed) == GROUP_NONE || !position_before(head, needed))
 		return false;
-	/* The bytes were used before this store. Pairs with the acquire load in send.c. */
+	/*
+	 * The bytes were used before this store is visible. Pairs with the acquire load in
+	 * head_now().
+	 */
 	atomic_store_explicit(&consumers->head, needed, memory_order_release);
 	return true;
 }
@@ -386,7 +405,7 @@ int group_slowest(const struct consumers *consumers)
 	return slowest_find(consumers, &needed);
 }
 
-/* Each looks at all that comes, so all of them are woken. */
+/* Wakes all observers, as each of them looks at every message. */
 static void observers_wake(struct channel *channel)
 {
 	struct consumers *consumers = consumers_of(channel);

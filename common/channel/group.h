@@ -1,8 +1,12 @@
 /*
- * Groups of consumers: each sees every message, the consumers of one share them. A group
- * begins with its first consumer, or when a producer declares it, and ends when its last
- * consumer leaves in good order, unless it is durable or the only one. Every function here
- * needs the consumers' mutex, unless it says otherwise. Private to common/.
+ * Groups of consumers: each group sees every message, and the consumers of one group share them. A
+ * group begins with its first consumer, or when a producer declares it. It ends when its last
+ * consumer detaches, unless it is durable or the only group; if its last consumer dies instead, it
+ * stays.
+ *
+ * Every function here needs the consumers' mutex, unless it says otherwise. Most are called by a
+ * consumer's thread, some by a producer's: when it declares groups, looks after the dead, or looks
+ * which group keeps the ring full. Private to common/.
  */
 #ifndef GROUP_H
 #define GROUP_H
@@ -16,18 +20,21 @@ struct channel;
 
 enum { GROUP_NONE = -1 };
 
-/* GROUP_FREE, GROUP_OPEN or GROUP_LEFT. */
+/* Returns GROUP_FREE, GROUP_OPEN or GROUP_LEFT. Needs no mutex. */
 static inline uint32_t group_life(const struct group *group)
 {
 	return atomic_load_explicit(&group->state, memory_order_relaxed) & GROUP_LIFE;
 }
 
+/* True if the group stays without consumers until it is removed. Needs no mutex. */
 static inline bool group_durable(const struct group *group)
 {
 	return (atomic_load_explicit(&group->state, memory_order_relaxed) & GROUP_DURABLE) != 0;
 }
 
-/* Which entries are in use, as a bitmap; some may be free after a death. Needs no mutex. */
+/*
+ * Returns a bitmap of the entries in use; after a death some of them may be free. Needs no mutex.
+ */
 static inline uint32_t groups_in_use(const struct consumers *consumers)
 {
 	return atomic_load_explicit(&consumers->groups_used, memory_order_relaxed) &
@@ -35,39 +42,44 @@ static inline uint32_t groups_in_use(const struct consumers *consumers)
 }
 
 /*
- * Copies its name, of at most GROUP_NAME_SIZE - 1 bytes. The object may hold anything there: what
- * is no name for a group becomes CHANNEL_GROUP_BAD.
+ * Copies the group's name and a NUL into `name`. The shared memory may hold anything there: what is
+ * not a valid name becomes CHANNEL_GROUP_BAD.
  */
 void group_name(const struct group *group, char name[GROUP_NAME_SIZE]);
 
-/* Its consumers that are attached; those that have died are, until they are buried. */
+/*
+ * Returns a bitmap of the slots of its consumers, those included that have died and are not buried
+ * yet. Needs no mutex.
+ */
 static inline uint64_t group_members(const struct consumers *consumers, const struct group *group)
 {
 	return atomic_load(&group->members) & atomic_load(&consumers->side.attached);
 }
 
-/* How many consumers are in all groups together. Needs no mutex. */
+/* Returns how many consumers are in all groups together. Needs no mutex. */
 unsigned groups_consumers(const struct consumers *consumers);
 
 /*
- * The group of this name: found, or made. A new one begins with the oldest message still
- * there, or, if `newest`, with the next that is sent. It is LEFT until somebody has joined it.
- * Returns its index, or -CHANNEL_EGROUPS.
+ * Finds the group of this name, or makes one. A new group begins with the oldest message still
+ * there, or, if `newest`, with the next message that is sent. It is GROUP_LEFT until a consumer
+ * joins it. Returns its index, -CHANNEL_EGROUPS, or -CHANNEL_ENAME.
  */
 int group_enter(struct channel *channel, const char *name, bool newest);
 
-/* The group of this name: its index, or GROUP_NONE. */
+/* Returns the index of the group of this name, or GROUP_NONE. */
 int group_find(const struct consumers *consumers, const char *name);
 
 /*
- * Consumers that are attached but in no group: they look on, and take nothing. Needs no mutex: who
- * joins is a member first and attached second.
+ * Returns a bitmap of the observers: endpoints of this side that are in no group and take nothing.
+ * Needs no mutex, as a consumer that joins is a member of its group before it is attached.
  */
 uint64_t groups_observers(const struct consumers *consumers);
 
 /*
- * The caller's slot is about to be set in, or was cleared from, side.attached. An observer calls
- * groups_forget() instead of the first, and nothing instead of the others.
+ * The steps by which a consumer joins and leaves its group. Before its bit in side.attached is set:
+ * group_join(); after that: group_joined(). Before the bit is cleared: group_leaving(). An observer
+ * calls groups_forget() in place of group_join() and none of the others: it takes the slot's bit
+ * out of all groups.
  */
 void groups_forget(struct channel *channel);
 void group_join(struct channel *channel);
@@ -77,42 +89,52 @@ void group_leaving(struct channel *channel);
 /* Makes a group durable. */
 void group_keep(struct group *group);
 
-/* How many messages it has not acknowledged; those in its hands count. Errors: CHANNEL_EDAMAGED. */
+/*
+ * Counts in *messages what the group has not acknowledged, the messages in its consumers' hands
+ * included. Returns 0 or -CHANNEL_EDAMAGED.
+ */
 int group_messages(struct channel *channel, const struct group *group, uint64_t *messages);
 
 /*
- * Ends a group that has no consumers, and what it has not acknowledged. If it is the only one it
- * stays, as in a new channel: empty, without a name, for the first that comes.
+ * Ends a group that has no consumers, with what it has not acknowledged. If it is the only group it
+ * stays, but as in a new channel: empty and without a name, for the next that comes.
  */
 void group_discard(struct channel *channel, struct group *group);
 
-/* Ends groups that are left, if there are others. */
+/*
+ * Ends the groups that are GROUP_LEFT, have no consumers and are not durable, as long as another
+ * group remains.
+ */
 void groups_tidy(struct consumers *consumers);
 
 /*
- * Somebody is not attached any more: ends groups that are over, and moves head over what only they
- * needed. Perhaps nobody else will: a producer that waits for room looks at claims only.
+ * For after a consumer's bit in side.attached was cleared: ends groups that are over, and moves
+ * head past what only they needed. Perhaps nobody else will: a producer that waits for room looks
+ * at claims only.
  */
 void groups_settle(struct consumers *consumers);
 
-/* After a holder's death: rebuilds groups_used, and each group's claims and `next`. */
+/*
+ * After the holder of the mutex has died: rebuilds groups_used, and the claims and `next` of each
+ * group.
+ */
 void groups_repair(struct channel *channel);
 
-/* Moves head up to the lowest record that a group needs; never lowers it. True if it moved. */
+/* Moves head up to the lowest record that a group needs; never lowers it. True if it has moved. */
 bool head_advance(struct consumers *consumers);
 
-/* Has any group a claim? Needs no mutex, and may then be wrong after a death. */
+/* True if a group has a claim. Needs no mutex, but without it may be wrong after a death. */
 bool groups_hold_claims(const struct consumers *consumers);
 
 /*
- * The group that keeps head where it is, the first of them: its index. GROUP_NONE: nobody
- * does, or damage.
+ * Returns the index of the group that keeps head where it is (the first of them), or GROUP_NONE:
+ * there is none, or the channel is damaged. Without the mutex the answer may be out of date.
  */
 int group_slowest(const struct consumers *consumers);
 
 /*
- * Without the mutex, behind a fence: there is something to claim. Wakes one consumer of each
- * group, and all observers.
+ * For a producer that has published messages and passed a fence (a light one will do): wakes one
+ * consumer of each group, and all observers. No mutex is needed or held.
  */
 void groups_signal(struct channel *channel);
 

@@ -24,7 +24,10 @@ int head_catch_up(struct channel *channel, const struct deadline *deadline)
 		return rc;
 	moved = head_advance(consumers_of(channel));
 	side_unlock(channel, CHANNEL_CONSUMER);
-	/* Another producer may have waited for it, and no consumer will see it move. */
+	/*
+	 * Another producer may have waited for this, and no consumer will notice that head has
+	 * moved.
+	 */
 	if (moved)
 		producers_wake_for_head(channel);
 	return 0;
@@ -35,13 +38,17 @@ void producers_wake_for_head(struct channel *channel)
 	struct producers *producers = producers_of(channel);
 	uint64_t wanted;
 
-	/* Pairs with the fence in room_wait(): we see the wish, or it sees the head. */
+	/*
+	 * Pairs with the fence in room_wait(): either we see the producer's request, or it sees the
+	 * new head.
+	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	wanted = atomic_load(&producers->room_wanted);
 	while ((wanted & 1) != 0 && !position_before(head_now(channel), wanted & ~UINT64_C(1))) {
 		/*
-		 * The wish first, then whose it is: if the turn passes on in between, the new
-		 * holder has stored its own wish, or will look at head.
+		 * Take the request first, then look whose turn it is: if the turn changes hands in
+		 * between, the new holder has stored a request of its own, or will still look at
+		 * head.
 		 */
 		if (atomic_compare_exchange_strong(&producers->room_wanted, &wanted, 0)) {
 			uint32_t turn = atomic_load(&producers->turn);

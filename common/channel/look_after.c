@@ -33,16 +33,23 @@ void channel_count_left(struct channel *channel)
 	channel->report.messages = most;
 }
 
+/* More calls are skipped as long as calls are quick: 0, 1, 3, 7, then LOOK_PAUSE_MAX. */
+static unsigned pause_next(const struct channel *channel, uint64_t now)
+{
+	unsigned pause = channel->look_pause_next;
+
+	if (now != channel->looked_at_ns)
+		return 0;
+	return pause < LOOK_PAUSE_MAX / 2 ? 2 * pause + 1 : LOOK_PAUSE_MAX;
+}
+
 int channel_look_after(struct channel *channel)
 {
 	uint64_t now = clock_coarse_ns();
 	int rc = 0;
 
 	trace_settle(channel->trace);
-	channel->look_pause_next = now != channel->looked_at_ns ? 0
-				   : channel->look_pause_next < LOOK_PAUSE_MAX / 2
-					   ? 2 * channel->look_pause_next + 1
-					   : LOOK_PAUSE_MAX;
+	channel->look_pause_next = pause_next(channel, now);
 	channel->look_pause = channel->look_pause_next;
 	channel->looked_at_ns = now;
 	if (channel->sending.inside && producer_message_lost(channel))
@@ -51,13 +58,16 @@ int channel_look_after(struct channel *channel)
 		return 0;
 	channel->looked_ns = now;
 	fences_look(channel);
-	trace_sleep(channel->trace); /* who waits elsewhere, for input say, is here each second */
+	trace_sleep(channel->trace); /* a caller that waits for input, say, is here each second */
 	rc = segment_check(&channel->segment);
 	if (rc == -CHANNEL_EREMOVED)
 		channel_count_left(channel);
 	if (rc < 0)
 		return rc;
-	/* Who finds a mutex taken knows that somebody alive, or stopped, works there. */
+	/*
+	 * If a mutex is taken, some endpoint is alive, or stopped, in there: nothing to do on that
+	 * side.
+	 */
 	for (int role = CHANNEL_PRODUCER; rc >= 0 && role <= CHANNEL_CONSUMER; role++) {
 		rc = side_try_lock(channel, (enum channel_role)role);
 		if (rc == 0) {

@@ -1,5 +1,8 @@
 /*
- * Looking after the channel, about once a second: the dead, the name of the object, the trace.
+ * Looking after the channel, about once a second: finding dead endpoints, checking that the object
+ * still has its name, handing the trace over. Implements channel_look_after().
+ *
+ * Called by the thread of an endpoint that sends, receives or waits; no lock is held.
  */
 #ifndef LOOK_AFTER_H
 #define LOOK_AFTER_H
@@ -8,13 +11,14 @@
 #include "channel/endpoint.h"
 
 /*
- * Calls in a row that do not read the clock: if they suddenly take long, no more than so many do.
+ * How many calls in a row may skip reading the clock. If calls suddenly become slow, at most this
+ * many of them do not notice that time has passed.
  */
 enum { LOOK_PAUSE_MAX = 15 };
 
 /*
- * channel_look_after() for who sends or receives one message after the other: while many come
- * within one tick of the clock, only some of the calls read it.
+ * Like channel_look_after(), for an endpoint that sends or receives one message after the other:
+ * while many calls fall within one tick of the clock, only some of them read it.
  */
 static inline int look_after_often(struct channel *channel)
 {

@@ -1,6 +1,4 @@
-/*
- * Names of channels and groups, and modes: which are valid.
- */
+/* Which names of channels and groups, and which permission bits, are valid. Pure functions. */
 
 #include <ctype.h>
 #include <string.h>

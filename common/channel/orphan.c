@@ -9,8 +9,9 @@
 #include "shared_buffer.h"
 
 /*
- * A message of which a part is gone cannot be delivered again: its producer, which waits
- * until head has passed it, learns it from `lost`. Wakes that one only.
+ * A message of which a part is acknowledged and gone cannot be delivered again. Its producer waits
+ * until head has passed the message: tells it so by its slot's `lost`, and wakes that producer
+ * only.
  */
 static void lost_report(struct channel *channel, const struct claim_state *state)
 {
@@ -19,7 +20,7 @@ static void lost_report(struct channel *channel, const struct claim_state *state
 	if ((state->flags & CLAIM_PART) == 0 || state->producer >= SLOT_COUNT)
 		return;
 	sender = &producers_of(channel)->side.slots[state->producer];
-	/* The slot may have a new owner, who lost a younger message: that one counts. */
+	/* The slot may have a new owner that has lost a younger message: that one counts. */
 	if (position_before(atomic_load(&sender->lost), state->sequence))
 		atomic_store(&sender->lost, state->sequence);
 	slot_wake(producers_of(channel)->side.slots, state->producer, channel->trace, TRACE_ROOM);
@@ -34,13 +35,15 @@ void claim_abandon(struct channel *channel, struct group *group, int index, stru
 	if ((state.flags & CLAIM_MID) == 0 && cursor_equal(state.begin, delivered)) {
 		loss = CLAIM_UNSEEN;
 		if (claim_is_new(group, &group->claims[index])) {
-			/* `next` first, as in claim_split(). */
+			/* `next` first, as in claim_split() */
 			next_write(group, state.begin);
 			claim_drop(group, index);
 			return;
 		}
 	} else if ((state.flags & CLAIM_MID) == 0 && cursor_before(delivered, state.end)) {
-		/* Without a free entry the rest counts as if it had been handed out, too. */
+		/*
+		 * Without a free entry for it, the rest counts as if it had been handed out, too.
+		 */
 		claim_split(group, index, delivered);
 	}
 	claim_orphan(group, index, loss);
@@ -71,8 +74,8 @@ struct claim_state claim_extend(struct channel *channel, int index, const struct
 }
 
 /*
- * Moves over what is left of a message that has lost a part, as its pieces come, and ends
- * its claim at the last one.
+ * Moves past the rest of a message that has lost a part, as its pieces arrive, and ends its claim
+ * at the last one.
  */
 static int lost_skip(struct channel *channel, int index)
 {
@@ -86,7 +89,7 @@ static int lost_skip(struct channel *channel, int index)
 
 		if (next_read(group).record == tail) {
 			if (!cursor_equal(state.begin, state.end)) {
-				state.begin = state.end; /* free what has come so far */
+				state.begin = state.end; /* frees what has come so far */
 				claim_write(&group->claims[index], &state);
 			}
 			return 0;
@@ -100,7 +103,6 @@ static int lost_skip(struct channel *channel, int index)
 	return 0;
 }
 
-/* Looks through the claims: messages that have lost a part, and owners that cannot be. */
 int claims_recover(struct channel *channel)
 {
 	struct group *group = group_of(channel);
@@ -118,7 +120,7 @@ int claims_recover(struct channel *channel)
 			return -CHANNEL_EDAMAGED;
 		if (owner != OWNER_NONE && (attached >> (owner - 1) & 1) != 0)
 			continue;
-		if (owner != OWNER_NONE) /* no slot is given up with a claim: this is damage */
+		if (owner != OWNER_NONE) /* no slot is freed while it has a claim: this is damage */
 			claim_bury(channel, group, index);
 		if ((claim_read(claim).flags & CLAIM_PART) == 0)
 			continue;
@@ -180,8 +182,9 @@ int aborted_ahead(struct channel *channel, uint64_t position, uint64_t tail, str
 }
 
 /*
- * The same for an orphan: drops it, and moves `next` over the message, if that was given up.
- * `next` first: whoever dies in between leaves an orphan of which the same is found.
+ * Like aborted_ahead(), for an orphan: if its message was given up, moves `next` past the message
+ * and drops the orphan. `next` first: if we die in between, the orphan is still there, and the next
+ * consumer does the same.
  */
 int orphan_aborted(struct channel *channel, int index)
 {

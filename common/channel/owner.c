@@ -11,8 +11,8 @@
 enum { RANGES_MAX = 340 }; /* the kernel's limit */
 #define NOBODY	      ((uid_t)-1)
 #define ALL_UIDS      UINT32_MAX
-#define OVERFLOW_UID  65534	  /* the kernel's, if nobody has set another */
-#define MACHINE_INODE 0xEFFFFFFDU /* USER_NS_INIT_INO: of the machine's own user namespace */
+#define OVERFLOW_UID  65534	  /* the kernel's default for unknown users */
+#define MACHINE_INODE 0xEFFFFFFDU /* USER_NS_INIT_INO: the machine's own user namespace */
 
 /* /proc/self/uid_map, see user_namespaces(7). */
 struct uid_map {
@@ -22,7 +22,7 @@ struct uid_map {
 	} ranges[RANGES_MAX];
 };
 
-/* The numbers of a line of such a file, up to `most`; returns how many there are. */
+/* Reads the numbers of a line, up to `most`. Returns how many there are. */
 static unsigned numbers_read(FILE *file, uint32_t *numbers, unsigned most)
 {
 	char line[128], *at = line, *end;
@@ -40,7 +40,10 @@ static unsigned numbers_read(FILE *file, uint32_t *numbers, unsigned most)
 	return count;
 }
 
-/* False: there is no /proc. A process without a user of its own has an empty one. */
+/*
+ * Reads the map of our user namespace. False: there is no /proc. A process without a uid of its own
+ * has an empty map.
+ */
 static bool map_read(struct uid_map *map)
 {
 	FILE *file = fopen("/proc/self/uid_map", "re");
@@ -57,7 +60,7 @@ static bool map_read(struct uid_map *map)
 	return true;
 }
 
-/* The usual case, found out quickly: are we in none but the machine's own user namespace? */
+/* True if we are in the machine's own user namespace: the usual case, found out quickly. */
 static bool in_machine(void)
 {
 	struct stat namespace;
@@ -65,13 +68,14 @@ static bool in_machine(void)
 	return stat("/proc/self/ns/user", &namespace) == 0 && namespace.st_ino == MACHINE_INODE;
 }
 
-/* Is every uid the same outside, as it is in the namespace of the machine? */
+/* True if every uid is the same outside, as in the machine's own namespace. */
 static bool map_is_identity(const struct uid_map *map)
 {
 	return map->count == 1 && map->ranges[0].inside == 0 && map->ranges[0].outside == 0 &&
 	       map->ranges[0].length == ALL_UIDS;
 }
 
+/* Returns what a uid of our namespace is in the parent, or NOBODY. */
 static uid_t to_outside(const struct uid_map *map, uid_t uid)
 {
 	for (unsigned i = 0; i < map->count; i++)
@@ -80,6 +84,7 @@ static uid_t to_outside(const struct uid_map *map, uid_t uid)
 	return NOBODY;
 }
 
+/* Returns what a uid of the parent is in our namespace, or NOBODY. */
 static uid_t to_inside(const struct uid_map *map, uid_t uid)
 {
 	for (unsigned i = 0; i < map->count; i++)
@@ -89,8 +94,9 @@ static uid_t to_inside(const struct uid_map *map, uid_t uid)
 }
 
 /*
- * Is the parent the namespace of the machine, as far as can be seen? /proc belongs to the machine's
- * root wherever it is mounted, so that is the uid here of the parent's uid 0 if it is.
+ * True if the parent of our namespace is the machine's own, as far as can be seen. /proc belongs to
+ * the machine's root wherever it is mounted; so if the parent is the machine's namespace, /proc's
+ * owner is shown as the uid that the parent's uid 0 has here.
  */
 static bool parent_is_machine(const struct uid_map *map)
 {
@@ -100,7 +106,7 @@ static bool parent_is_machine(const struct uid_map *map)
 	return root == NOBODY || stat("/proc", &proc) != 0 || proc.st_uid == root;
 }
 
-/* A user namespace with a map of which something follows. */
+/* True if we are in a user namespace whose map changes uids: *map is that map. */
 static bool in_namespace(struct uid_map *map)
 {
 	return !in_machine() && map_read(map) && !map_is_identity(map);
@@ -136,6 +142,7 @@ void owner_object_name(char object[SEGMENT_NAME_MAX], uid_t owner, const char *c
 
 /* ---- whose it is ---- */
 
+/* Returns the uid that is shown for users that our namespace does not know. */
 static uid_t overflow_uid(void)
 {
 	FILE *file = fopen("/proc/sys/kernel/overflowuid", "re");
@@ -149,7 +156,7 @@ static uid_t overflow_uid(void)
 	return uid;
 }
 
-/* May this uid be shown for several users? Without /proc it is not known, so it may. */
+/* True if this uid may be shown for several users. Without /proc that is not known, so it may. */
 static bool ambiguous(uid_t uid)
 {
 	struct uid_map map;
@@ -165,8 +172,9 @@ bool owner_unknown(uid_t uid)
 }
 
 /*
- * Only the owner of an object may ask for O_NOATIME, or a process with a capability in a namespace
- * that knows the owner; so for one that is unknown here only the owner. Nothing else changes.
+ * True if the kernel confirms that the object is ours: only the owner of a file may ask for
+ * O_NOATIME, or a process with a capability in a namespace that knows the owner; so for an owner
+ * that is unknown here, only the owner itself. Nothing else changes by it.
  */
 static bool kernel_says_ours(int fd)
 {
@@ -185,6 +193,7 @@ bool owner_is_elsewhere(uid_t owner)
 	return in_namespace(&map) && to_outside(&map, owner) == NOBODY;
 }
 
+/* True if the object can be this user's, judged by its uid alone. */
 static bool owner_may_be(const struct stat *status, uid_t owner)
 {
 	return status->st_uid == owner ||

@@ -1,11 +1,14 @@
 /*
- * Whose an object is, and what it is called after: /shm-channel.UID.NAME, in /dev/shm. A uid
- * means nothing outside its user namespace. Inside (in a rootless container, say, or a sandbox) a
- * user has one uid, and the same user has another one outside, where the same /dev/shm may be.
+ * Who owns an object, and the name that follows from that: /shm-channel.UID.NAME, in /dev/shm. A
+ * uid has a meaning only in its user namespace. In a rootless container, say, or a sandbox, a user
+ * has one uid inside; outside, where the same /dev/shm may be mounted, the same user has another.
  *
- * So all that decides, and all options and messages, go by uids as they are seen here; names alone
- * have the uid as it is seen outside, as they must be the same on both sides. A name proves
- * nothing: anybody may give an object any name. What an object is worth is decided by its owner.
+ * So all decisions, options and messages use uids as they are seen here, in the namespace of this
+ * process; only names contain the uid as it is seen outside, as they must be the same on both
+ * sides. A name proves nothing, as any user may give an object any name: whether an object is
+ * trusted is decided by its owner.
+ *
+ * Any thread may call these functions, without a lock; they read /proc.
  */
 #ifndef OWNER_H
 #define OWNER_H
@@ -17,34 +20,35 @@
 #include "channel/channel.h"
 
 /*
- * Writes the name of the object of a user's channel, as shm_open() wants it:
- * "/shm-channel.UID.NAME". With the empty string for `channel` it is what the names of all of the
- * user's begin with.
+ * Writes the name of the object of a user's channel, in the form that shm_open() takes:
+ * "/shm-channel.UID.NAME". With "" for `channel` it is the beginning of the names of all the user's
+ * objects.
  */
 void owner_object_name(char object[SEGMENT_NAME_MAX], uid_t owner, const char *channel);
 
 /*
- * The uid that names have for this one. That is the parent's user namespace's; nothing tells what
- * lies beyond that. Where the parent is one in which root is not the machine's root, its uids
- * mean nothing elsewhere, and our own one is the better guess: whoever makes a namespace in a
- * namespace does so, mostly, to have the uid again that he has outside.
+ * Returns the uid that names contain for this one: that of the parent of our user namespace, as
+ * nothing tells what lies beyond. If root in the parent is not the machine's root, the parent's
+ * uids mean nothing elsewhere, and our own uid is the better guess: a namespace within a namespace
+ * is mostly made to get back the uid that the user has outside.
  */
 uid_t owner_outside(uid_t owner);
 
 /*
- * For uids that users type: one that there is not in our namespace is meant as outside. Returns
- * what it is here; itself if it is here, or nowhere.
+ * For a uid that a user has typed: one that our namespace does not have is taken for an outside
+ * uid. Returns what it is here, or the uid itself if it exists here, or is known nowhere.
  */
 uid_t owner_here(uid_t uid);
 
-/* Is there no such user in our namespace? Of the machine's there is every uid. */
+/* True if our namespace has no such uid. The machine's own namespace has every uid. */
 bool owner_is_elsewhere(uid_t owner);
 
 /*
- * Does the open object belong to this user? What is in a namespace unknown is shown as one uid,
- * mostly 65534, which may be a known user's as well: then it is his only if he is the caller, and
- * the kernel says so. An object of the caller's own also belongs to an `owner` that our namespace
- * does not have: outside he may be the one.
+ * True if the open object belongs to this user. All users that our namespace does not know are
+ * shown as one uid, mostly 65534, which may also be that of a known user: then the object counts as
+ * that user's only if that user is the caller and the kernel confirms it. An object of the caller's
+ * own also belongs to an `owner` that our namespace does not have: outside, the caller may be that
+ * user. `status` is the object's fstat().
  */
 bool owner_is(int fd, const struct stat *status, uid_t owner);
 
@@ -52,13 +56,13 @@ bool owner_is(int fd, const struct stat *status, uid_t owner);
 bool owner_seems(const struct stat *status, uid_t owner);
 
 /*
- * What a command to paste needs to be about this user's channel: " --owner UID", or "" for our own.
- * Returns words.
+ * Writes what a command to paste needs to be about this user's channel: " --owner UID", or "" for
+ * our own. Returns words.
  */
 enum { OWNER_WORDS = 32 };
 const char *owner_words(uid_t owner, char words[OWNER_WORDS]);
 
-/* Is this what our namespace shows for users whom it does not know? */
+/* True if this is the uid that our namespace shows for users that it does not know. */
 bool owner_unknown(uid_t uid);
 
 #endif

@@ -1,6 +1,4 @@
-/*
- * Removing a group that nobody wants any more.
- */
+/* Removing a group that is no longer wanted: channel_group_remove(). */
 
 #include <errno.h>
 
@@ -16,7 +14,7 @@
 #include "channel/slot.h"
 #include "shared_buffer.h"
 
-/* The consumers' mutex is held. */
+/* Ends the group of this name, if it has no consumers. The consumers' mutex is held. */
 static int group_discard_named(struct channel *channel, const char *name, uint64_t *messages)
 {
 	struct consumers *consumers = consumers_of(channel);
@@ -36,6 +34,7 @@ static int group_discard_named(struct channel *channel, const char *name, uint64
 	return rc;
 }
 
+/* Removes the group, and the object if nothing is left. The flock is held. */
 static int group_remove_locked(struct channel *channel, const char *name, uint64_t *messages)
 {
 	struct deadline deadline = endpoint_deadline(channel, channel->options.timeout_ns);

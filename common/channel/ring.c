@@ -54,7 +54,7 @@ bool ring_skip(const struct ring *ring, const struct record *header, uint32_t co
 		delimiter_skip(body + cursor->offset, size - cursor->offset,
 			       body + size - header->delimiter_size, header->delimiter_size, count);
 	if (skipped == 0 || cursor->offset + skipped >= size)
-		return false; /* fewer than the header says: there should be one left */
+		return false; /* fewer than the header says: at least one should be left */
 	cursor->offset += (uint32_t)skipped;
 	cursor->index += count;
 	return true;

@@ -31,7 +31,7 @@
 #define LIBC_NAME "musl"
 #endif
 
-/* What must be alike in two processes that share mutexes. */
+/* Describes what must be the same in two processes that share mutexes. */
 static void abi_describe(char abi[CHANNEL_ABI_MAX])
 {
 	snprintf(abi, CHANNEL_ABI_MAX, "%s, %u-bit, mutex of %u bytes", LIBC_NAME,
@@ -39,8 +39,9 @@ static void abi_describe(char abi[CHANNEL_ABI_MAX])
 }
 
 /*
- * A channel that says so is for processes that can use membarrier, as all do that are in it; one
- * that cannot asks for another way before it takes a slot (fences_agree()).
+ * Chooses the fences of this process by the `fences` of the channel's header. Unless that says
+ * FENCES_PLAIN, the channel's endpoints can use membarrier; a process that cannot must ask for
+ * another way before it takes a slot (fences_agree()).
  */
 static void fences_begin(struct segment *segment, uint32_t fences)
 {
@@ -69,7 +70,7 @@ uint64_t channel_size_rounded(uint64_t size)
 
 /* ---- opening ---- */
 
-/* A lower descriptor would be somebody's standard stream. */
+/* Moves a descriptor above 2, as a lower one could be taken for a standard stream. */
 static int fd_above_standard(int fd)
 {
 	int moved;
@@ -88,12 +89,16 @@ static void segment_path(const struct segment *segment, char path[SEGMENT_PATH_S
 	snprintf(path, SEGMENT_PATH_SIZE, CREATION_FOLDER "%s", segment->name);
 }
 
-static bool marked_removed(const struct stat *status)
+/* True if the object has the removal flag, CREATION_REMOVED_MODE. */
+static bool removal_flagged(const struct stat *status)
 {
 	return S_ISREG(status->st_mode) && (status->st_mode & S_ISVTX) != 0;
 }
 
-/* It cannot be opened, for this reason. That does not say whose it is; lstat() does. */
+/*
+ * The object cannot be opened, for this reason. That does not tell whose it is, so lstat() is asked
+ * first: another user's object is -CHANNEL_EOWNER.
+ */
 static int refuse_open(const struct segment *segment, const struct channel_options *options,
 		       struct channel_report *report, int reason)
 {
@@ -113,7 +118,10 @@ int segment_missing(void)
 	return access(CREATION_FOLDER, F_OK) != 0 && errno == ENOENT ? -ENODEV : -ENOENT;
 }
 
-/* Opens an object that is removed, whose owner may still read it. False: it is none. */
+/*
+ * Opens an object with the removal flag, which its owner may still read. False: it has not that
+ * flag, or cannot be opened.
+ */
 static bool object_open_removed(struct segment *segment, const char *path)
 {
 	struct stat status;
@@ -121,13 +129,35 @@ static bool object_open_removed(struct segment *segment, const char *path)
 	segment->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (segment->fd < 0)
 		return false;
-	if (fstat(segment->fd, &status) == 0 && marked_removed(&status))
+	if (fstat(segment->fd, &status) == 0 && removal_flagged(&status))
 		return true;
 	close(segment->fd);
 	return false;
 }
 
-/* Opens what has the name, and creates nothing. */
+/* What open() has failed with: the error to return, or 0 if a removed object is open now. */
+static int open_failed(struct segment *segment, const struct channel_options *options,
+		       const char *path, struct channel_report *report, int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		if (object_open_removed(segment, path))
+			return 0;
+		return refuse_open(segment, options, report, -EACCES);
+	case ELOOP:  /* a symbolic link */
+	case EISDIR: /* a directory */
+	case ENXIO:  /* a socket */
+	case EINVAL:
+		return refuse_open(segment, options, report, -CHANNEL_EFOREIGN);
+	case ENOENT:
+		return segment_missing();
+	default:
+		return -error;
+	}
+}
+
+/* Opens the object of that name, and creates nothing. */
 static int object_open(struct segment *segment, const struct channel_options *options,
 		       struct channel_report *report)
 {
@@ -137,22 +167,10 @@ static int object_open(struct segment *segment, const struct channel_options *op
 	segment_path(segment, path);
 	segment->fd = open(path, access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (segment->fd < 0) {
-		switch (errno) {
-		case EACCES:
-		case EPERM:
-			if (!object_open_removed(segment, path))
-				return refuse_open(segment, options, report, -EACCES);
-			break;
-		case ELOOP:  /* a symbolic link */
-		case EISDIR: /* a directory */
-		case ENXIO:  /* a socket */
-		case EINVAL:
-			return refuse_open(segment, options, report, -CHANNEL_EFOREIGN);
-		case ENOENT:
-			return segment_missing();
-		default:
-			return -errno;
-		}
+		int rc = open_failed(segment, options, path, report, errno);
+
+		if (rc < 0)
+			return rc;
 	}
 	segment->fd = fd_above_standard(segment->fd);
 	return segment->fd < 0 ? segment->fd : 0;
@@ -196,68 +214,92 @@ static bool capacity_valid(uint64_t capacity)
 	       (capacity & (capacity - 1)) == 0 && capacity % page_size() == 0;
 }
 
-/*
- * Is it a channel that this build can use? Reads the header without mapping it, as the object may
- * be anything.
- */
-static int object_state(struct segment *segment, off_t bytes, struct channel_report *report)
-{
-	struct {
-		uint64_t magic;
-		uint32_t layout_version;
-		uint32_t fences;
-		char abi[CHANNEL_ABI_MAX];
-		uint64_t capacity;
-	} header = { 0 };
-	ssize_t got;
+/* The beginning of struct header, in plain types: the object may be anything. */
+struct header_copy {
+	uint64_t magic;
+	uint32_t layout_version;
+	uint32_t fences;
+	char abi[CHANNEL_ABI_MAX];
+	uint64_t capacity;
+};
 
-	got = pread(segment->fd, &header, sizeof(header), 0);
+_Static_assert(offsetof(struct header, fences) == offsetof(struct header_copy, fences) &&
+		       offsetof(struct header, capacity) ==
+			       offsetof(struct header_copy, capacity) &&
+		       CHANNEL_ABI_MAX == 48,
+	       "the copy has the layout of struct header");
+
+/* Reads the header without mapping the object. -CHANNEL_EFOREIGN: it is not a channel's. */
+static int header_read(int fd, struct header_copy *header)
+{
+	ssize_t got = pread(fd, header, sizeof(*header), 0);
+
 	if (got < 0)
 		return -errno;
-	if ((size_t)got < sizeof(header.magic))
+	if ((size_t)got < sizeof(header->magic) || header->magic != MAGIC_READY)
 		return -CHANNEL_EFOREIGN;
-	if (header.magic != MAGIC_READY)
-		return -CHANNEL_EFOREIGN;
-	if ((size_t)got < sizeof(header))
-		return -CHANNEL_EDAMAGED;
-	if (header.layout_version != LAYOUT_VERSION) {
-		snprintf(report->theirs, sizeof(report->theirs), "layout %u",
-			 header.layout_version);
-		snprintf(report->ours, sizeof(report->ours), "layout %u", LAYOUT_VERSION);
-		return -CHANNEL_EVERSION;
-	}
-	_Static_assert(offsetof(struct header, fences) == 12 &&
-			       offsetof(struct header, capacity) == 64 && CHANNEL_ABI_MAX == 48,
-		       "the copy above has the layout of struct header");
-	header.abi[CHANNEL_ABI_MAX - 1] = '\0';
+	return (size_t)got < sizeof(*header) ? -CHANNEL_EDAMAGED : 0;
+}
+
+static int version_check(const struct header_copy *header, struct channel_report *report)
+{
+	if (header->layout_version == LAYOUT_VERSION)
+		return 0;
+	snprintf(report->theirs, sizeof(report->theirs), "layout %u", header->layout_version);
+	snprintf(report->ours, sizeof(report->ours), "layout %u", LAYOUT_VERSION);
+	return -CHANNEL_EVERSION;
+}
+
+/* A text that differs may hold anything: the report gets what can be printed of it. */
+static int abi_check(const struct header_copy *header, struct channel_report *report)
+{
+	size_t length = strnlen(header->abi, CHANNEL_ABI_MAX - 1);
+
 	abi_describe(report->ours);
-	if (strcmp(header.abi, report->ours) != 0) {
-		memcpy(report->theirs, header.abi, sizeof(report->theirs));
-		for (char *c = report->theirs; *c != '\0'; c++)
-			if (!isascii((unsigned char)*c) || !isprint((unsigned char)*c))
-				*c = '?';
-		return -CHANNEL_EABI;
+	if (strlen(report->ours) == length && memcmp(header->abi, report->ours, length) == 0)
+		return 0;
+	memset(report->theirs, 0, sizeof(report->theirs));
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)header->abi[i];
+
+		report->theirs[i] = isascii(c) && isprint(c) ? (char)c : '?';
 	}
+	return -CHANNEL_EABI;
+}
+
+/* Is it a channel that this build can use? `bytes`: the object's length. */
+static int object_state(struct segment *segment, off_t bytes, struct channel_report *report)
+{
+	struct header_copy header = { 0 };
+	int rc = header_read(segment->fd, &header);
+
+	if (rc == 0)
+		rc = version_check(&header, report);
+	if (rc == 0)
+		rc = abi_check(&header, report);
+	if (rc < 0)
+		return rc;
 	if (!capacity_valid(header.capacity) || header.fences < FENCES_ASYMMETRIC ||
 	    header.fences > FENCES_PLAIN ||
 	    (uint64_t)bytes != segment->ring_offset + header.capacity)
 		return -CHANNEL_EDAMAGED;
 	segment->ring.capacity = header.capacity;
-	if (!segment->read_only) /* who only looks sleeps on nothing */
+	if (!segment->read_only) /* a reader does not sleep, and publishes nothing */
 		fences_begin(segment, header.fences);
 	return 0;
 }
 
 /*
- * The same, and is it one channel? A second name is somebody's attempt to have what is sent to that
- * one: whoever may write one channel can link it to the name of another that is not there yet.
+ * Like object_state(), but also refuses an object with a second name: a user that may write one
+ * channel could link it to the name of another that does not exist yet, and so get what is sent to
+ * that one.
  */
 static int object_accept(struct segment *segment, const struct stat *status,
 			 struct channel_report *report)
 {
 	int rc;
 
-	if (marked_removed(status))
+	if (removal_flagged(status))
 		return -CHANNEL_EREMOVED;
 	rc = object_state(segment, status->st_size, report);
 	report->removable = status->st_uid == geteuid();
@@ -266,6 +308,10 @@ static int object_accept(struct segment *segment, const struct stat *status,
 
 /* ---- mapping ---- */
 
+/*
+ * Maps the object: the part before the ring once, and the ring twice, one after the other, so that
+ * no record is cut in two by the ring's end.
+ */
 static int segment_map(struct segment *segment)
 {
 	int protection = segment->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
@@ -295,7 +341,7 @@ static int segment_map(struct segment *segment)
 			goto fail_ring;
 		}
 	}
-	/* A forked child must not unlock, or die holding, what is ours. */
+	/* A forked child must not unlock our mutexes, or die holding them. */
 	madvise(shared, segment->ring_offset, MADV_DONTFORK);
 	madvise(ring, 2 * capacity, MADV_DONTFORK);
 	segment->shared = shared;
@@ -330,7 +376,7 @@ static int locks_init(struct locks *locks, const pthread_mutexattr_t *attr)
 	return rc;
 }
 
-/* The object is new and all zero: only what is not 0 is written. */
+/* Fills in a new object, which is all zero: writes only what is not 0. */
 static int shared_init(struct segment *segment, uint64_t first_position)
 {
 	struct shared_buffer *shared = segment->shared;
@@ -357,7 +403,7 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	atomic_store(&shared->producers.tail, first_position);
 	atomic_store(&shared->producers.frontier, first_position);
 	atomic_store(&shared->consumers.head, first_position);
-	/* A group that waits for nobody: the first that comes takes its place. */
+	/* A group that waits for no consumers: the first group that comes takes its place. */
 	shared->consumers.groups[0].next[0] = cursor_at(first_position);
 	shared->consumers.groups[0].expected = 1;
 	atomic_store(&shared->consumers.groups[0].state, GROUP_LEFT);
@@ -371,11 +417,18 @@ static int shared_init(struct segment *segment, uint64_t first_position)
 	abi_describe(shared->header.abi);
 	shared->header.capacity = segment->ring.capacity;
 	shared->header.epoch = (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-	/* Everything else is there before the magic says so. Pairs with flock. */
+	/*
+	 * Everything else is visible before the magic is. Pairs with the flock, and with the fence
+	 * in segment_open_to_read().
+	 */
 	atomic_store_explicit(&shared->header.magic, MAGIC_READY, memory_order_release);
 	return 0;
 }
 
+/*
+ * Creates a new channel as an unnamed object, or as one with a private name, and publishes it.
+ * -EOPNOTSUPP: this kind does not exist here.
+ */
 static int segment_create(struct segment *segment, const struct channel_options *options,
 			  bool unnamed, const struct deadline *deadline,
 			  struct channel_report *report)
@@ -390,7 +443,7 @@ static int segment_create(struct segment *segment, const struct channel_options 
 	if (rc < 0)
 		return rc;
 	segment->fd = creation.fd = fd_above_standard(creation.fd);
-	/* Whoever opens it by its name waits until we have attached. */
+	/* A process that opens it by its name waits for the flock until we have attached. */
 	rc = segment->fd < 0 ? segment->fd : segment_lock(segment, deadline);
 	if (rc == 0)
 		rc = creation_reserve(&creation, segment->ring_offset + segment->ring.capacity,
@@ -408,7 +461,7 @@ static int segment_create(struct segment *segment, const struct channel_options 
 	return rc;
 }
 
-/* Makes a new channel, and gives it the name if that is still free: else -EEXIST. */
+/* Creates a new channel and gives it its name. -EEXIST: something has that name by now. */
 static int segment_make(struct segment *segment, const struct channel_options *options,
 			const struct deadline *deadline, struct channel_report *report)
 {
@@ -419,6 +472,7 @@ static int segment_make(struct segment *segment, const struct channel_options *o
 	return rc;
 }
 
+/* Clears a segment, and makes the object's name. */
 static void segment_begin(struct segment *segment, const struct channel_options *options)
 {
 	memset(segment, 0, sizeof(*segment));
@@ -426,7 +480,7 @@ static void segment_begin(struct segment *segment, const struct channel_options 
 	segment->ring_offset = round_up(sizeof(struct shared_buffer), page_size());
 }
 
-/* Is it a file, and of the right owner? */
+/* Is the object a file, and does it belong to the right owner? */
 static int object_check(const struct segment *segment, const struct channel_options *options,
 			struct stat *status, struct channel_report *report)
 {
@@ -489,14 +543,17 @@ int segment_open_to_read(struct segment *segment, const struct channel_options *
 		close(segment->fd);
 		return rc;
 	}
-	/* Everything else was there before the magic said so: we have no flock that tells. */
+	/*
+	 * Everything else was visible before the magic was. There is no flock here that orders it.
+	 * Pairs with the release store in shared_init().
+	 */
 	atomic_thread_fence(memory_order_acquire);
 	return 0;
 }
 
 /*
- * Under flock. -ESTALE: the object has no name any more; if somebody died between marking it and
- * that, it has none now.
+ * Checks an object whose flock we now have. -ESTALE: it has no name any more. If a process died
+ * between setting the removal flag and removing the name, we have now removed the name.
  */
 static int object_settle(struct segment *segment, struct stat *status,
 			 struct channel_report *report)
@@ -514,7 +571,10 @@ static int object_settle(struct segment *segment, struct stat *status,
 	return rc == 0 || rc == -ENOENT ? -ESTALE : rc;
 }
 
-/* Opens what has the name. -ENOENT, or -ESTALE: what had it when we looked is removed. */
+/*
+ * Opens and maps the object of that name, and takes its flock. -ENOENT: there is none. -ESTALE: the
+ * object that had the name when we looked is removed.
+ */
 static int segment_open_named(struct segment *segment, const struct channel_options *options,
 			      const struct deadline *deadline, struct channel_report *report)
 {
@@ -540,21 +600,33 @@ static int segment_open_named(struct segment *segment, const struct channel_opti
 	return rc;
 }
 
+/*
+ * Opens the object of that name, or makes it. -ESTALE, -EEXIST: another process was faster, in
+ * removing the object that we found, or in making one; try again.
+ */
+static int segment_open_once(struct segment *segment, const struct channel_options *options,
+			     const struct deadline *deadline, struct channel_report *report)
+{
+	bool may_make = !options->never_create && options->owner == geteuid();
+	int rc = deadline_passed(deadline);
+
+	if (rc == 0)
+		rc = segment_open_named(segment, options, deadline, report);
+	/* Opened without O_CREAT first, which could be refused for another user's file. */
+	if (rc == -ENOENT && may_make)
+		rc = segment_make(segment, options, deadline, report);
+	return rc;
+}
+
 int segment_open(struct segment *segment, const struct channel_options *options,
 		 const struct deadline *deadline, struct channel_report *report)
 {
-	bool may_make = !options->never_create && options->owner == geteuid();
 	struct creation_shortage shortage = { 0 };
 	int rc;
 
 	segment_begin(segment, options);
 	do {
-		rc = deadline_passed(deadline);
-		if (rc == 0)
-			rc = segment_open_named(segment, options, deadline, report);
-		/* Without O_CREAT before: it could be refused on another user's file. */
-		if (rc == -ENOENT && may_make)
-			rc = segment_make(segment, options, deadline, report);
+		rc = segment_open_once(segment, options, deadline, report);
 	} while (rc == -ESTALE || rc == -EEXIST ||
 		 (rc == -ENOSPC && creation_again(&shortage, report, deadline)));
 	if (rc == 0)
@@ -567,7 +639,7 @@ pid_t segment_holder(const struct segment *segment)
 	pid_t holder = holder_of(segment->fd);
 	uint32_t keeper = 0;
 
-	/* In another pid namespace: what is in the header, if it is one. */
+	/* It may be in another pid namespace: then what the header says, if it is one. */
 	if (holder == 0 && pread(segment->fd, &keeper, sizeof(keeper),
 				 offsetof(struct header, keeper)) == sizeof(keeper))
 		holder = (pid_t)keeper;
@@ -580,7 +652,7 @@ int segment_check(const struct segment *segment)
 
 	if (fstat(segment->fd, &status) != 0)
 		return -errno;
-	if (status.st_nlink == 0 || marked_removed(&status))
+	if (status.st_nlink == 0 || removal_flagged(&status))
 		return -CHANNEL_EREMOVED;
 	if ((uint64_t)status.st_size != segment->ring_offset + segment->ring.capacity)
 		return -CHANNEL_EDAMAGED;
@@ -619,8 +691,10 @@ int segment_remove(struct segment *segment)
 	if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)
 		return -ESTALE;
 	/*
-	 * Under another name it shall not be taken for that channel. Whoever finds the mark removes
-	 * the name, so we may die here. Not the owner: then only what nobody else has linked.
+	 * The removal flag comes first: under another name the object must not be taken for that
+	 * name's channel. A process that finds the flag removes the name, so we may die in between.
+	 * If we are not the owner we cannot set it: then only an object without a second name is
+	 * removed.
 	 */
 	if (fchmod(segment->fd, CREATION_REMOVED_MODE) != 0 && ours.st_nlink != 1)
 		return -errno;

@@ -1,7 +1,10 @@
 /*
- * The shared-memory object: named, created and reserved, validated, mapped, removed.
- * Creating, attaching and removing are serialised by flock on its descriptor, which the
- * kernel drops when the holder dies. Nothing here touches a mutex that others use.
+ * The shared-memory object of a channel: its name, opening, checking, mapping and removing it;
+ * creation.c makes new ones. Creating, attaching and removing are serialised by an flock (an
+ * advisory lock on the file), which the kernel releases if its holder dies.
+ *
+ * Called by the thread that attaches, detaches or inspects. Nothing here touches a mutex that
+ * others use.
  */
 #ifndef SEGMENT_H
 #define SEGMENT_H
@@ -17,70 +20,88 @@
 struct segment {
 	int fd;
 	char name[SEGMENT_NAME_MAX];  /* "/shm-channel.UID.NAME" */
-	struct shared_buffer *shared; /* header, sides, claims: mapped once */
-	struct ring ring;	      /* mapped twice */
-	size_t ring_offset;	      /* bytes before the ring in the object */
-	bool asymmetric; /* our light fences are for the compiler only: see barrier.h */
-	bool membarrier; /* our heavy ones run on all processors: some may do without */
-	bool read_only;	 /* opened by segment_open_to_read() */
+	struct shared_buffer *shared; /* header, sides and claims: mapped once */
+	struct ring ring;	      /* the ring: mapped twice */
+	size_t ring_offset;	      /* bytes of the object before the ring */
+	bool asymmetric;	      /* our light fences only order the compiler: see barrier.h */
+	/* our heavy fences run on all processors, as others may publish without fences */
+	bool membarrier;
+	bool read_only; /* opened by segment_open_to_read() */
 };
 
 /*
- * Opens the channel that `options` names, creating it if it is missing and
- * options->never_create is not set, and maps it. On success the flock is held. Errors: a
- * negative errno or channel_error, details in *report; nothing is left open.
+ * Opens the channel that `options` names and maps it; creates it if it is missing and
+ * options->never_create is not set. `deadline` limits the wait for the flock and the creation.
+ * Returns 0, with the flock held: the caller releases it with segment_unlock() and closes with
+ * segment_close(). Or returns a negative errno or channel_error, with details in *report; nothing
+ * is left open then. `options` is not kept.
  */
 int segment_open(struct segment *segment, const struct channel_options *options,
 		 const struct deadline *deadline, struct channel_report *report);
 
 /*
- * The same for reading only, and only if it is made: takes no flock, and writes nothing into it.
- * -ENOENT if it is not. segment_check(), segment_contains() and segment_close() may follow.
+ * Like segment_open(), but for reading only: takes no flock, writes nothing into the object and
+ * creates nothing. -ENOENT if there is no complete channel. Only segment_check(),
+ * segment_contains(), segment_mode(), segment_holder() and segment_close() may follow.
  */
 int segment_open_to_read(struct segment *segment, const struct channel_options *options,
 			 struct channel_report *report);
 
-/* What an object that is not found means: -ENOENT, or -ENODEV if there is no /dev/shm at all. */
+/*
+ * Returns what it means that an object is not found: -ENOENT, or -ENODEV if there is no /dev/shm at
+ * all.
+ */
 int segment_missing(void);
 
 /*
- * What is in an object that is open for reading, by its header: 0 (a channel: *ring_offset and
- * *capacity say where its ring lies), or an error; -CHANNEL_EREMOVED: a channel that is removed,
- * but for its name.
+ * Judges an object that is open for reading by its header. 0: it is a channel, whose ring begins at
+ * byte *ring_offset and has *capacity bytes. -CHANNEL_EREMOVED: a channel with the removal flag
+ * that still has its name. Else another error, with details in *report.
  */
 int segment_state(int fd, uint64_t *ring_offset, uint64_t *capacity, struct channel_report *report);
 
-/* flock; tried without blocking, at most 20 ms between two tries. 0 or deadline's error. */
+/*
+ * Takes the flock: tries again and again without blocking, with at most 20 ms between two tries.
+ * Returns 0, the deadline's error, or a negative errno.
+ */
 int segment_lock(struct segment *segment, const struct deadline *deadline);
+
+/* Releases the flock. */
 void segment_unlock(struct segment *segment);
 
-/* The process that holds the flock, as the kernel tells it, or the channel itself. 0: unknown. */
+/*
+ * Returns the process that holds the flock, as the kernel tells it, or else the channel's header.
+ * 0: not known.
+ */
 pid_t segment_holder(const struct segment *segment);
 
 /*
- * Is the object what it was? -CHANNEL_EREMOVED: it has lost its name (by hand, or by systemd's
- * RemoveIPC), or is about to. -CHANNEL_EDAMAGED: somebody has changed its length.
+ * Checks that the object is still what it was. -CHANNEL_EREMOVED: it has lost its name (by hand, or
+ * by systemd's RemoveIPC), or is about to. -CHANNEL_EDAMAGED: its length has changed. Or another
+ * negative errno.
  */
 int segment_check(const struct segment *segment);
 
-/* Does this address lie in the mapping? Async-signal-safe. */
+/* True if this address lies in the mapping. Async-signal-safe. */
 bool segment_contains(const struct segment *segment, const void *address);
 
 /*
- * Removes the object from its name if that still means this one (else -ESTALE, -ENOENT), and makes
- * it useless to all others that it may have: it is marked first, by its mode. Caller holds the
- * flock, or it is the owner's express wish. -EPERM and -EACCES (a sticky directory, another's
- * object) leave it in place.
+ * Removes the object's name, if that name still means this object (else -ESTALE or -ENOENT). First
+ * it sets the object's removal flag (CREATION_REMOVED_MODE), which makes it useless under any other
+ * name that it may have. The caller holds the flock, or acts on the owner's explicit demand. -EPERM
+ * and -EACCES (a sticky directory, another user's object) leave the object in place.
  */
 int segment_remove(struct segment *segment);
 
-/* Permission bits of the object, or a negative errno. */
+/* Returns the permission bits of the object, or a negative errno. */
 int segment_mode(const struct segment *segment);
 
-/* Closes the descriptor, which drops the flock, but leaves the mapping until the process ends. */
+/*
+ * Closes the descriptor, which releases the flock, but leaves the mapping until the process ends.
+ */
 void segment_abandon(struct segment *segment);
 
-/* Unmaps and closes. No mutex in it may be held. */
+/* Unmaps the object and closes its descriptor. The caller must hold no mutex in it. */
 void segment_close(struct segment *segment);
 
 #endif

@@ -6,8 +6,9 @@
 #include "shared_buffer.h"
 
 /*
- * Behind the last record: what its mark says is next. Read without the producers' mutex, so it
- * counts only if the tail is still the one of that mark; 0: it is not, look for a record.
+ * The number of the next message at tail, where no record follows: what tail's mark says. It is
+ * read without the producers' mutex, so it counts only if tail still is that mark's position. 0: it
+ * is not; then a record has been committed there.
  */
 static uint64_t sequence_behind(struct channel *channel, uint64_t tail)
 {

@@ -15,11 +15,11 @@
 #include "shared_buffer.h"
 
 /*
- * Contention lasts as long as a record header takes to write, a sleep and a wake a hundred
- * times longer: try again a little before sleeping. Not at once: each try takes the mutex's line
- * away from its holder, who is at work beside it.
+ * How often and how long to try before sleeping. Contention lasts as long as writing a record's
+ * header; a sleep and a wake take a hundred times longer. The tries are not made at once: each
+ * takes the mutex's cache line away from the holder, which is working next to it.
  */
-enum { LOCK_TRIES = 4, LOCK_RESTS = 64 /* one to three microseconds */ };
+enum { LOCK_TRIES = 4, LOCK_RESTS = 64 /* one to three microseconds between two tries */ };
 
 #ifdef __GLIBC__
 #if __GLIBC_PREREQ(2, 30)
@@ -28,12 +28,15 @@ enum { LOCK_TRIES = 4, LOCK_RESTS = 64 /* one to three microseconds */ };
 #endif
 #endif
 #ifndef LOCK_CLOCK
-/* musl has nothing else; it sleeps for the difference, so only a step just now counts. */
+/*
+ * musl has nothing else. It sleeps for the difference to now, so only a clock set at this very
+ * moment matters.
+ */
 #define LOCK_CLOCK		 CLOCK_REALTIME
 #define lock_until(mutex, until) pthread_mutex_timedlock(mutex, until)
 #endif
 
-/* Waits for the mutex until `ns` from now, at most. Returns what pthread returns. */
+/* Waits for the mutex for at most `ns`. Returns what pthread returns. */
 static int mutex_lock_for(pthread_mutex_t *mutex, uint64_t ns)
 {
 	struct timespec until;
@@ -45,16 +48,19 @@ static int mutex_lock_for(pthread_mutex_t *mutex, uint64_t ns)
 	return lock_until(mutex, &until);
 }
 
-/* A lone endpoint of its side finds its name there. */
-static void holder_name(struct side *side, uint32_t pid)
+/*
+ * Notes who holds the mutex. An endpoint that is alone on its side finds its own pid there already.
+ */
+static void holder_note(struct side *side, uint32_t pid)
 {
 	if (atomic_load_explicit(&side->holder, memory_order_relaxed) != pid)
 		atomic_store_explicit(&side->holder, pid, memory_order_relaxed);
 }
 
 /*
- * The one place that learns of a holder's death. Repair first, then declare the mutex
- * consistent: whoever dies in between leaves EOWNERDEAD for the next one.
+ * Called after each attempt to lock, with what pthread has returned: the one place that learns of a
+ * holder's death. It repairs first and then declares the mutex consistent: if we die in between,
+ * the next endpoint gets EOWNERDEAD again.
  */
 static int side_locked(struct channel *channel, enum channel_role role, int error)
 {
@@ -66,7 +72,7 @@ static int side_locked(struct channel *channel, enum channel_role role, int erro
 	if (error != 0 && error != EOWNERDEAD)
 		return -error;
 	trace_begin(channel->trace, TRACE_LOCK, lock_of(role));
-	holder_name(side_of(channel, role), (uint32_t)channel->pid);
+	holder_note(side_of(channel, role), (uint32_t)channel->pid);
 	if (error == 0)
 		return 0;
 
@@ -76,8 +82,8 @@ static int side_locked(struct channel *channel, enum channel_role role, int erro
 	else if (!ring_valid_producers(&channel->segment.ring, channel->segment.shared))
 		rc = -CHANNEL_EDAMAGED;
 	/*
-	 * The dead one's `alive` may still say EBUSY: the kernel lets go of its mutexes one by
-	 * one, newest first. Then a later probe buries it.
+	 * The dead holder's `alive` mutex may still be taken (EBUSY): the kernel releases the
+	 * mutexes of a dead thread one by one, newest first. Then a later probe buries it.
 	 */
 	if (rc == 0)
 		rc = side_probe(channel, role);
@@ -124,7 +130,7 @@ int side_lock(struct channel *channel, enum channel_role role, const struct dead
 			trace_end(channel->trace, TRACE_WAIT, lock_of(role));
 			return side_locked(channel, role, error);
 		}
-		trace_sleep(channel->trace); /* its holder is stopped: this may take long */
+		trace_sleep(channel->trace); /* the holder is stopped: this may take long */
 		endpoint_waits_on(channel, CHANNEL_WAITS_LOCK,
 				  (pid_t)atomic_load(&side_of(channel, role)->holder));
 	}

@@ -32,7 +32,7 @@ int side_probe(struct channel *channel, enum channel_role role)
 		int rc;
 
 		if (error == EBUSY)
-			continue; /* it lives */
+			continue; /* its owner is alive */
 		if (error != 0 && error != EOWNERDEAD)
 			return -CHANNEL_EDAMAGED;
 		rc = slot_bury(channel, role, slot);
@@ -45,59 +45,86 @@ int side_probe(struct channel *channel, enum channel_role role)
 	return 0;
 }
 
-int side_enter(struct channel *channel)
+/*
+ * Takes the `alive` mutex of a free slot. -EBUSY: the slot's last owner has not left completely;
+ * -CHANNEL_EDAMAGED: it cannot be locked.
+ */
+static int slot_lock(pthread_mutex_t *alive)
+{
+	int error = pthread_mutex_trylock(alive);
+
+	if (error == EBUSY)
+		return -EBUSY;
+	if (error == EOWNERDEAD)
+		pthread_mutex_consistent(alive);
+	else if (error != 0)
+		return -CHANNEL_EDAMAGED;
+	return 0;
+}
+
+/* Makes a slot ours, whose `alive` mutex we hold, before it is in use. */
+static void slot_fill(struct channel *channel, unsigned slot)
+{
+	struct slot *place = &side_of(channel, channel->role)->slots[slot];
+
+	atomic_store(&place->tid, (uint32_t)syscall(SYS_gettid));
+	atomic_store(&place->pid, (uint32_t)channel->pid);
+	atomic_store(&place->lost, 0);
+	atomic_store(&place->writing, 0);
+	atomic_store(&place->fences, channel->segment.asymmetric ? 0 : 1);
+	atomic_store(&place->messages, 0);
+	atomic_store(&place->bytes, 0);
+	atomic_store(&place->dropped, 0);
+	atomic_store(&place->since, channel->since);
+	atomic_store(&place->namespaces, channel->namespaces);
+	semaphore_drain(&place->wakeup);
+	atomic_store(&place->waker, 0);
+	channel->slot = slot;
+	channel->slot_bit = UINT64_C(1) << slot;
+}
+
+/* Enters our slot into the shared memory: from the store of `attached` on, we are attached. */
+static void slot_use(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
-	struct locks *locks = locks_of(channel, channel->role);
 	struct side *side = side_of(channel, channel->role);
-	uint64_t attached = atomic_load(&side->attached);
+
+	if (channel->options.observe)
+		groups_forget(channel);
+	else if (channel->role == CHANNEL_CONSUMER)
+		group_join(channel);
+	/*
+	 * The slot is in use first, and counted second: a consumer that sees the count and nobody
+	 * attached knows that we have come and gone (see receive_locked()). If we die in between we
+	 * are buried like any other.
+	 */
+	atomic_fetch_or(&side->attached, channel->slot_bit);
+	if (channel->role == CHANNEL_PRODUCER)
+		atomic_store(&producers->events,
+			     events_add(atomic_load(&producers->events), EVENT_ATTACHED));
+	else if (!channel->options.observe)
+		group_joined(channel);
+	channel->attached = true;
+	atomic_store(&channel->wakeup, &side->slots[channel->slot].wakeup);
+}
+
+int side_enter(struct channel *channel)
+{
+	struct locks *locks = locks_of(channel, channel->role);
+	uint64_t attached = atomic_load(&side_of(channel, channel->role)->attached);
 
 	for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-		struct slot *place = &side->slots[slot];
-		uint64_t bit = UINT64_C(1) << slot;
-		int error;
+		int rc;
 
-		if ((attached & bit) != 0)
+		if ((attached >> slot & 1) != 0)
 			continue;
-		error = pthread_mutex_trylock(&locks->alive[slot].mutex);
-		if (error == EBUSY)
-			continue; /* its last owner is still on the way out */
-		if (error == EOWNERDEAD)
-			pthread_mutex_consistent(&locks->alive[slot].mutex);
-		else if (error != 0)
-			return -CHANNEL_EDAMAGED;
-
-		atomic_store(&place->tid, (uint32_t)syscall(SYS_gettid));
-		atomic_store(&place->pid, (uint32_t)channel->pid);
-		atomic_store(&place->lost, 0);
-		atomic_store(&place->writing, 0);
-		atomic_store(&place->fences, channel->segment.asymmetric ? 0 : 1);
-		atomic_store(&place->messages, 0);
-		atomic_store(&place->bytes, 0);
-		atomic_store(&place->dropped, 0);
-		atomic_store(&place->since, channel->since);
-		atomic_store(&place->namespaces, channel->namespaces);
-		semaphore_drain(&place->wakeup);
-		atomic_store(&place->waker, 0);
-		channel->slot = slot;
-		channel->slot_bit = bit;
-		if (channel->options.observe)
-			groups_forget(channel);
-		else if (channel->role == CHANNEL_CONSUMER)
-			group_join(channel);
-		/*
-		 * In use first, counted second: a consumer that sees the count and nobody here
-		 * knows that we have been and gone (see receive_locked()), and if we die in between
-		 * we are buried like anybody else.
-		 */
-		atomic_fetch_or(&side->attached, bit);
-		if (channel->role == CHANNEL_PRODUCER)
-			atomic_store(&producers->events,
-				     events_add(atomic_load(&producers->events), EVENT_ATTACHED));
-		else if (!channel->options.observe)
-			group_joined(channel);
-		channel->attached = true;
-		atomic_store(&channel->wakeup, &place->wakeup);
+		rc = slot_lock(&locks->alive[slot].mutex);
+		if (rc == -EBUSY)
+			continue;
+		if (rc < 0)
+			return rc;
+		slot_fill(channel, slot);
+		slot_use(channel);
 		return 0;
 	}
 	return -EBUSY;

@@ -11,19 +11,19 @@
 #include "shared_buffer.h"
 
 /*
- * What comes within SPIN_MOST_NS is waited for awake: twice what sleeping costs, so that two
- * who answer each other, and have both fallen asleep, find back: one of them spins through the
- * other's wake-up. LOOKS: so often the word is read between two looks at the clock.
+ * The longest spin is twice the cost of a sleep. So if two endpoints that answer each other have
+ * both fallen asleep, they find back: one of them spins while the other is woken. LOOKS: how often
+ * the word is read between two looks at the clock.
  */
 enum {
 	SPIN_LEAST_NS = 2000,
 	SPIN_FIRST_NS = 20000,
 	SPIN_WORTH_NS = 50000,
 	SPIN_MOST_NS = 100000,
-	SPIN_FIXED_MAX_NS = 100000000, /* deadlines and the dead are not looked at meanwhile */
+	SPIN_FIXED_MAX_NS = 100000000, /* while spinning, deadlines and the dead are not checked */
 	FAILURES_MAX = 6,
 	LOOKS = 64,
-	ROUNDS = 512, /* of LOOKS: two milliseconds or so, less than a turn of the scheduler */
+	ROUNDS = 512, /* of LOOKS: about two milliseconds, less than a scheduler's time slice */
 	REST_LEAST = 64,
 	REST_MOST = 4096
 };
@@ -38,8 +38,9 @@ void spin_init(struct spin *spin, uint64_t ns)
 }
 
 /*
- * With one processor the waker cannot run while we spin. How many we may run on ourselves says
- * nothing: a pinned process may have a partner elsewhere. Threads that ask at once find the same.
+ * True unless the machine has one processor only, on which the waker cannot run while we spin. How
+ * many processors we may run on says nothing: a pinned process may have a partner elsewhere.
+ * Threads that ask at the same time find the same answer.
  */
 static bool several_processors(void)
 {
@@ -54,11 +55,11 @@ static bool several_processors(void)
 }
 
 /*
- * Whoever is taken off its processor while it spins takes the time from a neighbour that has
- * something to do: the program before us in a pipeline, say. One that is left alone pays a system
- * call for each two milliseconds of spinning.
+ * Rests if another process wants our processor: a thread that is preempted while it spins takes
+ * time from a neighbour that has work to do, such as the program before us in a pipeline. A thread
+ * that is never preempted pays one system call for each two milliseconds of spinning.
  */
-static void neighbours_look(struct spin *spin)
+static void preemption_check(struct spin *spin)
 {
 	struct rusage usage;
 	long before = spin->preempted;
@@ -76,7 +77,7 @@ static void neighbours_look(struct spin *spin)
 		spin->rest_longer *= 2;
 }
 
-/* Spinning went on for so long: may it still? The first time it only notes the time. */
+/* True if spinning may go on. The first call only notes the time. */
 static bool spin_goes_on(struct spin *spin, uint64_t limit_ns)
 {
 	uint64_t now = clock_now_ns();
@@ -87,6 +88,7 @@ static bool spin_goes_on(struct spin *spin, uint64_t limit_ns)
 	return now - spin->began_ns < limit_ns;
 }
 
+/* Begins a wait. Returns how long it may spin, in ns. */
 static uint64_t spin_limit(struct spin *spin)
 {
 	spin->began_ns = 0;
@@ -94,7 +96,7 @@ static uint64_t spin_limit(struct spin *spin)
 	if (spin->fixed || spin->limit_ns == 0)
 		return spin->limit_ns;
 	if (spin->rounds >= ROUNDS)
-		neighbours_look(spin);
+		preemption_check(spin);
 	if (spin->resting > 0) {
 		spin->resting--;
 		spin->least = true;
@@ -103,7 +105,9 @@ static uint64_t spin_limit(struct spin *spin)
 	return spin->limit_ns;
 }
 
-/* It has come while we spun. Had sleeping cost less, spin less the next time. */
+/*
+ * What we waited for came while we spun. If a sleep would have cost less, spin less the next time.
+ */
 static bool spin_paid(struct spin *spin)
 {
 	spin->failures = 0;
@@ -168,7 +172,10 @@ bool spin_on_token(struct spin *spin, const _Atomic uint32_t *semaphore)
 	return false;
 }
 
-/* With one processor never again: asked only now, as it costs more than the first spin. */
+/*
+ * True if spinning never succeeds, as there is one processor: then it stops for good. Checked only
+ * now, as the check costs more than the first spin.
+ */
 static bool spin_never_pays(struct spin *spin)
 {
 	if (spin->fixed || several_processors())
@@ -177,7 +184,10 @@ static bool spin_never_pays(struct spin *spin)
 	return true;
 }
 
-/* It seemed to pay, and has not: rest, for twice as many waits each time. */
+/*
+ * Spinning failed although it was expected to succeed: the next 2^n - 1 waits spin the least only,
+ * where n counts such failures in a row.
+ */
 static void spin_rest(struct spin *spin)
 {
 	if (spin->limit_ns == SPIN_MOST_NS && spin->failures < FAILURES_MAX)
@@ -201,8 +211,8 @@ void spin_learn(struct spin *spin)
 		return;
 	}
 	/*
-	 * It came soon, yet not while we spun. Next time spin through; but if that fails again
-	 * and again, whoever wakes us seems to need the processor that we spin on.
+	 * It came soon, but not while we spun. Next time spin for the full time; but if that fails
+	 * again and again, the process that wakes us seems to need the processor that we spin on.
 	 */
 	spin_rest(spin);
 }

@@ -1,7 +1,10 @@
 /*
- * Waiting awake for a moment before sleeping. A sleep and a wake across processors cost some
- * 50 µs; what comes sooner is cheaper to wait for awake. How long to try is learned from the
- * waits before. Private to common/.
+ * Spinning: waiting awake for a moment before sleeping. A sleep and a wake between processors take
+ * some 50 µs; for what comes sooner, waiting awake is cheaper. How long to spin is learned from the
+ * waits before.
+ *
+ * A struct spin belongs to one thread; the words that it spins on are only read. No lock is needed.
+ * Private to common/.
  */
 #ifndef SPIN_H
 #define SPIN_H
@@ -11,41 +14,49 @@
 #include <stdint.h>
 
 struct spin {
-	bool fixed;	   /* do not learn */
+	bool fixed;	   /* do not learn, always spin for limit_ns */
 	uint64_t limit_ns; /* how long the next wait spins */
-	uint64_t began_ns; /* when this wait did; 0: the clock was not needed */
-	bool least;	   /* this wait spins the least only, as it rests */
-	unsigned failures; /* in a row: spinning had seemed to pay, and was in vain */
-	unsigned resting;  /* waits that spin the least only, after such failures, ... */
-	/* ... or because somebody else wants the processor: */
-	unsigned rounds;      /* of spinning since that was last looked at */
-	long preempted;	      /* how often we had been then; 0: never looked */
-	unsigned rest_longer; /* waits to rest the next time it is so */
+	uint64_t began_ns; /* when this wait began; 0: the clock was not read yet */
+	bool least;	   /* this wait is one of those that spin SPIN_LEAST_NS only */
+	unsigned failures; /* in a row: spinning was expected to succeed and did not */
+	/* how many of the next waits spin SPIN_LEAST_NS only: after failures, ... */
+	unsigned resting;
+	/* ... or because another process wants the processor: */
+	unsigned rounds;      /* rounds of spinning since that was last checked */
+	long preempted;	      /* our preemptions at that time, plus 1; 0: never checked */
+	unsigned rest_longer; /* how many waits to rest the next time */
 };
 
-/* 0: learns. CHANNEL_SPIN_OFF: never spins. Else it always spins for so many nanoseconds. */
+/*
+ * Prepares a spin. ns is 0: it learns how long to spin; CHANNEL_SPIN_OFF: it never spins; else it
+ * always spins for up to `ns`, but at most a tenth of a second.
+ */
 void spin_init(struct spin *spin, uint64_t ns);
 
 /*
- * Spins until the word is another than `value`: true if so. False when that has taken too
- * long, or *interrupted. `next` is what will be read then: it is fetched into the cache.
+ * Spins until the word has another value than `value`: true if so. False if that takes too long, or
+ * *interrupted is set. `next` is the address that will be read then: it is fetched into the cache.
  */
 bool spin_on_position(struct spin *spin, const _Atomic uint64_t *word, uint64_t value,
 		      const void *next, const atomic_int *interrupted);
 
-/* The same until the position has come to `wanted`, or passed it; by itself it moves in steps. */
+/*
+ * Like spin_on_position(), until the position has reached or passed `wanted`; it may move there in
+ * several steps.
+ */
 bool spin_until_position(struct spin *spin, const _Atomic uint64_t *position, uint64_t wanted,
 			 const atomic_int *interrupted);
 
-/* Spins until the semaphore has a token. */
+/* Like spin_on_position(), until the semaphore has a token. */
 bool spin_on_token(struct spin *spin, const _Atomic uint32_t *semaphore);
 
-/* After spinning in vain the endpoint slept, and what it waited for has come. */
+/* Call this after the endpoint has spun in vain and slept, when what it waited for has come. */
 void spin_learn(struct spin *spin);
 
 /*
- * It spun in vain, and will ask for what it waits for, which may come then without a sleep. Spins
- * through the next time, and if that is in vain, too, ever more seldom.
+ * Call this after the endpoint has spun in vain and will now ask for what it waits for, which may
+ * then come without a sleep. The next wait spins for the full time; if that is in vain, too,
+ * spinning becomes ever less frequent.
  */
 void spin_in_vain(struct spin *spin);
 

@@ -7,7 +7,7 @@
 #include "base/deadline.h"
 #include "shared_buffer.h"
 
-/* Each thread has numbers of its own for its arrows. */
+/* An arrow's number is the thread's id and a count of this many bits. */
 enum { WAKE_BITS = 24 };
 
 struct trace *trace_new(const struct trace_sink *sink)
@@ -55,7 +55,7 @@ void trace_free(struct trace *trace)
 
 void trace_note(struct trace *trace, struct trace_event event)
 {
-	if (trace->count == TRACE_EVENTS_MAX) { /* we hold something: no time to write */
+	if (trace->count == TRACE_EVENTS_MAX) { /* we may hold a lock: not the time to write */
 		trace->left_out++;
 		return;
 	}
@@ -69,7 +69,7 @@ struct trace_event trace_wake_begin(struct trace *trace, struct slot *slot)
 	uint64_t number = (uint64_t)trace->tid << WAKE_BITS |
 			  (++trace->wakes & ((UINT32_C(1) << WAKE_BITS) - 1));
 
-	/* A hint: the exchange in semaphore_post() publishes it. */
+	/* A hint. The exchange in semaphore_post() publishes it. */
 	atomic_store_explicit(&slot->waker, number, memory_order_relaxed);
 	return (struct trace_event){ .ns = clock_now_ns(),
 				     .numbers = { number },

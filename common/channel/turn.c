@@ -13,7 +13,7 @@ void turn_release(struct channel *channel)
 		successor >= 1 && successor <= SLOT_COUNT ? UINT64_C(1) << (successor - 1) : 0;
 
 	producers->turn_next = 0;
-	room_request(channel, 0); /* who had it may have died, or failed, while it waited */
+	room_request(channel, 0); /* its holder may have died or failed while it waited */
 	if ((atomic_load(&producers->waiting_turn) & bit) != 0) {
 		atomic_store(&producers->turn, successor);
 		slot_wake(producers->side.slots, successor - 1, channel->trace, TRACE_TURN);

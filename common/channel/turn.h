@@ -1,6 +1,9 @@
 /*
- * The turn: a producer that waits for room, or is inside a message longer than the ring, has it, and
- * the other producers wait until it is free.
+ * The turn: the right of one producer to write next. A producer that waits for room, has reserved
+ * room, or is inside a message longer than the ring has the turn, and the other producers wait
+ * until it is free.
+ *
+ * Called by producers' threads. The word `turn` is changed under the producers' mutex.
  */
 #ifndef TURN_H
 #define TURN_H
@@ -15,32 +18,37 @@
 #include "shared_buffer.h"
 
 /*
- * Up to where head has to move for the producer that waits for room, or is about to. 0: nobody
- * waits, or it is there, and the wish is only not taken back yet.
+ * Returns the position that head has to reach for the producer that waits for room, or is about to
+ * wait. 0: no producer waits, or head has reached that position already. Needs no mutex.
  */
 static inline uint64_t room_missing(const struct shared_buffer *shared)
 {
-	uint64_t wish = atomic_load(&shared->producers.room_wanted) & ~UINT64_C(1);
+	uint64_t request = atomic_load(&shared->producers.room_wanted) & ~UINT64_C(1);
 
-	return position_before(atomic_load(&shared->consumers.head), wish) ? wish : 0;
+	return position_before(atomic_load(&shared->consumers.head), request) ? request : 0;
 }
 
+/* True if this producer has the turn. */
 static inline bool turn_is_mine(struct channel *channel)
 {
 	return atomic_load(&producers_of(channel)->turn) == channel->slot + 1;
 }
 
-/* The turn's holder writes it; not for nothing, as consumers look at it for each message. */
+/*
+ * Stores the head that the holder of the turn needs; 0 withdraws the request. Stores only a change,
+ * as consumers read the word for each message.
+ */
 static inline void room_request(struct channel *channel, uint64_t wanted)
 {
-	_Atomic uint64_t *wish = &producers_of(channel)->room_wanted;
+	_Atomic uint64_t *request = &producers_of(channel)->room_wanted;
 
-	if (atomic_load(wish) != wanted)
-		atomic_store(wish, wanted);
+	if (atomic_load(request) != wanted)
+		atomic_store(request, wanted);
 }
 
 /*
- * After a release and a fence, without the mutex: wakes one who waits for the turn if it is free.
+ * Wakes one producer that waits for the turn, if it is free. Called without the mutex, after
+ * turn_release() and a fence.
  */
 static inline void turn_wake(struct channel *channel)
 {
@@ -49,8 +57,9 @@ static inline void turn_wake(struct channel *channel)
 }
 
 /*
- * Frees the turn (turn_wake() then signals it) or hands it over: who was woken once and found the
- * turn taken again gets it next, so that nobody is passed over for ever.
+ * Frees the turn, so that turn_wake() wakes a producer; or hands it to a producer that was woken
+ * before and found the turn taken again, so that none is passed over for ever. The producers' mutex
+ * is held.
  */
 void turn_release(struct channel *channel);
 

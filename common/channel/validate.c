@@ -15,7 +15,8 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 {
 	const struct producers *producers = &shared->producers;
 	/*
-	 * A lone producer may be at work, and consumers are: head lies between two looks at tail.
+	 * A lone producer may be at work without the mutex, and consumers are: so head is compared
+	 * with tail as read before it and after it.
 	 */
 	uint64_t before = atomic_load(&producers->tail);
 	uint64_t head = atomic_load(&shared->consumers.head);
@@ -27,16 +28,17 @@ bool ring_valid_producers(const struct ring *ring, const struct shared_buffer *s
 	       mark_open(&producers->marks[1]) <= SLOT_COUNT && mark_find(producers) >= 0;
 }
 
+/* Are `next` and all claims of a group in order? */
 static bool group_valid(const struct group *group, uint64_t head, uint64_t tail)
 {
-	struct cursor next = group->next[atomic_load(&group->next_selector) & 1];
+	struct cursor next = next_read(group);
 
 	if (!cursor_within(next, head, tail))
 		return false;
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		const struct claim *claim = &group->claims[i];
 		struct claim_state state = claim_read(claim);
-		uint64_t owner = atomic_load(&claim->owner) & 0xff;
+		unsigned owner = claim_owner(claim);
 
 		if (owner == OWNER_FREE)
 			continue;
@@ -68,7 +70,7 @@ bool ring_valid_consumers(const struct ring *ring, const struct shared_buffer *s
 			return false;
 		groups++;
 	}
-	return groups > 0; /* one says where the messages begin, even if nobody is in it */
+	return groups > 0; /* one group says where the messages begin, even without consumers */
 }
 
 bool ring_valid(const struct ring *ring, const struct shared_buffer *shared)

@@ -12,8 +12,9 @@ void endpoint_wake_all(struct channel *channel)
 
 	condition_broadcast(condition_turn(channel));
 	/*
-	 * After that fence, as head may have been moved before it. Pairs with the fence in
-	 * room_wait(): we see whose turn it is, or that one sees the head.
+	 * Read after the fence in that broadcast, as head may have been moved before it. Pairs with
+	 * the fence in room_wait(): either we see whose turn it is, or that producer sees the new
+	 * head.
 	 */
 	turn = atomic_load(&producers->turn);
 	condition_broadcast(condition_ack(channel));

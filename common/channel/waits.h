@@ -1,5 +1,9 @@
 /*
- * What endpoints wait for: one condition for each, and how to wake everybody.
+ * What endpoints wait for: one condition for each, made from the channel's memory (see
+ * condition.h), and how to wake all endpoints.
+ *
+ * Called by the threads of attached endpoints; no mutex is needed. The conditions point into the
+ * mapped channel.
  */
 #ifndef WAITS_H
 #define WAITS_H
@@ -11,12 +15,12 @@
 #include "channel/trace.h"
 #include "shared_buffer.h"
 
-/* producers: the turn is free */
+/* Producers wait for the turn to be free. */
 static inline struct condition condition_turn(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
 
-	/* Who still writes alone signals behind a light fence. */
+	/* A producer that still writes alone signals after a light fence only. */
 	return (struct condition){ &producers->waiting_turn,
 				   producers->side.slots,
 				   NULL,
@@ -25,7 +29,7 @@ static inline struct condition condition_turn(struct channel *channel)
 				   TRACE_TURN };
 }
 
-/* producers: head has moved */
+/* Producers wait for head to move: for acknowledgements. */
 static inline struct condition condition_ack(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
@@ -36,7 +40,7 @@ static inline struct condition condition_ack(struct channel *channel)
 	};
 }
 
-/* producers: a consumer has attached */
+/* Producers wait for a consumer to attach. */
 static inline struct condition condition_consumers(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
@@ -49,7 +53,7 @@ static inline struct condition condition_consumers(struct channel *channel)
 				   TRACE_CONSUMERS };
 }
 
-/* consumers of a group, or all of them if it is NULL: something to claim */
+/* Consumers of a group, or of all groups if it is NULL, wait for something to claim. */
 static inline struct condition condition_data(struct channel *channel, const struct group *group)
 {
 	struct consumers *consumers = consumers_of(channel);
@@ -62,7 +66,10 @@ static inline struct condition condition_data(struct channel *channel, const str
 				   TRACE_DATA };
 }
 
-/* Observers: anything at all. Who leaves that wait has taken no wake from anybody. */
+/*
+ * Observers wait for anything to happen. Signals of this condition choose among nobody: an observer
+ * that leaves the wait has taken no wake-up from a consumer, so it has none to pass on.
+ */
 static inline struct condition condition_observed(struct channel *channel)
 {
 	static const _Atomic uint64_t nobody = 0;
@@ -72,7 +79,7 @@ static inline struct condition condition_observed(struct channel *channel)
 	return condition;
 }
 
-/* consumers: the next piece */
+/* Consumers inside a message in pieces wait for the next piece. */
 static inline struct condition condition_piece(struct channel *channel)
 {
 	struct consumers *consumers = consumers_of(channel);
@@ -85,7 +92,7 @@ static inline struct condition condition_piece(struct channel *channel)
 				   TRACE_PIECE };
 }
 
-/* Wakes everybody who waits for anything. No mutex is held. */
+/* Wakes all endpoints that wait for anything. No mutex is held. */
 void endpoint_wake_all(struct channel *channel);
 
 #endif
