@@ -40,6 +40,23 @@ static inline uint8_t key_size_now(const struct channel *channel)
 }
 
 /*
+ * Returns the header of a record for this block of whole messages, with a key of `key_size` bytes.
+ * record_commit() fills in `check` and `sequence`. For a piece of a message the caller adds flags.
+ */
+static inline struct record record_of(const struct channel *channel,
+				      const struct channel_block *block, uint8_t key_size)
+{
+	return (struct record){ .size = (uint32_t)block->size + key_size,
+				.messages = block->messages,
+				.delimiter_size = block->delimiter_size,
+				.key_size = key_size,
+				.producer = (uint8_t)channel->slot,
+				.flags = (block->flags & CHANNEL_UNTERMINATED) != 0
+						 ? RECORD_UNTERMINATED
+						 : 0 };
+}
+
+/*
  * Returns head: what lies before it is free to write. Pairs with the release store in
  * head_advance(). Needs no mutex.
  */

@@ -33,6 +33,7 @@ _Static_assert((int)CENSUS_ENDPOINTS_MAX == 2 * SLOT_COUNT && (int)CENSUS_GROUPS
 
 /* ---- endpoints and groups, out of the copy ---- */
 
+/* True if the bit of this slot is set. */
 static bool bit_of(uint64_t bits, unsigned slot)
 {
 	return (bits >> slot & 1) != 0;
@@ -111,7 +112,10 @@ static void producers_read(struct census *census, const struct shared_buffer *co
 	}
 }
 
-/* A consumer has one claim at most. */
+/*
+ * Returns the position of the first record that the consumer in this slot has in hand; 0: none. A
+ * consumer has one claim at most.
+ */
 static uint64_t hand_at(const struct consumers *consumers, unsigned slot)
 {
 	for (unsigned i = 0; i < GROUP_COUNT; i++)
@@ -211,7 +215,7 @@ static void sides_read(struct census *census, const struct census_source *source
 	census->received = atomic_load(&producers->tail);
 	census->freed = counts->needed;
 	census->used = census->received - census->freed;
-	if (census->used > census->capacity) /* it changed while we looked, each time */
+	if (census->used > census->capacity) /* it changed while it was read, each time */
 		census->used = census->capacity;
 	census->sent = sequence > 0 ? sequence - 1 : 0;
 	census->deaths = (events & EVENTS_DEATHS) / EVENT_DEATH;
@@ -227,8 +231,9 @@ static void sides_read(struct census *census, const struct census_source *source
 /* ---- the copy ---- */
 
 /*
- * The consumers first: head is then not beyond tail, unless something is wrong. Without the pages
- * of the mutexes, but for the space they take: nobody looks into a mutex here.
+ * Copies both sides out of the object. The consumers' side is read first: then head is not beyond
+ * tail, unless the channel is damaged. The pages of the mutexes are left out, as nothing here looks
+ * into a mutex. False if the object is too short.
  */
 static bool sides_copy(const struct census_source *source)
 {
@@ -242,6 +247,7 @@ static bool sides_copy(const struct census_source *source)
 			    offsetof(struct shared_buffer, consumers) - producers, producers);
 }
 
+/* Repairs the copy (census_repair()), then checks its invariants. */
 static bool copy_valid(const struct census_source *source)
 {
 	const struct ring ring = { .capacity = source->capacity };
@@ -250,7 +256,11 @@ static bool copy_valid(const struct census_source *source)
 	return ring_valid(&ring, source->copy);
 }
 
-/* 0, or -CHANNEL_EDAMAGED if it makes no sense although nobody changes it. */
+/*
+ * Copies the sides and counts the messages, several times if endpoints change the channel
+ * meanwhile; estimates in the end. Returns 0, or -CHANNEL_EDAMAGED if the copy makes no sense
+ * although head and tail stand still.
+ */
 static int channel_count(struct census *census, const struct census_source *source,
 			 struct census_counts *counts)
 {
@@ -274,7 +284,7 @@ static int channel_count(struct census *census, const struct census_source *sour
 		if (result == CENSUS_TOO_MANY)
 			break;
 		bad = result == CENSUS_BAD && still;
-		if (tries > COPY_TRIES / 2) { /* whoever is in the middle of something goes on */
+		if (tries > COPY_TRIES / 2) { /* give endpoints time to finish what they do */
 			struct timespec pause = { .tv_nsec = 1000000 };
 
 			nanosleep(&pause, NULL);
@@ -287,6 +297,7 @@ static int channel_count(struct census *census, const struct census_source *sour
 	return 0;
 }
 
+/* Reads the channel whose ring begins at this offset in bytes. 0, -CHANNEL_EDAMAGED or -ENOMEM. */
 static int channel_read(struct census *census, int fd, uint64_t ring_offset)
 {
 	struct census_source source = { .fd = fd,
@@ -296,7 +307,7 @@ static int channel_read(struct census *census, int fd, uint64_t ring_offset)
 	struct header header;
 	int rc = -ENOMEM;
 
-	/* It is made for the alignment of its members, of a page. */
+	/* The struct is page-aligned, as its mutexes are. */
 	source.copy = aligned_alloc(_Alignof(struct shared_buffer), sizeof(*source.copy));
 	if (source.copy != NULL && counts != NULL) {
 		memset(source.copy, 0, sizeof(*source.copy));
@@ -360,7 +371,7 @@ static void census_stat(struct census *census, const struct stat *status)
 	census->object_bytes = (uint64_t)status->st_size;
 	census->device = (uint64_t)status->st_dev;
 	census->inode = (uint64_t)status->st_ino;
-	/* What is no channel has no age of its own. */
+	/* For an object that is not a channel, and so does not say when it was made. */
 	census->made_ns = (uint64_t)status->st_mtim.tv_sec * NS_PER_SEC;
 }
 
@@ -392,6 +403,7 @@ int census_read_fd(struct census *census, int fd, const char *name, uid_t owner)
 	return 0;
 }
 
+/* Writes the path of the channel's object: CENSUS_FOLDER, then the name with its slash. */
 static void object_path(char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX], const char *name,
 			uid_t owner)
 {
@@ -401,7 +413,7 @@ static void object_path(char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX], con
 	snprintf(path, sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX, CENSUS_FOLDER "%s", object);
 }
 
-/* It could not be opened: what can be said all the same. */
+/* The object could not be opened (errno was `error`): fills in what lstat() says of it. */
 static int census_read_closed(struct census *census, const char *name, uid_t owner, int error)
 {
 	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
@@ -431,9 +443,9 @@ int census_read(struct census *census, const char *name, uid_t owner)
 	if (!channel_name_valid(name))
 		return -CHANNEL_ENAME;
 	object_path(path, name, owner);
-	/* The object's name is the file's behind the folder. */
+	/* The object's name is what follows the folder in its path. */
 	fd = shm_open(path + strlen(CENSUS_FOLDER), O_RDONLY | O_NONBLOCK,
-		      0); /* a FIFO would wait */
+		      0); /* opening a FIFO would wait */
 	if (fd < 0)
 		return errno == ENOENT ? segment_missing()
 				       : census_read_closed(census, name, owner, errno);
@@ -451,9 +463,9 @@ const struct census_endpoint *census_endpoint(const struct census *census, enum 
 	return NULL;
 }
 
-/* ---- in a word ---- */
+/* ---- the state in words ---- */
 
-/* Do all that are alive on this side stand still? */
+/* True if this side has endpoints that are not dead, and all of these are stopped. */
 static bool side_stopped(const struct census *census, enum channel_role role)
 {
 	bool stopped = false;
@@ -512,14 +524,14 @@ const char *census_state(const struct census *census)
 	return channel_state(census);
 }
 
-/* ---- all of them ---- */
+/* ---- the list of all channels ---- */
 
 static int name_compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The channel's name, if this is the name of an object that begins like that. */
+/* Returns the channel's name if `file` is `prefix` and a valid name; NULL if not. */
 static const char *name_of(const char *file, const char *prefix)
 {
 	size_t size = strlen(prefix);

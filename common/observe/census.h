@@ -1,9 +1,12 @@
 /*
- * What there is to know about a channel without attaching to it: a plain copy. Nothing is locked,
- * mapped or written, so nobody is held up or woken, the object's bytes stay as they are, and
- * contents that are hostile, or cut off meanwhile, give a named state.
+ * A census: everything that can be learned about a channel without attaching to it. The tools call
+ * it for --status, --list, --watch, --doctor and --remove. The object is read with pread() into
+ * memory of the process. Nothing is locked, mapped or written, so no endpoint is delayed or woken,
+ * and the object's bytes stay as they are. An object with hostile contents, or one that is
+ * truncated meanwhile, only gives a named state.
  *
- * It is no snapshot: others work meanwhile. What does not fit together is looked at again.
+ * It is not a snapshot of one instant, because endpoints go on working while it is read. If the
+ * parts do not fit together, they are read again. No function here needs a mutex.
  */
 #ifndef CENSUS_H
 #define CENSUS_H
@@ -17,106 +20,120 @@
 
 enum { CENSUS_ENDPOINTS_MAX = 128, CENSUS_GROUPS_MAX = 16, CENSUS_NO_GROUP = -1 };
 
+/* What the object is, and which fields of struct census say more about it. */
 enum census_kind {
 	CENSUS_CHANNEL,
-	CENSUS_REMOVED, /* but for its name; whoever comes next removes that */
-	CENSUS_LINKED,	/* the object has another name, too; nobody uses it */
+	CENSUS_REMOVED, /* removed, but its name is left, until a process attaches */
+	CENSUS_LINKED,	/* the object has a second name; no endpoint uses such an object */
 	CENSUS_FOREIGN, /* the object of that name is not a channel */
 	CENSUS_DAMAGED,
-	CENSUS_OTHER_BUILD, /* theirs, ours */
-	CENSUS_OTHER_OWNER, /* owner */
-	CENSUS_UNREADABLE   /* error */
+	CENSUS_OTHER_BUILD, /* of another version or build: see `theirs`, `ours` */
+	CENSUS_OTHER_OWNER, /* another user's: see `owner` */
+	CENSUS_UNREADABLE   /* it could not be read: see `error` */
 };
 
+/* One attached endpoint. */
 struct census_endpoint {
 	enum channel_role role;
 	unsigned slot;
 	pid_t pid, tid;
 	enum life life;
-	enum channel_wait waits;  /* as it has said */
-	int group;		  /* consumer: index in census.groups; CENSUS_NO_GROUP: looks on */
-	uint64_t messages, bytes; /* sent, or taken, since it attached; bytes as below */
-	uint64_t dropped;	  /* producer: for which there was no room */
-	uint64_t in_hand;     /* consumer: messages that it has taken and not acknowledged, ... */
-	uint64_t hand_at;     /* ... and the position where their record begins */
-	uint64_t attempts;    /* how often what it has in hand was handed out, at most, ... */
-	uint64_t failures;    /* ... and how many tries with it have failed */
-	uint64_t attached_ns; /* how long it has been here */
+	enum channel_wait waits; /* what it says in the channel that it waits for */
+	int group; /* consumer: index in census.groups; CENSUS_NO_GROUP: an observer */
+	uint64_t messages, bytes; /* sent, or taken, since it attached; bytes as in struct census */
+	uint64_t dropped;	  /* producer: messages dropped because there was no room */
+	uint64_t in_hand;	  /* consumer: messages claimed and not acknowledged, ... */
+	uint64_t hand_at;	  /* ... and the position of their first record; 0: no claim */
+	uint64_t attempts;	  /* how often what it has in hand was handed out, ... */
+	uint64_t failures;	  /* ... and how many tries with it have failed */
+	uint64_t attached_ns;	  /* how long it has been attached */
 	bool has_turn,
-		is_inside; /* producer: may write next; inside a message longer than the ring */
+		is_inside; /* producer: may write next; is inside a message longer than the ring */
 };
 
+/* One group of consumers. Counts are of messages, if nothing else is said. */
 struct census_group {
 	char name[CHANNEL_GROUP_MAX + 1];
 	bool durable, open; /* not open: its last consumer left in good order, or none has come */
-	bool slowest;	    /* it is what keeps the room; several may */
-	bool untold;	    /* an end of stream, or a death, that none of its consumers has seen */
-	unsigned consumers; /* attached; alive ones among them: */
-	unsigned alive;
-	uint64_t messages; /* not acknowledged, those in hand among them */
+	bool slowest;	    /* it keeps head where it is; several groups may */
+	bool untold;	    /* none of its consumers has reported the last end or death */
+	unsigned consumers; /* attached, ... */
+	unsigned alive;	    /* ... and how many of these are not dead */
+	uint64_t messages;  /* not acknowledged, those in hand and in orphans included */
 	uint64_t in_hand, orphans;
-	uint64_t dropped, redelivered;
+	uint64_t dropped, redelivered; /* dropped before it got them; claims handed out again */
 };
 
+/*
+ * What census_read() fills in. Of an object that is not CENSUS_CHANNEL only the fields up to
+ * made_ns count. Of the two arrays only the first endpoint_count and group_count entries do.
+ */
 struct census {
 	enum census_kind kind;
-	int error; /* of the channel, negative, if it is not CENSUS_CHANNEL */
+	int error; /* negative; what attaching to it would say. 0: CENSUS_CHANNEL */
 	char name[CHANNEL_NAME_MAX + 1];
 	char theirs[CHANNEL_ABI_MAX], ours[CHANNEL_ABI_MAX];
 
 	uid_t owner;
 	mode_t mode;
-	bool folder; /* it is one, and no object at all */
+	bool folder; /* it is a directory, not an object */
 	uint64_t object_bytes;
 	uint64_t device, inode;
 
-	uint64_t made_ns, age_ns; /* since 1970; until now */
+	uint64_t made_ns, age_ns; /* when it was made, in ns since 1970; how long ago, in ns */
 	uint64_t capacity, used;  /* of the ring, in bytes */
-	uint64_t messages, bytes; /* that some group has not acknowledged: the most of any group. */
-				  /* Bytes are those of messages, without keys and delimiters. */
-	bool estimated;		  /* they are: too many, or gone before they could be counted */
-	uint64_t sent;		  /* messages since it was made, dropped ones too */
-	uint64_t received;	  /* positions: bytes of ring that came in, and that went out ... */
+	uint64_t messages, bytes; /* not acknowledged: of the group that has most left. Bytes are */
+				  /* those of the messages, without keys and delimiters. */
+	bool estimated;		  /* messages and bytes are: too many, or overwritten too fast */
+	uint64_t sent;		  /* messages since it was made, dropped ones included */
+	uint64_t received;	  /* positions: bytes of ring that were written, and freed, ... */
 	uint64_t freed;		  /* ... since it was made, modulo 2^64 */
-	uint64_t deaths, ends;	  /* of producers; explicit ones. Modulo 2^20. */
-	uint64_t recovered[2];	  /* endpoints cleaned up after, by enum channel_role */
-	uint64_t largest;	  /* messages of up to this size go through in one piece */
-	bool room_wanted;	  /* somebody waits for room, ... */
-	uint64_t wanted;	  /* ... until all before this position is acknowledged */
-	pid_t locked_by[2];	  /* who last had that side's lock: by enum channel_role */
-	pid_t keeper;		  /* who attaches or detaches at the moment, or died doing so */
+	uint64_t deaths, ends;	  /* deaths of producers; explicit ends of stream. Modulo 2^20. */
+	uint64_t recovered[2];	  /* dead endpoints that were cleaned up, by enum channel_role */
+	uint64_t largest;	  /* messages of up to this size in bytes are sent in one piece */
+	bool room_wanted;	  /* a producer waits for room, ... */
+	uint64_t wanted;	  /* ... until everything before this position is acknowledged */
+	pid_t locked_by[2];	  /* the process that last locked a side: by enum channel_role */
+	pid_t keeper;		  /* the process that has the flock, or died with it; 0: none */
 
 	unsigned endpoint_count, group_count;
-	unsigned attached[2], alive[2]; /* by enum channel_role; observers are not consumers here */
+	unsigned attached[2], alive[2]; /* by enum channel_role; observers do not count */
 	unsigned observers;
 	struct census_endpoint endpoints[CENSUS_ENDPOINTS_MAX];
 	struct census_group groups[CENSUS_GROUPS_MAX];
 };
 
 /*
- * Reads the channel of this name. 0, whatever it is (see census->kind); -ENOENT: there is none;
- * -ENODEV: there is no /dev/shm; -ENOMEM.
+ * Reads the channel `name` of the user `owner` into *census, which is the caller's. Returns 0 if
+ * there is an object of that name, whatever it is: see census->kind. Errors: -ENOENT: there is
+ * none; -ENODEV: there is no /dev/shm; -ENOMEM; -CHANNEL_ENAME: `name` is not a name for a channel.
  */
 int census_read(struct census *census, const char *name, uid_t owner);
 
-/* The same of an object that is open for reading. */
+/*
+ * Like census_read(), for an object that is open for reading as `fd`, which stays open. Errors:
+ * -ENOMEM, and those of fstat().
+ */
 int census_read_fd(struct census *census, int fd, const char *name, uid_t owner);
 
-/* In one or two words, for lists. */
+/* Returns the state of the channel in one or two words, for lists. A constant string. */
 const char *census_state(const struct census *census);
 
-/* The endpoint in this slot; NULL: nobody is there. */
+/* Returns the endpoint in this slot, a pointer into *census; NULL: there is none. */
 const struct census_endpoint *census_endpoint(const struct census *census, enum channel_role role,
 					      unsigned slot);
 
 /*
- * The names of all channels of a user, sorted: an array of *count strings, for census_names_free().
- * 0 or a negative errno.
+ * Lists the names of all channels of the user `owner`, sorted. Sets *names to an array of *count
+ * strings, which the caller frees with census_names_free(). Returns 0 or a negative errno; then
+ * *names is NULL and *count 0.
  */
 int census_names(uid_t owner, char ***names, size_t *count);
+
+/* Frees such an array; with NULL and 0 it does nothing. */
 void census_names_free(char **names, size_t count);
 
-/* Where the objects are. */
+/* The directory of the objects. */
 #define CENSUS_FOLDER "/dev/shm"
 
 #endif

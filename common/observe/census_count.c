@@ -13,34 +13,44 @@
 #include "shared_buffer.h"
 
 enum {
-	POINTS_MAX = GROUP_COUNT * (2 + 2 * SLOT_COUNT), /* of `next` to tail, and of each claim */
-	WINDOW = 65536,	     /* small records are read by the dozen, ... */
-	WINDOW_SMALL = 256,  /* ... large ones are passed over */
-	RECORD_LARGE = 4096, /* bytes */
+	/* two for each group, `next` and tail, and two for each claim: its begin and end */
+	POINTS_MAX = GROUP_COUNT * (2 + 2 * SLOT_COUNT),
+	WINDOW = 65536,	     /* bytes to read at a time if records are small, ... */
+	WINDOW_SMALL = 256,  /* ... and if they are large, to skip what is not a header */
+	RECORD_LARGE = 4096, /* from this size in bytes a record is large */
 	TARGETS = 3
 };
 
-/* What one look may read, with what a system call costs: a fraction of a second. */
+/*
+ * How much one count may cost, in bytes read; a system call counts as RECORD_LARGE bytes. It takes
+ * a fraction of a second.
+ */
 #define COST_MAX (UINT64_C(1) << 30)
 
-/* A place where something begins or ends that is counted, in the order of the records. */
+/*
+ * A place where something that is counted begins or ends: at message `index` of the record
+ * `distance` bytes after walk->begin. When the walk comes there, `sign` times the number of
+ * messages before the place is added to each target. So a begin (-1) and an end (1) add up to the
+ * number of messages in between.
+ */
 struct point {
-	uint64_t distance; /* bytes behind where we begin */
+	uint64_t distance;
 	uint32_t index;
 	int sign;
-	int64_t *targets[TARGETS];
+	int64_t *targets[TARGETS]; /* counters; NULL: none */
 };
 
+/* One walk over the records from `begin` to `end`. */
 struct walk {
 	const struct census_source *source;
 	struct census_counts *counts;
 	struct point points[POINTS_MAX];
 	size_t point_count, point_next;
 	uint64_t begin, end;	     /* positions */
-	struct cursor first;	     /* the lowest that anybody needs, in the record at `begin` */
+	struct cursor first;	     /* the first message of the record at `begin` that is needed */
 	uint64_t window, window_end; /* positions: what is in bytes[] */
-	uint64_t cost;
-	int64_t messages; /* so far */
+	uint64_t cost;		     /* so far; see COST_MAX */
+	int64_t messages;	     /* so far */
 	unsigned char bytes[WINDOW];
 };
 
@@ -52,7 +62,7 @@ bool census_pread(int fd, void *bytes, uint64_t size, uint64_t offset)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return false; /* somebody has cut it off */
+			return false; /* the object was truncated */
 		bytes = (char *)bytes + got;
 		size -= (uint64_t)got;
 		offset += (uint64_t)got;
@@ -60,7 +70,7 @@ bool census_pread(int fd, void *bytes, uint64_t size, uint64_t offset)
 	return true;
 }
 
-/* ---- the places ---- */
+/* ---- the points ---- */
 
 static void point_add(struct walk *walk, struct cursor cursor, int sign, int64_t *const *targets)
 {
@@ -84,7 +94,10 @@ static void claim_points(struct walk *walk, unsigned index, const struct claim *
 
 	point_add(walk, state.begin, -1, targets);
 	point_add(walk, state.end, 1, targets);
-	/* Its first piece, which counts for all of it, is gone. */
+	/*
+	 * CLAIM_PART: the message's first piece, which has the message in its count, is freed, so
+	 * the walk will not count it.
+	 */
 	for (int i = 0; i < TARGETS && (state.flags & CLAIM_PART) != 0; i++)
 		if (targets[i] != NULL)
 			++*targets[i];
@@ -131,7 +144,10 @@ static bool ring_pread(const struct census_source *source, uint64_t position, vo
 	       census_pread(source->fd, (char *)bytes + first, size - first, source->ring_offset);
 }
 
-/* Reads the header at this position. The last record before it took `before` bytes. */
+/*
+ * Reads the header at this position through the window, and checks it. The record before it took
+ * `before` bytes of ring; this one is taken to be about as large.
+ */
 static bool header_get(struct walk *walk, uint64_t position, uint64_t before, struct record *header)
 {
 	uint64_t size = before < RECORD_LARGE ? WINDOW : WINDOW_SMALL;
@@ -153,7 +169,11 @@ static bool header_get(struct walk *walk, uint64_t position, uint64_t before, st
 	       record_valid(header);
 }
 
-/* Counts at the places that lie in this record, or, at the end, at none. */
+/*
+ * Adds up at all points that lie in the record at this distance, which has so many messages. Called
+ * once more at the end of the walk, with 0. False if a point is not where a record begins, or
+ * beyond the record's messages: damage.
+ */
 static bool points_pass(struct walk *walk, uint64_t distance, uint32_t messages)
 {
 	while (walk->point_next < walk->point_count) {
@@ -172,7 +192,10 @@ static bool points_pass(struct walk *walk, uint64_t distance, uint32_t messages)
 	return true;
 }
 
-/* What was not overwritten meanwhile is right: see view_intact(). */
+/*
+ * True if no producer can have begun to overwrite what was read, from walk->begin on: by the same
+ * reasoning as in view_intact(), but read from the object.
+ */
 static bool still_needed(const struct walk *walk)
 {
 	uint64_t head, frontier;
@@ -186,14 +209,14 @@ static bool still_needed(const struct walk *walk)
 		!position_before(walk->begin + walk->source->capacity, frontier));
 }
 
-/* Bytes of the messages in this record, without keys and delimiters, that somebody needs. */
+/* Returns how many bytes of messages in this record a group needs, without key and delimiters. */
 static uint64_t bytes_needed(const struct walk *walk, uint64_t position,
 			     const struct record *record)
 {
 	uint64_t bytes = record_body_size(record), delimiters;
 	uint32_t messages = record->messages;
 
-	if (position == walk->first.record) { /* a part of a block may have been taken */
+	if (position == walk->first.record) { /* a part of a block may be acknowledged */
 		bytes -= walk->first.offset < bytes ? walk->first.offset : bytes;
 		messages -= walk->first.index < messages ? walk->first.index : messages;
 	}
@@ -201,6 +224,7 @@ static uint64_t bytes_needed(const struct walk *walk, uint64_t position,
 	return bytes > delimiters ? bytes - delimiters : 0;
 }
 
+/* Walks over all records, and counts. */
 static enum census_count walk_records(struct walk *walk)
 {
 	uint64_t before = 0;
@@ -226,13 +250,14 @@ static enum census_count walk_records(struct walk *walk)
 	return good ? CENSUS_COUNTED : CENSUS_BAD;
 }
 
-/* Notes the cursor, if it lies in the first record, and before what was noted so far. */
+/* Sets walk->first to the cursor, if it lies in the first record and before walk->first. */
 static void first_lower(struct walk *walk, struct cursor cursor)
 {
 	if (cursor.record == walk->begin && cursor_before(cursor, walk->first))
 		walk->first = cursor;
 }
 
+/* Finds the first message of the record at walk->begin that a group needs. */
 static void first_find(struct walk *walk)
 {
 	const struct consumers *consumers = &walk->source->copy->consumers;
@@ -254,7 +279,10 @@ static void first_find(struct walk *walk)
 	}
 }
 
-/* The lowest position that a group needs; its claims count as far as they are acknowledged. */
+/*
+ * Returns the lowest position that a group needs. A claim needs only what is not acknowledged, so
+ * this may be beyond head.
+ */
 static uint64_t position_needed(const struct shared_buffer *copy)
 {
 	int slowest = group_slowest(&copy->consumers);
@@ -263,6 +291,7 @@ static uint64_t position_needed(const struct shared_buffer *copy)
 				     : claims_need(&copy->consumers.groups[slowest]);
 }
 
+/* Moves a group's `next` to the end of its last claim: a claim is made before `next` moves. */
 static void next_raise(struct group *group)
 {
 	for (uint64_t used = claims_in_use(group); used != 0; used &= used - 1) {

@@ -1,6 +1,7 @@
 /*
- * How many messages the groups of a channel have not acknowledged, out of copies: the sides' in
- * memory, the records' headers read from the object. Private to common/.
+ * Counts how many messages each group of a channel has not acknowledged. It works on copies: of
+ * both sides, which census.c has read into memory, and of the records' headers, which are read from
+ * the object here. So no mutex is needed. Private to common/.
  */
 #ifndef CENSUS_COUNT_H
 #define CENSUS_COUNT_H
@@ -10,46 +11,54 @@
 
 #include "shared_buffer.h"
 
-/* Where the ring lies in an open object, and a copy of what is before it. */
+/* An open object, where the ring lies in it, and a copy of what lies before the ring. */
 struct census_source {
-	int fd;
-	uint64_t ring_offset, capacity;
-	struct shared_buffer *copy;
+	int fd;				/* open for reading; the caller closes it */
+	uint64_t ring_offset, capacity; /* in bytes */
+	struct shared_buffer *copy;	/* the caller's; lasts as long as this struct */
 };
 
 enum census_count {
 	CENSUS_COUNTED,
-	CENSUS_CHANGED, /* others went on meanwhile: copy once more */
-	CENSUS_TOO_MANY,
-	CENSUS_BAD
+	CENSUS_CHANGED,	 /* a record was overwritten meanwhile: copy the sides once more */
+	CENSUS_TOO_MANY, /* counting would take too long, or there is no memory for it */
+	CENSUS_BAD	 /* the records or the claims make no sense */
 };
 
-/* What is counted. Of what a group has in hand, and of the endpoints, only the last. */
+/* What is counted: messages, by group and by the consumer that has them in hand. */
 struct census_counts {
 	int64_t messages[GROUP_COUNT], in_hand[GROUP_COUNT], orphans[GROUP_COUNT];
-	int64_t endpoint[SLOT_COUNT];  /* messages in the hands of this consumer, ... */
-	uint64_t attempts[SLOT_COUNT]; /* ... how often the worst was handed out, ... */
-	uint64_t failures[SLOT_COUNT]; /* ... and how often a try of the worst has failed */
-	uint64_t bytes;		       /* of messages, from the oldest that somebody needs on */
-	uint64_t needed;	       /* that one's position */
+	int64_t endpoint[SLOT_COUNT];  /* messages in the hands of this slot's consumer, ... */
+	uint64_t attempts[SLOT_COUNT]; /* ... the most attempts of a claim of it, ... */
+	uint64_t failures[SLOT_COUNT]; /* ... and the most failed tries with one */
+	uint64_t bytes;		       /* of messages, from the oldest that a group needs on */
+	uint64_t needed;	       /* position of the oldest record that a group needs */
 };
 
 /*
- * What a holder's death may have left half done, and a holder is about to do, is done in the copy:
- * see groups_repair(). Before the copy is checked.
+ * Completes in the copy what the holder of a mutex had half done: when it was copied, it may have
+ * been at work, or dead. Does what groups_repair() does in the channel itself. Call it before the
+ * copy is checked.
  */
 void census_repair(struct shared_buffer *copy);
 
-/* The copy has been found valid. */
+/*
+ * Counts by reading every record from the oldest that is needed up to tail. The copy must have been
+ * found valid (ring_valid()). *counts is filled in; it is right only if the result is
+ * CENSUS_COUNTED.
+ */
 enum census_count census_count(const struct census_source *source, struct census_counts *counts);
 
-/* From the numbers alone: what is in hand is not known. */
+/*
+ * Estimates the messages of each group from sequence numbers alone, and the bytes from head and
+ * tail, without reading a record. What is in hand is not known, and stays 0.
+ */
 void census_estimate(const struct census_source *source, struct census_counts *counts);
 
-/* The number of the next message that is sent. */
+/* Returns the sequence number of the next message that will be sent, as the copy has it. */
 uint64_t census_sequence(const struct census_source *source);
 
-/* Reads all of it, or says no. */
+/* Reads `size` bytes at `offset` of the object; false if they could not be read completely. */
 bool census_pread(int fd, void *bytes, uint64_t size, uint64_t offset);
 
 #endif

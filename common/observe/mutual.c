@@ -7,7 +7,10 @@
 #include "channel/ring.h"
 #include "observe/census.h"
 
-/* Is this one of its messages in hand, or, with a pid of 0, one of an ancestor of ours? */
+/*
+ * True if this endpoint is a consumer, not known to be dead, that has messages in hand, and belongs
+ * to the process `pid`; with a `pid` of 0, to an ancestor of the calling process.
+ */
 static bool holds(const struct census_endpoint *endpoint, pid_t pid)
 {
 	if (endpoint->role != CHANNEL_CONSUMER || endpoint->in_hand == 0 ||
@@ -17,7 +20,10 @@ static bool holds(const struct census_endpoint *endpoint, pid_t pid)
 			: endpoint->pid == pid;
 }
 
-/* Which of its hands has started us is not known, so each has to keep the room. */
+/*
+ * True if every consumer of the process `pid` keeps head before the position that is wanted. It is
+ * not known which of them has started us, so all of them must.
+ */
 static bool each_keeps_room(const struct census *census, pid_t pid)
 {
 	for (unsigned i = 0; i < census->endpoint_count; i++) {

@@ -1,7 +1,9 @@
 /*
- * Do a producer and a consumer wait for each other? A worker acknowledges nothing before its
- * command has ended. If that command, or what it has started, sends to the same channel and has to
- * wait for that very acknowledgement, nobody goes on, whatever other consumers do.
+ * Detects a producer and a consumer that wait for each other. A consumer that runs a command for
+ * messages acknowledges them only when the command has ended. If that command, or a process that it
+ * has started, sends to the same channel and has to wait until these messages are acknowledged,
+ * neither goes on, whatever other consumers do. The producer's tool asks this while it waits; it
+ * works on a census, so no mutex is needed.
  */
 #ifndef MUTUAL_H
 #define MUTUAL_H
@@ -11,9 +13,11 @@
 #include "observe/census.h"
 
 /*
- * For a producer that waits: the process, an ancestor of the calling one, of which every message in
- * hand lies before what the wait is for: the room that is wanted, or, with `acknowledged`, that all
- * is acknowledged. 0: there is none, or it cannot be known.
+ * For a producer that waits for room, or, with `acknowledged`, until everything is acknowledged.
+ * Returns the id of the process that waits for this producer: it is an ancestor of the calling
+ * process, is a consumer with messages in hand, and, if the wait is for room, all that it has in
+ * hand lies before the position that the producer needs. Returns 0 if there is none, or if it
+ * cannot be known.
  */
 pid_t mutual_wait(const struct census *census, bool acknowledged);
 

@@ -14,13 +14,16 @@
 #include "observe/view.h"
 #include "shared_buffer.h"
 
-/* How often to look whether what a group needs holds still: its consumers may be at work. */
+/*
+ * How often a group's claims are read until two readings agree: its consumers may be changing them
+ * all the time.
+ */
 enum { NEEDS_TRIES = 1000 };
 
-/* What a group has not acknowledged: what is in hand, and all from `next` on. */
+/* What a group has not acknowledged: its claims, and everything from `next` on. */
 struct needs {
 	struct cursor next;
-	uint64_t claim_count; /* as wide as the rest: no padding, so they can be compared */
+	uint64_t claim_count; /* 64 bits: so there is no padding, and memcmp() can compare */
 	struct {
 		struct cursor begin, end;
 	} claims[SLOT_COUNT];
@@ -29,12 +32,12 @@ struct needs {
 struct peek {
 	struct channel *channel;
 	struct view view;
-	uint64_t tail; /* when we opened it */
-	bool all;      /* there is no group to go by */
-	struct needs needs;
-	bool inside;	/* of a message in pieces, all of which are there; it ends ... */
-	uint64_t after; /* ... before this position */
-	uint64_t partial;
+	uint64_t tail;	    /* as it was in peek_open(): nothing beyond it is shown */
+	bool all;	    /* there is no group: every message is wanted */
+	struct needs needs; /* of the group */
+	bool inside;	    /* a message in pieces, all of which were there; it ends ... */
+	uint64_t after;	    /* ... at this position */
+	uint64_t partial;   /* see peek_partial() */
 };
 
 struct peek *peek_new(struct channel *channel)
@@ -60,8 +63,8 @@ uint64_t peek_partial(const struct peek *peek)
 }
 
 /*
- * Without the mutex that guards them. They only choose among records that are found from head on,
- * so whatever they say, no harm comes of it.
+ * Reads a group's `next` and claims without the mutex that guards them. They may be inconsistent.
+ * That does no harm: they only choose among records that are found from head on.
  */
 static void needs_read_once(const struct group *group, struct needs *needs)
 {
@@ -78,6 +81,7 @@ static void needs_read_once(const struct group *group, struct needs *needs)
 	}
 }
 
+/* Reads them until two readings in a row agree. */
 static void needs_read(const struct group *group, struct needs *needs)
 {
 	struct needs again;
@@ -92,6 +96,7 @@ static void needs_read(const struct group *group, struct needs *needs)
 	}
 }
 
+/* Finds the group and what it needs. 0 or -CHANNEL_ENOGROUP. */
 static int needs_find(struct peek *peek, const char *name)
 {
 	const struct consumers *consumers = consumers_of(peek->channel);
@@ -132,13 +137,14 @@ void peek_close(struct peek *peek)
 	segment_close(&peek->channel->segment);
 }
 
-/* Is the cursor at this message of the record at this position, or before it? */
+/* True if the cursor is at message `index` of the record at this position, or before it. */
 static bool reached(struct cursor cursor, uint64_t position, uint32_t index)
 {
 	return position_before(cursor.record, position) ||
 	       (cursor.record == position && cursor.index <= index);
 }
 
+/* True if the group has not acknowledged message `index` of the record at this position. */
 static bool wanted(const struct peek *peek, uint64_t position, uint32_t index)
 {
 	const struct needs *needs = &peek->needs;
@@ -153,7 +159,8 @@ static bool wanted(const struct peek *peek, uint64_t position, uint32_t index)
 }
 
 /*
- * How many messages of the copied record from the current one on are wanted, or not, at a stretch.
+ * Returns how many messages of the copied record, from the current one on and without interruption,
+ * are wanted; or, with `are_wanted` false, are not wanted.
  */
 static uint32_t stretch(const struct peek *peek, bool are_wanted)
 {
@@ -167,8 +174,10 @@ static uint32_t stretch(const struct peek *peek, bool are_wanted)
 }
 
 /*
- * A piece that does not belong to a message all of which is there: its pieces are passed over.
- * Nobody will get one that its producer gave up, so that one is not counted.
+ * Decides about a piece of a message that we are not inside. If it is the first piece of a message
+ * that is wanted and of which all pieces are in the ring, that message will be shown. Otherwise all
+ * its pieces are skipped. A skipped message that is wanted counts as partial, except one that its
+ * producer has aborted: no consumer will get that one. Returns 0 or an error.
  */
 static int piece_sort(struct peek *peek)
 {
@@ -194,7 +203,10 @@ static int piece_sort(struct peek *peek)
 	return 0;
 }
 
-/* Copies the next record, or goes on; errors, or CHANNEL_ENDED, or CHANNEL_DELIVERED: go on. */
+/*
+ * Takes one step towards the next record: afterwards it may be loaded or not. Returns
+ * CHANNEL_DELIVERED if the caller has to go on, CHANNEL_ENDED after the last record, or an error.
+ */
 static int record_load(struct peek *peek)
 {
 	struct view *view = &peek->view;
@@ -204,7 +216,7 @@ static int record_load(struct peek *peek)
 	if (!position_before(view->position, peek->tail))
 		return CHANNEL_ENDED;
 	rc = view_load(peek->channel, view, peek->tail);
-	if (rc == VIEW_PASSED) { /* it has been acknowledged meanwhile */
+	if (rc == VIEW_PASSED) { /* it was acknowledged, and overwritten */
 		peek->inside = false;
 		rc = view_to_head(peek->channel, view);
 		if (rc == 0 && inside)
@@ -215,7 +227,7 @@ static int record_load(struct peek *peek)
 	return rc < 0 ? rc : CHANNEL_DELIVERED;
 }
 
-/* Hands out what is wanted of the copied record. CHANNEL_ENDED: nothing is left in it. */
+/* Delivers wanted messages of the copied record. CHANNEL_ENDED: there are none left in it. */
 static int record_deliver(struct peek *peek, uint32_t most, struct channel_delivery *delivery)
 {
 	struct view *view = &peek->view;

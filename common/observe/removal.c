@@ -16,8 +16,9 @@
 #include "observe/census.h"
 
 /*
- * May we take the name of this object away? In a sticky folder its owner may, and root. False only
- * if it is certain; what is in the folder says the rest when it is tried.
+ * True if this process may remove the name of this object. In a directory with the sticky bit only
+ * the object's owner, the directory's owner and root may. False only if that is certain; otherwise
+ * the kernel decides when it is tried.
  */
 static bool name_is_ours(const struct stat *object)
 {
@@ -28,7 +29,10 @@ static bool name_is_ours(const struct stat *object)
 	       (folder.st_mode & S_ISVTX) == 0 || folder.st_uid == user;
 }
 
-/* A file of the owner's, of any contents, whose name we may take away. */
+/*
+ * Opens the object for reading, if it is a regular file of options->owner's, with any contents,
+ * whose name we may remove. Returns 0 or an error; segment->fd is open only after 0.
+ */
 static int object_open(struct segment *segment, const struct channel_options *options)
 {
 	struct stat status;
@@ -53,7 +57,7 @@ static int object_open(struct segment *segment, const struct channel_options *op
 	return rc;
 }
 
-/* What of it stands in the way of removing it, without force? */
+/* Returns the error with which REMOVAL_UNUSED refuses this object; 0: it may be removed. */
 static int refusal(const struct census *census)
 {
 	if (census->kind != CENSUS_CHANNEL && census->kind != CENSUS_REMOVED)
@@ -65,9 +69,11 @@ static int refusal(const struct census *census)
 }
 
 /*
- * What is no file of the owner's: a link, a FIFO, an empty folder, or anything that another user
- * has put there. It is never opened or waited for. Nobody who means the channel uses it, so there
- * is no flock to take; and the kernel decides whether this user may remove it.
+ * Removes by force what is not a file of the owner's: a link, a FIFO, an empty directory, or
+ * anything that another user has put there. It is never opened, so nothing can make us wait. No
+ * endpoint of the channel uses it, so no flock is needed; and the kernel decides whether this user
+ * may remove it. Returns 0; -EAGAIN if it has become a file that may be a channel: start again; or
+ * an error.
  */
 static int stranger_remove(const struct channel_options *options, struct census *census)
 {
@@ -90,6 +96,7 @@ static int stranger_remove(const struct channel_options *options, struct census 
 	return errno == EPERM || errno == EACCES ? -CHANNEL_EOWNER : -errno;
 }
 
+/* True if the open object has no name any more. */
 static bool removed(const struct segment *segment)
 {
 	struct stat status;
@@ -98,9 +105,13 @@ static bool removed(const struct segment *segment)
 }
 
 /*
- * The name may be another object's by now: somebody removed ours by hand. Nobody makes a new one of
- * a name that is there, and who removes one has its flock, so what is ours now stays ours until the
- * name is gone. Without the flock two that force it at once could take a newcomer's.
+ * Removes the open object. Returns 0; -EAGAIN if the name means another object by now, because
+ * somebody has removed ours by hand: start again; or another error.
+ *
+ * With the flock the right object is removed: no process makes a new object while the name exists,
+ * and a process that removes a channel has its flock. So if the name means our object now, it does
+ * until we remove it. Without the flock, two processes that remove it by force at the same time
+ * could remove the new object of a third.
  */
 static int object_remove(struct segment *segment)
 {
@@ -140,7 +151,7 @@ int channel_remove(const struct channel_options *options, enum removal_how how,
 			rc = stranger_remove(options, census);
 			continue;
 		}
-		/* Whose is it? */
+		/* Opening may have failed because it is another user's: the census says so. */
 		if ((rc == -CHANNEL_EOWNER || rc == -CHANNEL_EFOREIGN) &&
 		    census_read(census, options->name, options->owner) == 0 &&
 		    census->kind == CENSUS_OTHER_OWNER)

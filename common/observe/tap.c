@@ -13,21 +13,22 @@
 #include "channel/sequence.h"
 #include "channel/waits.h"
 #include "observe/view.h"
+#include "receive/stream_over.h"
 #include "shared_buffer.h"
 
-/* What a look came back with, beside an error and public results. */
+/* What tap_look() returns besides errors and public results: there is nothing to deliver yet. */
 enum { LOOK_NOTHING = 3 };
 
 struct tap {
 	struct channel *channel;
 	struct view view;
-	uint64_t next;	 /* number of the message that we expect; 0: not known */
-	bool passed;	 /* what is between that one and the next we see is missed */
-	bool inside;	 /* of a message in pieces: its first one was delivered */
-	bool skipping;	 /* pieces of a message whose first one we have not seen */
-	bool ended;	 /* the end that was seen last is ours: we do not go on through it */
+	uint64_t next;	 /* number of the message that comes next if none is missed; 0: not known */
+	bool passed;	 /* records were overwritten: messages up to the next one seen are missed */
+	bool inside;	 /* the first piece of a message was delivered, and not the last yet */
+	bool skipping;	 /* pieces of a message whose first piece was not seen */
+	bool ended;	 /* the last end is one to stop at: tap_receive() returns CHANNEL_ENDED */
 	uint64_t number; /* of the message that we are inside */
-	uint64_t missed;
+	uint64_t missed; /* see tap_missed() */
 };
 
 struct tap *tap_new(struct channel *channel)
@@ -69,7 +70,7 @@ int tap_attach(struct tap *tap, const struct channel_options *options)
 	return 0;
 }
 
-/* We see the message of this number. */
+/* We see the message of this number, and `messages` messages from it on: counts what was missed. */
 static void number_seen(struct tap *tap, uint64_t number, uint32_t messages)
 {
 	if (tap->passed && tap->next != 0 && position_before(tap->next, number))
@@ -78,7 +79,10 @@ static void number_seen(struct tap *tap, uint64_t number, uint32_t messages)
 	tap->next = number + messages;
 }
 
-/* All there was has been seen or missed; it may be the end, so say now how much that was. */
+/*
+ * We have come to tail, and all there was has been seen or missed. It may be the end of the stream,
+ * so what was missed is counted now, and not when the next message comes.
+ */
 static void tail_seen(struct tap *tap)
 {
 	uint64_t number;
@@ -90,7 +94,10 @@ static void tail_seen(struct tap *tap)
 		number_seen(tap, number, 0);
 }
 
-/* The producers have come round to where we are: go on with the oldest that is needed. */
+/*
+ * Producers have overwritten the record that we were to read: goes on with the oldest one that a
+ * group needs. Returns 0, or -CHANNEL_EBEHIND if we were inside a message, or an error.
+ */
 static int fall_behind(struct tap *tap)
 {
 	int rc = view_to_head(tap->channel, &tap->view);
@@ -102,13 +109,16 @@ static int fall_behind(struct tap *tap)
 	return rc;
 }
 
-/* A piece that is not a message's first. True: it is of the one that we are inside. */
+/*
+ * Decides about a piece that is not a message's first. Returns CHANNEL_DELIVERED if it is the next
+ * of the message that we are inside, LOOK_NOTHING if it is skipped, or an error.
+ */
 static int piece_sort(struct tap *tap)
 {
 	const struct record *record = &tap->view.record;
 
 	if (!tap->inside) {
-		/* The message has its number already; if we saw none of it, it is missed. */
+		/* Its first piece had the message's number. If we saw none of it, it is missed. */
 		if (tap->passed &&
 		    (tap->next == 0 || position_before(tap->next, record->sequence + 1)))
 			number_seen(tap, record->sequence + 1, 0);
@@ -125,7 +135,10 @@ static int piece_sort(struct tap *tap)
 	return -CHANNEL_EABORTED;
 }
 
-/* A message's first piece. One that is known to have been given up is nobody's message. */
+/*
+ * Decides about the first piece of a message. A message that is known to be aborted is skipped, and
+ * is not missed. Returns CHANNEL_DELIVERED, LOOK_NOTHING: look at the next record, or an error.
+ */
 static int first_piece_sort(struct tap *tap, uint64_t tail)
 {
 	uint64_t after;
@@ -149,7 +162,10 @@ static int first_piece_sort(struct tap *tap, uint64_t tail)
 	return CHANNEL_DELIVERED;
 }
 
-/* Is the record that was just copied for the caller? LOOK_NOTHING: no, look at the next one. */
+/*
+ * Decides about the record that was just copied. Returns CHANNEL_DELIVERED if the caller gets it,
+ * LOOK_NOTHING: look at the next record, or an error.
+ */
 static int record_sort(struct tap *tap, uint64_t tail)
 {
 	const struct record *record = &tap->view.record;
@@ -157,7 +173,7 @@ static int record_sort(struct tap *tap, uint64_t tail)
 	if ((record->flags & RECORD_CONTINUED) != 0)
 		return piece_sort(tap);
 	if (tap->inside)
-		return -CHANNEL_EDAMAGED; /* its producer keeps the turn until it ends */
+		return -CHANNEL_EDAMAGED; /* nothing else can come inside a message */
 	tap->skipping = false;
 	if ((record->flags & RECORD_MORE) != 0)
 		return first_piece_sort(tap, tail);
@@ -165,7 +181,7 @@ static int record_sort(struct tap *tap, uint64_t tail)
 	return CHANNEL_DELIVERED;
 }
 
-/* Copies the next record that is for the caller. */
+/* Copies the next record that the caller gets. CHANNEL_DELIVERED, LOOK_NOTHING or an error. */
 static int record_load(struct tap *tap)
 {
 	for (;;) {
@@ -188,23 +204,18 @@ static int record_load(struct tap *tap)
 }
 
 /*
- * Is nobody there who could still send, and have we seen something of a stream? As a consumer has
- * it (see receive_locked() and stream_end()), but for `told`: no consumer learns from us.
+ * True if this is an end of the stream that tap_receive() reports: no producer is attached that
+ * could still send, and something of a stream was there since we attached. Like receive_locked()
+ * and stream_end(), but without `told`: an observer is in no group that could be told.
  */
 static bool stream_over(struct tap *tap, unsigned flags)
 {
 	struct channel *channel = tap->channel;
-	struct producers *producers = producers_of(channel);
-	uint64_t events = atomic_load(&producers->events);
+	uint64_t events;
 
-	if (atomic_load(&producers->side.attached) != 0 ||
-	    atomic_load(&producers->events) != events || tap->inside)
+	if (!producers_gone(channel, &events) || tap->inside || !stream_seen(channel, events))
 		return false;
-	if (!channel->receiving.seen_then &&
-	    !events_differ(events, channel->receiving.events_then,
-			   EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
-		return false;
-	/* Whoever follows may stop later, and then knows. */
+	/* Also for a caller that follows: it may stop later, and ask channel_incomplete() then. */
 	channel->receiving.incomplete =
 		events_differ(events, channel->receiving.events_then, EVENTS_DEATHS);
 	tap->ended = (flags & CHANNEL_FOLLOW) == 0 ||
@@ -212,10 +223,11 @@ static bool stream_over(struct tap *tap, unsigned flags)
 	return tap->ended || (flags & CHANNEL_PASSING) != 0;
 }
 
+/* Delivers what there is. A public result, LOOK_NOTHING, or an error. */
 static int tap_look(struct tap *tap, uint32_t most, unsigned flags,
 		    struct channel_delivery *delivery)
 {
-	bool over = stream_over(tap, flags); /* before we look at tail */
+	bool over = stream_over(tap, flags); /* before tail is read */
 	int rc = CHANNEL_DELIVERED;
 
 	if (tap->view.loaded && view_done(&tap->view))
@@ -234,6 +246,7 @@ struct waiting {
 	unsigned flags;
 };
 
+/* The look of condition_wait(): true if tail has moved, or the stream has ended. */
 static bool tap_ready(void *context)
 {
 	const struct waiting *waiting = context;
@@ -242,6 +255,7 @@ static bool tap_ready(void *context)
 	       tail_now(waiting->tap->channel) != waiting->tap->view.position;
 }
 
+/* Sleeps until there may be something to see, up to a second. 0: look again; or an error. */
 static int tap_wait(struct tap *tap, unsigned flags, const struct deadline *deadline)
 {
 	struct channel *channel = tap->channel;
@@ -257,8 +271,9 @@ static int tap_wait(struct tap *tap, unsigned flags, const struct deadline *dead
 	    tap_ready(&waiting))
 		return 0;
 	/*
-	 * Only when nothing comes: a tap may be stopped at any time, and must not have a mutex then
-	 * that others at work need. At work they look for the dead themselves.
+	 * Looks for dead endpoints only while nothing comes. A tap may be stopped at any time, and
+	 * must not hold a mutex then that endpoints at work need. Endpoints at work look for the
+	 * dead themselves.
 	 */
 	rc = channel_look_after(channel);
 	if (rc == 0)
@@ -276,7 +291,7 @@ int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout
 	int rc = atomic_load(&channel->interrupted) ? -EINTR : 0;
 
 	channel->report.lock_taken = false;
-	fences_look(channel); /* takes no mutex, and there may always be something to see */
+	fences_look(channel); /* at each call, as a busy tap never calls channel_look_after() */
 	endpoint_wait_begins(channel);
 	while (rc == 0) {
 		rc = tap_look(tap, most, flags, delivery);
@@ -287,7 +302,7 @@ int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout
 			     : tap_wait(tap, flags, &deadline);
 	}
 	if (rc == CHANNEL_DELIVERED)
-		channel->looked_ns = clock_coarse_ns(); /* a second from now, if nothing comes */
+		channel->looked_ns = clock_coarse_ns(); /* look after the channel in a second */
 	channel->report.error = rc < 0 ? rc : 0;
 	return rc;
 }

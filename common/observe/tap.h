@@ -1,7 +1,8 @@
 /*
- * Following a channel without taking anything. A tap is an endpoint on the consumers' side that is
- * in no group: it claims nothing, so the messages stay for the consumers, and nobody waits for it.
- * What was overwritten before it had looked it has missed, and counts.
+ * A tap follows a channel without taking anything (shm-consume --tap). It is an observer: an
+ * endpoint on the consumers' side that is in no group. It claims nothing, so all messages remain
+ * for the consumers, and no endpoint waits for it. Messages that are overwritten before the tap has
+ * read them are missed, and counted. The caller holds no mutex.
  */
 #ifndef TAP_H
 #define TAP_H
@@ -12,31 +13,41 @@
 
 struct tap;
 
-/* NULL: out of memory. The channel must outlive it. */
+/*
+ * Makes a tap that uses `channel`, which must outlive it. Returns NULL if there is no memory. Free
+ * it with tap_free().
+ */
 struct tap *tap_new(struct channel *channel);
+
+/* Frees *tap and its copy of a record; does not detach. NULL is allowed. */
 void tap_free(struct tap *tap);
 
 /*
- * Attaches the channel for it, as channel_attach() does: with the next message that is sent, or,
- * if not options.newest, with the oldest that is still there. channel_detach() detaches it.
+ * Attaches the tap's channel as an observer, with these options; the pointers in them must stay
+ * valid as for channel_attach(), whose errors it returns. The tap begins with the oldest message
+ * that a group still needs, or, with options->newest, with the next one that is sent. Detach the
+ * channel with channel_detach().
  */
 int tap_attach(struct tap *tap, const struct channel_options *options);
 
 /*
- * The next delivery, of at most `most` messages, as channel_receive() with the flags
- * CHANNEL_DONTWAIT, CHANNEL_FOLLOW and CHANNEL_PASSING; there is nothing to acknowledge. The bytes
- * are a copy that stays as it is until the next call. CHANNEL_ENDED: the producers have gone and
- * all that came was seen; channel_incomplete() says whether one died since we attached. Errors:
- * -CHANNEL_EABORTED and -CHANNEL_EBEHIND: the message in pieces of which the first ones were
- * delivered goes no further, as its producer, or this tap, could not keep up with it; and those of
- * channel_receive().
+ * Fills in *delivery with the next messages, `most` at most; waits for them up to timeout_ns
+ * nanoseconds (0: options.timeout_ns). Of the flags of channel_receive(), CHANNEL_DONTWAIT,
+ * CHANNEL_FOLLOW and CHANNEL_PASSING have an effect. There is nothing to acknowledge. The pointers
+ * in *delivery point to a copy that is valid until the next call.
+ *
+ * Returns CHANNEL_DELIVERED, CHANNEL_PASSED, or CHANNEL_ENDED: all producers have left and all that
+ * they sent was seen or missed; channel_incomplete() says whether one has died since the tap
+ * attached. Errors: those of channel_receive(), -ENOMEM, and, when the first pieces of a message
+ * were delivered and no more will come: -CHANNEL_EABORTED, its producer gave it up;
+ * -CHANNEL_EBEHIND, the next piece was overwritten before this tap had read it.
  */
 int tap_receive(struct tap *tap, uint32_t most, unsigned flags, uint64_t timeout_ns,
 		struct channel_delivery *delivery);
 
 /*
- * How many messages it has missed so far: those between the last that it saw and the next. What a
- * producer has dropped meanwhile counts, too.
+ * Returns how many messages the tap has missed since it attached: those whose sequence numbers lie
+ * between two that it has seen in a row. Some of them may have been dropped by a producer.
  */
 uint64_t tap_missed(const struct tap *tap);
 

@@ -7,6 +7,7 @@
 #include "channel/channel.h"
 #include "channel/endpoint.h"
 #include "channel/ring.h"
+#include "receive/deliver.h"
 #include "shared_buffer.h"
 
 void view_free(struct view *view)
@@ -26,18 +27,22 @@ int view_to_head(struct channel *channel, struct view *view)
 		    tail_now(channel) - view->position <= channel->segment.ring.capacity)
 			return 0;
 	} while (atomic_load_explicit(head, memory_order_acquire) != view->position);
-	return -CHANNEL_EDAMAGED; /* nobody has moved it meanwhile */
+	return -CHANNEL_EDAMAGED; /* head has not moved meanwhile */
 }
 
 /*
- * Were the bytes from this position on right when they were read? Somebody needs what is not
- * before head; before it a producer may write, but says so first.
+ * True if the bytes from this position on, which were read before this call, cannot have been
+ * overwritten when they were read. Nothing at or after head is overwritten, because a group needs
+ * it. What lies before head may be, but a producer first moves `frontier` over what it will write.
  */
 static bool view_intact(struct channel *channel, uint64_t position)
 {
 	uint64_t capacity = channel->segment.ring.capacity;
 
-	/* Pairs with the fence in frontier_publish(): who sees its bytes sees how far it goes. */
+	/*
+	 * Pairs with the fence in frontier_publish(): a reader that has seen a producer's bytes
+	 * sees the `frontier` that was stored before them.
+	 */
 	atomic_thread_fence(memory_order_acquire);
 	return !position_before(position + capacity,
 				atomic_load_explicit(&producers_of(channel)->frontier,
@@ -46,7 +51,7 @@ static bool view_intact(struct channel *channel, uint64_t position)
 							       memory_order_relaxed));
 }
 
-/* Reads a header. VIEW_RECORD, VIEW_PASSED or an error. */
+/* Reads the header of the record at this position. VIEW_RECORD, VIEW_PASSED or an error. */
 static int header_read(struct channel *channel, uint64_t position, uint64_t tail,
 		       struct record *record)
 {
@@ -59,6 +64,7 @@ static int header_read(struct channel *channel, uint64_t position, uint64_t tail
 	return readable ? VIEW_RECORD : -CHANNEL_EDAMAGED;
 }
 
+/* Makes the copy hold at least `size` bytes; what was in it may be lost. 0 or -ENOMEM. */
 static int copy_grow(struct view *view, size_t size)
 {
 	unsigned char *bytes;
@@ -133,6 +139,7 @@ bool view_skip(struct view *view, uint32_t count)
 int view_deliver(struct view *view, uint32_t most, struct channel_delivery *delivery)
 {
 	const struct record *record = &view->record;
+	const struct claimed header = claimed_of(record);
 	const unsigned char *payload = ring_payload(&view->copy, 0);
 	struct cursor begin = view->at;
 	uint32_t end, end_index;
@@ -146,14 +153,8 @@ int view_deliver(struct view *view, uint32_t most, struct channel_delivery *deli
 		.size = end - begin.offset,
 		.sequence = record->sequence + begin.index,
 		.messages = end_index - begin.index,
-		.key = payload,
-		.key_size = record->key_size,
-		.delimiter = payload + record->size - record->delimiter_size,
-		.delimiter_size = record->delimiter_size,
 		.attempts = 1,
-		.first = (record->flags & RECORD_CONTINUED) == 0,
-		.last = (record->flags & RECORD_MORE) == 0,
-		.unterminated = (record->flags & RECORD_UNTERMINATED) != 0,
 	};
+	delivery_describe(delivery, &header, payload);
 	return CHANNEL_DELIVERED;
 }

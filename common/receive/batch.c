@@ -11,19 +11,22 @@
 #include "shared_buffer.h"
 
 /*
- * A consumer that is alone claims as many records at once as it has lately used up within
- * BATCH_NS, so that a slow one leaves the most to others who come. A claim keeps its room until
- * it is acknowledged, so it takes no more than BATCH_BYTES and a quarter of the ring beyond its
- * first record: when that room is free, its lines are still in the caches.
+ * A lone consumer claims as many records at once as it has lately used up within BATCH_NS
+ * nanoseconds, so that a slow one leaves most of them to consumers that attach later. The claim
+ * keeps its room in the ring until it ends. So beyond its first record it takes no more than
+ * BATCH_BYTES bytes or a quarter of the ring: when that room becomes free, its cache lines are
+ * still in the caches.
  */
 enum { BATCH_NS = 10000000, BATCH_BYTES = 65536 };
 
-/* The lines of short records are asked for so many bytes before they are looked at. */
+/* Headers of short records are fetched into the cache this many bytes before they are read. */
 enum { READ_AHEAD = 1024 };
 
 /*
- * Asks for the header that will be looked at some records from here, or, if they are long, behind
- * the one that is here: it will be as long as the last. Not beyond tail: there the producer writes.
+ * Fetches into the cache a line in which a header will be read later: the one READ_AHEAD bytes
+ * after `position`, or, if records are longer than that, the one where the record at `position`
+ * ends. That record is taken to be as long as the last one, `record_bytes`. Nothing beyond tail is
+ * fetched: a producer writes there.
  */
 static inline void header_fetch(struct channel *channel, uint64_t position, uint64_t record_bytes)
 {
@@ -34,6 +37,7 @@ static inline void header_fetch(struct channel *channel, uint64_t position, uint
 				   sizeof(struct record));
 }
 
+/* Returns how many bytes of ring a batch may span before its last record. */
 static uint64_t batch_bytes(uint64_t capacity)
 {
 	return capacity / 4 < BATCH_BYTES ? capacity / 4 : BATCH_BYTES;

@@ -1,5 +1,7 @@
 /*
- * One call of channel_receive(): what it asks for, how long it may wait, and what has come of it.
+ * One call of channel_receive() that needs the consumers' mutex: what the caller asks for, how long
+ * it may wait, and what the last critical section has done. It lies on the stack of
+ * receive_waiting(), and only the thread that receives uses it.
  */
 #ifndef CALL_H
 #define CALL_H
@@ -10,27 +12,47 @@
 #include "base/deadline.h"
 #include "channel/channel.h"
 
-/* Results of receive_under_lock() beside errors and those of channel_receive(). */
-enum { RECEIVE_NOTHING = 3, RECEIVE_GATHERING };
+/* What came of a critical section, or of one of its steps. */
+enum receive_result {
+	RECEIVE_ENDED = CHANNEL_ENDED, /* these three are results of channel_receive() */
+	RECEIVE_DELIVERED = CHANNEL_DELIVERED,
+	RECEIVE_PASSED = CHANNEL_PASSED,
+	RECEIVE_NOTHING,   /* there is nothing to claim: wait for it */
+	RECEIVE_GATHERING, /* there are fewer messages than are wanted together: look again soon */
+	RECEIVE_FAILED	   /* with receive_call.error */
+};
 
 struct receive_call {
 	struct channel *channel;
-	uint32_t most;
-	unsigned flags;
-	struct channel_delivery *delivery;
-	uint64_t timeout_ns;	  /* of the whole wait */
-	bool deadline_set;	  /* ... from the first time that it was asked for */
-	struct deadline deadline; /* of the whole wait: the lock is a part of it */
-	uint64_t gather_until_ns; /* when to take what there is; 0: nothing to wait for */
-	int result;
+	uint32_t most;			   /* messages wanted at once, at most */
+	unsigned flags;			   /* enum channel_receive_flags */
+	struct channel_delivery *delivery; /* the caller's, to be filled in */
+	uint64_t timeout_ns;		   /* of the whole wait, in ns */
+	bool deadline_set;		   /* `deadline` is valid */
+	struct deadline deadline;	   /* of the whole wait, the wait for the mutex included */
+	uint64_t gather_until_ns;	   /* until when to wait for more messages; 0: not begun */
+	enum receive_result result;	   /* what receive_under_lock() has returned */
+	int error;			   /* after RECEIVE_FAILED: negative, else meaningless */
+	/* What happened in the critical section: */
 	bool fits;	    /* the claim is new, and holds no more than was asked for */
-	bool delivered;	    /* the new claim's first record has been handed out, all of it */
-	bool head_may_move; /* a claim, or a message passed over, may have kept head where it is */
-	bool more;	    /* for others: wake one when unlocked */
-	bool head_moved;
+	bool delivered;	    /* the whole first record of the new claim has been handed out */
+	bool head_may_move; /* head may have been kept by a claim, or by skipped messages */
+	bool more;	    /* wake another consumer of the group after unlocking */
+	bool head_moved;    /* wake the producers that wait for head after unlocking */
 };
 
-/* When the whole wait has to end. The clock is read when there is something to wait for. */
+/* Notes this error, a negative one. Returns RECEIVE_FAILED. */
+static inline enum receive_result receive_failed(struct receive_call *call, int error)
+{
+	call->error = error;
+	return RECEIVE_FAILED;
+}
+
+/*
+ * Returns the deadline of the whole wait, which stays the same for all of the call. The first use
+ * reads the clock, so a call that does not wait never reads it. The pointer is valid as long as
+ * `call`. Needs no mutex.
+ */
 const struct deadline *receive_deadline(struct receive_call *call);
 
 #endif

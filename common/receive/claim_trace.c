@@ -11,7 +11,7 @@ void claim_trace(struct channel *channel, enum trace_kind kind, struct cursor en
 		 uint32_t messages)
 {
 	struct claim_state state = claim_read(claim_held(channel));
-	/* Not tail_now(): what we have seen of it must not change here. */
+	/* Not tail_now(), which changes channel->receiving.known_tail. */
 	uint64_t tail = atomic_load(&producers_of(channel)->tail);
 	uint64_t sequence = state.sequence;
 	struct record record;

@@ -1,5 +1,6 @@
 /*
- * What a consumer notes in its trace.
+ * What a consumer writes into its trace (options.trace) about its claim. The functions that claim,
+ * acknowledge and give back call it, and only if channel->trace is not NULL.
  */
 #ifndef CLAIM_TRACE_H
 #define CLAIM_TRACE_H
@@ -12,8 +13,10 @@
 struct channel;
 
 /*
- * For the trace: what lies from where the claim begins up to `end`. Called before the record can be
- * overwritten; if it is damaged already, others say so.
+ * Notes an event of this kind about the messages from the beginning of our claim up to `end`;
+ * `messages` is how many that are. Must be called before the claim's first record can be
+ * overwritten: before it is acknowledged. If that record is damaged, the event has a wrong number;
+ * the error is reported elsewhere. Only the owner changes its claim, so no mutex is needed.
  */
 __attribute__((cold)) void claim_trace(struct channel *channel, enum trace_kind kind,
 				       struct cursor end, uint32_t messages);

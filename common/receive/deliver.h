@@ -1,6 +1,8 @@
 /*
- * What a consumer gets to see of the records in its claim. Private to common/; inline, because it
- * is done for every message.
+ * Filling in a struct channel_delivery, which is what the program gets of the records in its claim.
+ * All pointers in it point into the ring, and are valid until the program acknowledges or gives
+ * back the delivery. Only the owner of a claim hands out its messages, so no mutex is needed once
+ * they are claimed. Private to common/; inline where it is done for every message.
  */
 #ifndef DELIVER_H
 #define DELIVER_H
@@ -11,23 +13,27 @@
 #include "channel/ring.h"
 #include "shared_buffer.h"
 
-/* From this size in bytes a message is long for the caches. */
+/* From this size in bytes a record is long: see deliver_claimed(). */
 enum { DELIVER_LONG = 512 };
 
-/* The claim in hand. */
+/* Returns our claim. Call it only if channel->receiving.claim is not CLAIM_NONE. */
 static inline struct claim *claim_held(struct channel *channel)
 {
 	return &group_of(channel)->claims[channel->receiving.claim];
 }
 
+/* Returns the fields of a record's header that delivering it needs. */
 static inline struct claimed claimed_of(const struct record *record)
 {
 	return (struct claimed){ record->size, record->messages, record->flags,
 				 record->delimiter_size, record->key_size };
 }
 
-/* What a delivery has from its record, and what is noted of it. */
-static inline void delivery_describe(struct channel *channel, struct channel_delivery *delivery,
+/*
+ * Fills in what every delivery takes from the header of its record: key, delimiter and flags.
+ * `payload` is where the record's payload lies: in the ring, or in an observer's copy.
+ */
+static inline void delivery_describe(struct channel_delivery *delivery,
 				     const struct claimed *record, const unsigned char *payload)
 {
 	delivery->key = payload;
@@ -37,14 +43,20 @@ static inline void delivery_describe(struct channel *channel, struct channel_del
 	delivery->first = (record->flags & RECORD_CONTINUED) == 0;
 	delivery->last = (record->flags & RECORD_MORE) == 0;
 	delivery->unterminated = (record->flags & RECORD_UNTERMINATED) != 0;
+}
+
+/* Notes that this delivery is in hand, and counts it in this endpoint's counters. */
+static inline void delivery_count(struct channel *channel, const struct channel_delivery *delivery)
+{
 	channel->receiving.delivered_messages = delivery->messages;
 	slot_count(&consumers_of(channel)->side.slots[channel->slot], delivery->messages,
-		   delivery->size - (uint64_t)delivery->messages * record->delimiter_size);
+		   delivery->size - (uint64_t)delivery->messages * delivery->delimiter_size);
 }
 
 /*
- * The same for all of the next record of a claim that was made anew. Its header was looked at then,
- * and is not read again: its line is on the way to where the payload is needed.
+ * Delivers all of the next record of a batch, and moves on in the batch. The record's header was
+ * read and checked when it was claimed (channel->claimed), and is not read again, so that this need
+ * not wait for its cache line.
  */
 static inline void deliver_claimed(struct channel *channel, struct channel_delivery *delivery)
 {
@@ -58,20 +70,25 @@ static inline void deliver_claimed(struct channel *channel, struct channel_deliv
 	delivery->sequence = channel->batch.sequence;
 	delivery->attempts = 1;
 	delivery->failures = 0;
-	delivery_describe(channel, delivery, record, payload);
+	delivery_describe(delivery, record, payload);
+	delivery_count(channel, delivery);
 	channel->batch.sequence += record->messages;
 	channel->batch.position = position + ring_record_bytes(record->size);
 	channel->receiving.delivered_end = cursor_at(channel->batch.position);
-	/* Where a long one ends, what fetches ahead by itself has mostly lost the thread. */
+	/*
+	 * After a long record, the processor's own prefetching has mostly lost its place: fetch
+	 * the beginning of the next one.
+	 */
 	if (record->size >= DELIVER_LONG &&
 	    channel->receiving.known_tail - channel->batch.position >= DELIVER_LONG)
 		processor_fetch(ring_payload(&channel->segment.ring, channel->batch.position));
 }
 
 /*
- * Fills in what the caller gets of the claim it holds: at most `most` messages of the record
- * at state.begin, which need not be where the claim begins. CHANNEL_DELIVERED, or
- * -CHANNEL_EDAMAGED.
+ * Fills in *delivery from the record at state.begin: its messages from there on, up to state.end,
+ * and `most` messages at most. `state` is our claim, but its beginning may have been moved by the
+ * caller. Notes in channel->receiving.delivered_end where the delivery ends. Returns
+ * CHANNEL_DELIVERED, or -CHANNEL_EDAMAGED.
  */
 int deliver_part(struct channel *channel, struct claim_state state, uint32_t most,
 		 struct channel_delivery *delivery);

@@ -1,5 +1,6 @@
 /*
- * What is in hand is acknowledged, or given back for the next consumer.
+ * channel_acknowledge() and channel_give_back(): a consumer acknowledges the messages in hand
+ * without taking others, or gives them back for the next consumer of the group.
  */
 
 #include "base/deadline.h"
@@ -17,11 +18,12 @@
 #include "receive/under_lock.h"
 #include "shared_buffer.h"
 
-#define ALL_DONE UINT32_MAX /* of the delivery in hand */
+#define ALL_DONE UINT32_MAX /* acknowledge all of the delivery in hand */
 
 /*
- * Ends the first `done` messages in hand and gives the rest back, with the mutex held. If
- * all is done, a message longer than the ring stays claimed: its other pieces are to come.
+ * Acknowledges the first `done` messages in hand and gives the rest back. With ALL_DONE, a message
+ * longer than the ring remains claimed, as its other pieces are still to come. The consumers' mutex
+ * is held.
  */
 static void hand_over(struct channel *channel, uint32_t done)
 {
@@ -31,7 +33,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 	struct record record;
 
 	channel->batch.valid =
-		false; /* what is left of a part was delivered: not for batch_share() */
+		false; /* batch_share() must not give back what was delivered already */
 	if (done > 0 && done >= channel->receiving.delivered_messages) {
 		delivery_done(channel);
 	} else if (done > 0 &&
@@ -53,6 +55,7 @@ static void hand_over(struct channel *channel, uint32_t done)
 	channel->receiving.piece_acknowledged = false;
 }
 
+/* Calls hand_over(), moves head, unlocks the consumers' mutex, which is held, and wakes waiters. */
 static int hand_over_locked(struct channel *channel, uint32_t done)
 {
 	bool head_moved;
@@ -61,7 +64,8 @@ static int hand_over_locked(struct channel *channel, uint32_t done)
 	head_moved = head_advance(consumers_of(channel));
 	side_unlock(channel, CHANNEL_CONSUMER);
 	receive_wake(channel, head_moved, true);
-	if (channel->report.messages > 0) /* it was found removed with what is acknowledged now */
+	/* The channel was found removed, and what is acknowledged now was counted as left in it. */
+	if (channel->report.messages > 0)
 		channel_count_left(channel);
 	return 0;
 }

@@ -1,3 +1,7 @@
+/*
+ * channel_receive(): delivers the next messages. Within a batch this needs no mutex (receive_on()).
+ * Otherwise it calls receive_under_lock(), and waits as long as there is nothing.
+ */
 #include <errno.h>
 
 #include "base/barrier.h"
@@ -27,7 +31,7 @@ int channel_receive_more(struct channel *channel, struct channel_delivery *deliv
 
 	if (channel->receiving.claim == CLAIM_NONE || before >= channel->receiving.together)
 		return CHANNEL_ENDED;
-	state = claim_read(claim_held(channel)); /* nobody but us changes it */
+	state = claim_read(claim_held(channel)); /* only its owner changes it */
 	if (cursor_equal(channel->receiving.delivered_end, state.end))
 		return CHANNEL_ENDED;
 	state.begin = channel->receiving.delivered_end;
@@ -38,7 +42,10 @@ int channel_receive_more(struct channel *channel, struct channel_delivery *deliv
 	return rc;
 }
 
-/* Is head, or an acknowledgement, waited for? Our claim may be all that holds it back. */
+/*
+ * True if a producer waits for head to come to `position` or to something before it, or for an
+ * acknowledgement. Our claim may be all that keeps head where it is.
+ */
 static bool head_wanted(struct channel *channel, uint64_t position)
 {
 	struct producers *producers = producers_of(channel);
@@ -49,8 +56,9 @@ static bool head_wanted(struct channel *channel, uint64_t position)
 }
 
 /*
- * Without the mutex: acknowledges what is in hand and delivers the next record, if our claim
- * holds one. False: take the mutex; receive_under_lock() knows all cases.
+ * Acknowledges what is in hand and delivers the next record, without the mutex, if that record
+ * belongs to our batch. If false, the caller has to call receive_under_lock(), which handles all
+ * cases; what is in hand may have been acknowledged already, which does no harm.
  */
 static bool receive_on(struct channel *channel, uint32_t most, struct channel_delivery *delivery)
 {
@@ -66,8 +74,11 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 			    channel->receiving.delivered_messages);
 	claim_acknowledge(claim_held(channel), position);
 	channel->receiving.delivered_messages = 0; /* nothing is in hand until we have the next */
-	/* Pairs with the fences in room_wait() and condition_wait(): we see the wish, or who has
-	 * it sees in head_catch_up() what we have done. */
+	/*
+	 * Between the store of `done` and the look at who waits. Pairs with the fences in
+	 * room_wait() and condition_wait(): we see the producer's request, or the producer sees in
+	 * head_catch_up() what we have acknowledged.
+	 */
 	barrier_light(channel->segment.asymmetric);
 	if (head_wanted(channel, position))
 		return false;
@@ -75,25 +86,27 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 	return true;
 }
 
+/* The look of condition_wait(): one more critical section. True if it found something. */
 static bool receive_again(void *context)
 {
 	return receive_under_lock(context) != RECEIVE_NOTHING;
 }
 
 /*
- * A lone consumer spins on tail itself: a producer that is at work then has nobody to wake. Of
- * several only the one that is woken shall act.
+ * Spins for a moment until tail moves; true if it has. A lone consumer does this, so that a
+ * producer that keeps sending has nobody to wake. With several consumers only the one that is woken
+ * must act, so they do not spin on tail.
  */
 static bool tail_moves(struct channel *channel)
 {
-	/* What will be read when tail has moved: its payload lies behind its header. */
+	/* What will be read when tail has moved: the payload after the next header. */
 	const void *next = ring_payload(&channel->segment.ring, channel->receiving.known_tail);
 	return spin_on_position(&channel->spin, &producers_of(channel)->tail,
 				channel->receiving.known_tail, next, &channel->interrupted);
 }
 
-/* The same, with a trace, unless it does not spin at all. */
-static bool tail_moves_soon(struct channel *channel)
+/* Like tail_moves(), and notes the wait in the trace, unless spinning is off. */
+static bool wait_awake(struct channel *channel)
 {
 	struct trace *trace = channel->spin.limit_ns > 0 ? channel->trace : NULL;
 	bool moves;
@@ -104,6 +117,7 @@ static bool tail_moves_soon(struct channel *channel)
 	return moves;
 }
 
+/* Sleeps for `ns` nanoseconds, or until something wakes us. */
 static void gather_sleep(struct channel *channel, uint64_t ns)
 {
 	struct slot *slot = &consumers_of(channel)->side.slots[channel->slot];
@@ -116,9 +130,11 @@ static void gather_sleep(struct channel *channel, uint64_t ns)
 }
 
 /*
- * Between two looks whether enough has come together. Nobody could wake us for that: producers
- * do not count, and our bit in waiting_data would take wakes away from consumers that act. It is
- * about sixteen looks, and only while there is something to be taken.
+ * Sleeps between two looks whether enough messages have come together, for a sixteenth of
+ * options.gather_ns, but at least 1 ms and at most 1 s. Nobody could wake us for that: producers do
+ * not count the messages, and our bit in waiting_data would take wake-ups away from consumers that
+ * act. So there are about sixteen looks, and only while there are messages to take. Returns 0 or an
+ * error.
  */
 static int gather_pause(struct receive_call *call)
 {
@@ -138,10 +154,70 @@ static int gather_pause(struct receive_call *call)
 	return atomic_load(&channel->interrupted) ? -EINTR : channel_look_after(channel);
 }
 
-/* Like channel_receive(), with the mutex, and waiting. `rc`: an error so far, or 0. */
+/* Waits until more messages may have come together, and looks again. */
+static enum receive_result wait_gather(struct receive_call *call)
+{
+	int rc = gather_pause(call);
+
+	return rc < 0 ? receive_failed(call, rc) : receive_under_lock(call);
+}
+
+/*
+ * Sleeps until there may be something, up to a second, and looks again. `spin` says how long to
+ * spin on our semaphore first; NULL: we have spun already, in vain.
+ */
+static enum receive_result wait_asleep(struct receive_call *call, struct spin *spin)
+{
+	struct channel *channel = call->channel;
+	bool inside = channel->receiving.claim != CLAIM_NONE;
+	struct condition condition;
+	enum receive_result result;
+	bool found;
+	int rc;
+
+	if (inside || channel->receiving.skipping)
+		condition = condition_piece(channel);
+	else
+		condition = condition_data(channel, group_of(channel));
+	found = condition_wait(condition, channel->slot, receive_again, call, spin,
+			       deadline_slice_ns(&call->deadline, NS_PER_SEC));
+	if (spin == NULL)
+		spin_learn(&channel->spin);
+	if (found)
+		return call->result;
+	rc = channel_look_after(channel);
+	if (rc < 0)
+		return receive_failed(call, rc);
+	result = receive_under_lock(call);
+	if (result == RECEIVE_NOTHING)
+		endpoint_waits(channel, inside ? CHANNEL_WAITS_PIECE : CHANNEL_WAITS_DATA, 0);
+	return result;
+}
+
+/*
+ * Waits for something to claim, and looks again. A lone consumer spins on tail before it sleeps,
+ * see tail_moves(); one of several spins on its semaphore, because one is woken.
+ */
+static enum receive_result wait_for_more(struct receive_call *call)
+{
+	struct channel *channel = call->channel;
+	int rc = deadline_passed(receive_deadline(call));
+
+	if (rc < 0)
+		return receive_failed(call, rc);
+	if (!group_alone(channel))
+		return wait_asleep(call, &channel->spin);
+	return wait_awake(channel) ? receive_under_lock(call) : wait_asleep(call, NULL);
+}
+
+/*
+ * Does what channel_receive() does when receive_on() has delivered nothing: calls
+ * receive_under_lock() until there is a result, and waits in between. `error` is an error that the
+ * caller has found already, or 0.
+ */
 static __attribute__((noinline)) int receive_waiting(struct channel *channel, uint32_t most,
 						     unsigned flags, uint64_t timeout_ns,
-						     struct channel_delivery *delivery, int rc)
+						     struct channel_delivery *delivery, int error)
 {
 	struct receive_call call = { .channel = channel,
 				     .most = most,
@@ -149,57 +225,27 @@ static __attribute__((noinline)) int receive_waiting(struct channel *channel, ui
 				     .timeout_ns = timeout_ns == 0 ? channel->options.timeout_ns
 								   : timeout_ns,
 				     .delivery = delivery };
+	enum receive_result result;
 
-	if (rc == 0)
-		rc = receive_under_lock(&call);
-	if (rc == RECEIVE_NOTHING)
+	if (error == 0)
+		result = receive_under_lock(&call);
+	else
+		result = receive_failed(&call, error);
+	if (result == RECEIVE_NOTHING)
 		endpoint_wait_begins(channel);
-	while (rc == RECEIVE_NOTHING || rc == RECEIVE_GATHERING) {
-		bool inside = channel->receiving.claim != CLAIM_NONE;
-		bool spun, found;
-
-		if (rc == RECEIVE_GATHERING) {
-			rc = gather_pause(&call);
-			if (rc == 0)
-				rc = receive_under_lock(&call);
-			continue;
-		}
-		if ((flags & CHANNEL_DONTWAIT) != 0 && !inside) {
-			rc = -EAGAIN;
-			break;
-		}
-		rc = deadline_passed(receive_deadline(&call));
-		if (rc < 0)
-			break;
-		/* Only the one consumer that is woken shall act; a lone one need not be woken. */
-		spun = group_alone(channel);
-		if (spun && tail_moves_soon(channel)) {
-			rc = receive_under_lock(&call);
-			continue;
-		}
-		found = condition_wait(inside || channel->receiving.skipping
-					       ? condition_piece(channel)
-					       : condition_data(channel, group_of(channel)),
-				       channel->slot, receive_again, &call,
-				       spun ? NULL : &channel->spin,
-				       deadline_slice_ns(&call.deadline, NS_PER_SEC));
-		if (spun)
-			spin_learn(&channel->spin);
-		if (found) {
-			rc = call.result;
-			continue;
-		}
-		rc = channel_look_after(channel);
-		if (rc == 0)
-			rc = receive_under_lock(&call);
-		if (rc == RECEIVE_NOTHING)
-			endpoint_waits(channel, inside ? CHANNEL_WAITS_PIECE : CHANNEL_WAITS_DATA,
-				       0);
+	while (result == RECEIVE_NOTHING || result == RECEIVE_GATHERING) {
+		if (result == RECEIVE_GATHERING)
+			result = wait_gather(&call);
+		else if ((flags & CHANNEL_DONTWAIT) != 0 && channel->receiving.claim == CLAIM_NONE)
+			result = receive_failed(&call, -EAGAIN);
+		else
+			result = wait_for_more(&call);
 	}
-	if (rc != CHANNEL_DELIVERED) /* a signal that chose us was for somebody who acts */
+	/* We may have used up a wake-up and take nothing: pass it on. */
+	if (result != RECEIVE_DELIVERED)
 		condition_signal(condition_data(channel, group_of(channel)));
-	channel->report.error = rc < 0 ? rc : 0;
-	return rc;
+	channel->report.error = result == RECEIVE_FAILED ? call.error : 0;
+	return result == RECEIVE_FAILED ? call.error : (int)result;
 }
 
 int channel_receive(struct channel *channel, uint32_t most, unsigned flags, uint64_t timeout_ns,
@@ -234,7 +280,7 @@ uint64_t channel_part_gone(struct channel *channel)
 
 	if (!channel->attached || channel->receiving.claim == CLAIM_NONE)
 		return 0;
-	state = claim_read(claim_held(channel)); /* nobody but us changes it */
+	state = claim_read(claim_held(channel)); /* only its owner changes it */
 	return (state.flags & CLAIM_PART) != 0 ? state.sequence : 0;
 }
 

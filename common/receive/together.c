@@ -18,13 +18,16 @@ uint32_t together_extend(struct channel *channel, struct claim_state *state, uin
 		uint32_t left = most - messages;
 
 		if (!ring_skip(ring, &record, left, &state->end))
-			break; /* damaged: whoever comes to it says so */
+			break; /* damage: reported by the claim that begins there */
 		messages += record.messages < left ? record.messages : left;
 	}
 	return messages;
 }
 
-/* How many messages from `begin` on could one claim hold? `most` if it need not wait for more. */
+/*
+ * Returns how many messages from `begin` on one claim could hold, `most` at most. Returns `most`
+ * also if waiting would add none, because the claim has to end at what follows.
+ */
 static uint32_t together_count(struct channel *channel, struct cursor begin, uint32_t most)
 {
 	const struct ring *ring = &channel->segment.ring;
@@ -34,7 +37,7 @@ static uint32_t together_count(struct channel *channel, struct cursor begin, uin
 	struct record record;
 
 	while (count < most && position != tail && ring_get(ring, position, tail, &record)) {
-		/* A claim of its own, or one that ends before it, or before a gap. */
+		/* A piece of a long message needs a claim of its own; a gap ends a claim. */
 		if (!record_whole(&record) || (count > 0 && record.sequence != sequence))
 			return most;
 		sequence = record.sequence + record.messages;

@@ -1,7 +1,8 @@
 /*
- * Deliveries of several messages, out of as many records as it takes: one claim, handed out
- * part by part, and acknowledged or delivered again as one. Every function here needs the
- * consumers' mutex. Private to common/.
+ * Combined deliveries (CHANNEL_TOGETHER): several messages, out of as many records as it takes, in
+ * one claim. The claim is handed out part by part, one part for each record, and acknowledged or
+ * delivered again as a whole. claim_next() calls these functions; the consumers' mutex must be
+ * held. Private to common/.
  */
 #ifndef TOGETHER_H
 #define TOGETHER_H
@@ -14,16 +15,19 @@
 struct channel;
 
 /*
- * Extends a new claim, of `messages` messages of its first record, by those of the records
- * behind it, to `most` at most. It ends before a message longer than the ring, and where messages
- * were dropped: what is together has numbers in a row. Returns how many it holds then.
+ * Extends a new claim, which is not in shared memory yet, by messages of the records that follow,
+ * up to `most` messages in all. `state` is the claim, whose end is moved; it has `messages`
+ * messages of its first record. It ends before a message longer than the ring, and before a gap
+ * where messages were dropped: all messages of one delivery have consecutive sequence numbers.
+ * Returns how many messages the claim has then.
  */
 uint32_t together_extend(struct channel *channel, struct claim_state *state, uint32_t messages,
 			 uint32_t most);
 
 /*
- * Are there fewer than `most` messages from `begin` on, and can more come? Not if the ring is
- * full, or nobody is there to send them (who follows waits for those who are not yet there).
+ * True if there are fewer than `most` messages from `begin` on that one claim could hold, and more
+ * can come. No more can come if a producer waits for room, or if no producer is attached; with
+ * `follow` (CHANNEL_FOLLOW), producers that are not attached yet may still come.
  */
 bool together_expects(struct channel *channel, struct cursor begin, uint32_t most, bool follow);
 

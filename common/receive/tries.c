@@ -1,5 +1,7 @@
 /*
- * Tries: what a consumer does with the messages in its hands may fail, and is counted.
+ * Tries: what a consumer does with the messages in hand may fail. channel_try() and channel_tried()
+ * say in its claim when a try begins and how it ends, channel_retry() hands the messages out once
+ * more.
  */
 
 #include <errno.h>
@@ -14,14 +16,15 @@
 #include "shared_buffer.h"
 
 /*
- * What is done with the messages in hand is to be noted in their claim: what else is in it must
- * go. The consumers' mutex is held. False: there is no free entry for the rest.
+ * Splits off what the claim holds besides the messages in hand, because all messages of a claim
+ * have the same number of attempts and failures. *cut: something was split off. Returns false if
+ * that was not possible, because the group's table has no free entry. The consumers' mutex is held.
  */
 static bool claim_narrow(struct channel *channel, bool *cut)
 {
 	struct claim_state state = claim_read(claim_held(channel));
 
-	channel->batch.valid = false; /* receive_on() takes it that nothing is noted */
+	channel->batch.valid = false; /* deliver_claimed() says: attempts 1, failures 0 */
 	*cut = false;
 	if ((state.flags & CLAIM_MID) != 0 ||
 	    !cursor_before(channel->receiving.delivered_end, state.end))
@@ -31,7 +34,7 @@ static bool claim_narrow(struct channel *channel, bool *cut)
 	return *cut;
 }
 
-/* Is there a message in hand, or a part of one? */
+/* True if a message is in hand, or a piece of one. */
 static bool in_hand(const struct channel *channel)
 {
 	return channel->receiving.claim != CLAIM_NONE && !channel->receiving.piece_acknowledged;
@@ -64,7 +67,8 @@ int channel_try(struct channel *channel)
 	rc = side_lock_finish(channel, CHANNEL_CONSUMER);
 	if (rc < 0)
 		return rc;
-	if (claim_narrow(channel, &cut)) /* or the rest would count as tried, too, if we die */
+	/* If it could not be split, the rest would count as tried, too, if we die: no try then. */
+	if (claim_narrow(channel, &cut))
 		claim_try(claim_held(channel));
 	side_unlock(channel, CHANNEL_CONSUMER);
 	receive_wake(channel, false, cut);

@@ -22,11 +22,15 @@
 #include "receive/claim_next.h"
 #include "receive/claim_trace.h"
 #include "receive/deliver.h"
+#include "receive/stream_over.h"
 #include "shared_buffer.h"
 
-/* ---- everything below is called with the consumers' mutex held ---- */
+/* ---- up to receive_locked(), every function needs the consumers' mutex ---- */
 
-/* Where what will be handed out of a claim ends: `most` messages of one record, or of several. */
+/*
+ * Sets *end to where a delivery of call->most messages from the claim will end: within its first
+ * record, or, for a combined delivery, within the claim.
+ */
 static int handed_out_end(struct receive_call *call, const struct claim_state *state,
 			  struct cursor *end)
 {
@@ -49,9 +53,9 @@ static int handed_out_end(struct receive_call *call, const struct claim_state *s
 }
 
 /*
- * All messages of one record that its claim holds are handed out, or all of the claim if it is
- * handed out together: what we were not asked for is cut off, so that it is not taken for handed
- * out if we die.
+ * Splits off the claim's messages that the caller has not asked for, before anything is handed out.
+ * A process that buries us takes it that all messages of the claim's first record were handed out,
+ * or all of the claim if it is a combined delivery; what was not handed out must not count as such.
  */
 static int claim_fit(struct receive_call *call, struct claim_state *state)
 {
@@ -70,7 +74,11 @@ static int claim_fit(struct receive_call *call, struct claim_state *state)
 	return 0;
 }
 
-static int deliver(struct receive_call *call)
+/*
+ * Hands out the first part of our claim. Within a batch, the next record. Returns RECEIVE_DELIVERED
+ * or RECEIVE_FAILED.
+ */
+static enum receive_result deliver(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
 	struct claim_state state = claim_read(claim_held(channel));
@@ -86,21 +94,26 @@ static int deliver(struct receive_call *call)
 	    state.begin.record != channel->batch.end && state.begin.offset == 0 &&
 	    channel->claimed[channel->batch.index].messages <= call->most) {
 		deliver_claimed(channel, call->delivery);
-		return CHANNEL_DELIVERED;
+		return RECEIVE_DELIVERED;
 	}
 	rc = claim_fit(call, &state);
 	if (rc < 0)
-		return rc;
+		return receive_failed(call, rc);
 	if (channel->receiving.together > 0) {
-		/* If we die with it, whoever buries us must keep all of it. */
+		/* If we die with it, the process that buries us must keep all of it together. */
 		state.flags |= CLAIM_TOGETHER;
 		claim_write(claim_held(channel), &state);
 	}
-	return deliver_part(channel, state, call->most, call->delivery);
+	rc = deliver_part(channel, state, call->most, call->delivery);
+	return rc < 0 ? receive_failed(call, rc) : RECEIVE_DELIVERED;
 }
 
-/* We are inside a message: its next piece, if it is there. */
-static int receive_piece(struct receive_call *call)
+/*
+ * Inside a message longer than the ring: extends our claim by the next piece, if it has come.
+ * Returns RECEIVE_DELIVERED, RECEIVE_NOTHING, or RECEIVE_FAILED: with -CHANNEL_EABORTED the claim
+ * has ended.
+ */
+static enum receive_result receive_piece(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
 	struct group *group = group_of(channel);
@@ -110,17 +123,22 @@ static int receive_piece(struct receive_call *call)
 	if (next_read(group).record == tail)
 		return RECEIVE_NOTHING;
 	if (!piece_get(channel, claim_read(claim_held(channel)).sequence, tail, &record))
-		return -CHANNEL_EDAMAGED;
+		return receive_failed(call, -CHANNEL_EDAMAGED);
 	claim_extend(channel, channel->receiving.claim, &record);
 	if ((record.flags & RECORD_ABORTED) == 0)
-		return CHANNEL_DELIVERED;
+		return RECEIVE_DELIVERED;
 	claim_drop(group, channel->receiving.claim);
 	channel->receiving.claim = CLAIM_NONE;
 	channel->receiving.piece_acknowledged = false;
-	return -CHANNEL_EABORTED;
+	return receive_failed(call, -CHANNEL_EABORTED);
 }
 
-static int receive_any(struct receive_call *call)
+/*
+ * Makes channel->receiving.claim a claim that has something to hand out: the one that we have, or
+ * an orphan, or a new one. Returns RECEIVE_DELIVERED, or what receive_piece() and claim_next()
+ * return.
+ */
+static enum receive_result receive_any(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
 	struct group *group = group_of(channel);
@@ -128,8 +146,7 @@ static int receive_any(struct receive_call *call)
 	if (channel->receiving.piece_acknowledged)
 		return receive_piece(call);
 	if (channel->receiving.claim != CLAIM_NONE)
-		return CHANNEL_DELIVERED; /* what is left of a claim that held more than we wanted
-					   */
+		return RECEIVE_DELIVERED; /* the rest of a claim that held more than was wanted */
 	for (;;) {
 		int rc;
 
@@ -138,8 +155,8 @@ static int receive_any(struct receive_call *call)
 			return claim_next(call);
 		rc = orphan_aborted(channel, channel->receiving.claim);
 		if (rc < 0) {
-			channel->receiving.claim = CLAIM_NONE; /* it is not ours */
-			return rc;
+			channel->receiving.claim = CLAIM_NONE; /* we have not adopted it */
+			return receive_failed(call, rc);
 		}
 		if (rc == 0)
 			break;
@@ -147,11 +164,14 @@ static int receive_any(struct receive_call *call)
 	claim_adopt(group, channel->receiving.claim, channel->slot);
 	if (channel->trace != NULL)
 		claim_trace(channel, TRACE_ADOPT, claim_read(claim_held(channel)).end, 0);
-	channel->batch.valid = false; /* the attempts are counted with each claim */
-	return CHANNEL_DELIVERED;
+	channel->batch.valid = false; /* it is not new: attempts are read from the claim */
+	return RECEIVE_DELIVERED;
 }
 
-/* What was dropped behind the last message: no other will come and show the gap. */
+/*
+ * At an end of the stream: counts the messages that were dropped after the last one. No message
+ * will come that shows this gap.
+ */
 static void end_dropped(struct channel *channel)
 {
 	struct group *group = group_of(channel);
@@ -162,21 +182,22 @@ static void end_dropped(struct channel *channel)
 }
 
 /*
- * There is nothing to claim. `events` was read when no producer was attached, before the
- * mutex was locked: was that the end of a stream that we have seen? It is told when we leave and
- * have reported it, see end_tell(): whoever goes on through it may be killed and never do so.
+ * There is nothing to claim, and no producer is attached: decides whether this is the end of a
+ * stream that we have seen. `events` is the value that was read when no producer was attached,
+ * before tail was read. Returns RECEIVE_ENDED, RECEIVE_PASSED or RECEIVE_NOTHING.
+ *
+ * The group is told of the end (`told`) only when this consumer detaches after it has reported the
+ * end, see end_tell(). A consumer that follows and goes on may be killed and never report it.
  */
-static int stream_end(struct receive_call *call, uint64_t events)
+static enum receive_result stream_end(struct receive_call *call, uint64_t events)
 {
 	struct channel *channel = call->channel;
 	struct group *group = group_of(channel);
 
-	if (!channel->receiving.seen_then &&
-	    !events_differ(events, channel->receiving.events_then,
-			   EVENTS_ATTACHED | EVENTS_DEATHS | EVENTS_ENDS))
+	if (!stream_seen(channel, events))
 		return RECEIVE_NOTHING;
 	if (others_hold(channel))
-		return RECEIVE_NOTHING; /* its holder may die, and who would do its work? */
+		return RECEIVE_NOTHING; /* if its owner dies, its messages are for us */
 	end_dropped(channel);
 	channel->receiving.end_events = events;
 	channel->receiving.incomplete =
@@ -184,13 +205,13 @@ static int stream_end(struct receive_call *call, uint64_t events)
 	channel->receiving.ended = (call->flags & CHANNEL_FOLLOW) == 0 ||
 				   events_differ(events, channel->receiving.told_then, EVENTS_ENDS);
 	if (channel->receiving.ended)
-		return CHANNEL_ENDED;
+		return RECEIVE_ENDED;
 	channel->receiving.end_passed = true;
-	atomic_store(&group->empty_end, 0); /* an empty stream was ours as one with messages is */
-	return (call->flags & CHANNEL_PASSING) != 0 ? CHANNEL_PASSED : RECEIVE_NOTHING;
+	atomic_store(&group->empty_end, 0); /* an empty stream is ours, like any other */
+	return (call->flags & CHANNEL_PASSING) != 0 ? RECEIVE_PASSED : RECEIVE_NOTHING;
 }
 
-/* Is there work for another consumer of our group? */
+/* True if there are messages for another consumer of our group: then one is woken. */
 static bool work_left(const struct receive_call *call)
 {
 	struct channel *channel = call->channel;
@@ -200,57 +221,75 @@ static bool work_left(const struct receive_call *call)
 		return true;
 	if (!call->delivered && channel->receiving.claim != CLAIM_NONE &&
 	    (claim_read(claim_held(channel)).flags & CLAIM_MID) != 0)
-		return false; /* what follows are pieces of the message in our hands */
+		return false; /* what follows are pieces of the message that we have */
 	return !cursor_equal(next_read(group), cursor_at(tail_now(channel)));
 }
 
-static int receive_locked(struct receive_call *call)
+/* Gets a claim that has something to hand out, if there is one. `gone`: see producers_gone(). */
+static enum receive_result claim_get(struct receive_call *call, bool gone)
 {
 	struct channel *channel = call->channel;
-	struct producers *producers = producers_of(channel);
-	bool held = channel->receiving.claim != CLAIM_NONE;
-	uint64_t events, events_after;
-	bool no_producers;
-	int rc;
+	enum receive_result result;
+	int rc = claims_recover(channel);
 
+	if (rc < 0)
+		return receive_failed(call, rc);
+	result = receive_any(call);
+	if (result != RECEIVE_NOTHING || channel->receiving.claim != CLAIM_NONE || !gone ||
+	    !others_hold(channel))
+		return result;
 	/*
-	 * Before we look at tail: is nobody there who could still send? An attaching producer
-	 * sets its bit, then counts; a leaving one counts, then clears it. So if the count is the
-	 * same on both sides of "nobody", it is the count of all who have been and gone.
+	 * Only another consumer's claim keeps the stream from ending, and nobody wakes us if that
+	 * consumer dies: look whether it has.
 	 */
-	events = atomic_load(&producers->events);
-	no_producers = atomic_load(&producers->side.attached) == 0;
-	events_after = atomic_load(&producers->events);
-	no_producers = no_producers && events == events_after;
+	rc = side_probe(channel, CHANNEL_CONSUMER);
+	return rc < 0 ? receive_failed(call, rc) : receive_any(call);
+}
+
+/* Hands out what the claim has. After an error nothing is in hand, so nothing is acknowledged. */
+static enum receive_result hand_out(struct receive_call *call)
+{
+	struct channel *channel = call->channel;
+	enum receive_result result = deliver(call);
+
+	if (result == RECEIVE_FAILED) {
+		channel->receiving.delivered_end = claim_read(claim_held(channel)).begin;
+		channel->receiving.delivered_messages = 0;
+	}
+	return result;
+}
+
+/* Moves head, and notes which endpoints have to be woken after unlocking. */
+static void others_note(struct receive_call *call, enum receive_result result)
+{
+	int error = result == RECEIVE_FAILED ? call->error : 0;
+
+	if (result == RECEIVE_DELIVERED || error == -CHANNEL_EABORTED)
+		call->more = work_left(call);
+	if (error != -CHANNEL_EDAMAGED && (call->head_may_move || !call->delivered))
+		call->head_moved = head_advance(consumers_of(call->channel));
+}
+
+/* Does the work of receive_under_lock() between locking and unlocking, and returns its result. */
+static enum receive_result receive_locked(struct receive_call *call)
+{
+	struct channel *channel = call->channel;
+	bool held = channel->receiving.claim != CLAIM_NONE;
+	uint64_t events;
+	bool gone = producers_gone(channel, &events);
+	enum receive_result result;
 
 	call->head_may_move = claims_in_use(group_of(channel)) != 0;
 	delivery_done(channel);
-	rc = claims_recover(channel);
-	if (rc == 0)
-		rc = receive_any(call);
-	if (rc == RECEIVE_NOTHING && channel->receiving.claim == CLAIM_NONE && no_producers &&
-	    others_hold(channel)) {
-		/* Only its claim keeps the stream from its end; nobody wakes us when it dies. */
-		rc = side_probe(channel, CHANNEL_CONSUMER);
-		if (rc == 0)
-			rc = receive_any(call);
+	result = claim_get(call, gone);
+	if (result == RECEIVE_NOTHING && channel->receiving.claim == CLAIM_NONE && gone) {
+		result = stream_end(call, events);
+		call->more = held; /* another consumer may have waited for our claim to end */
 	}
-	if (rc == RECEIVE_NOTHING && channel->receiving.claim == CLAIM_NONE && no_producers) {
-		rc = stream_end(call, events);
-		call->more = held; /* our claim may have been all that another one waited for */
-	}
-	if (rc == CHANNEL_DELIVERED && !call->delivered) {
-		rc = deliver(call);
-		if (rc < 0) { /* nothing was handed out, so nothing will be acknowledged */
-			channel->receiving.delivered_end = claim_read(claim_held(channel)).begin;
-			channel->receiving.delivered_messages = 0;
-		}
-	}
-	if (rc == CHANNEL_DELIVERED || rc == -CHANNEL_EABORTED)
-		call->more = work_left(call);
-	if (rc != -CHANNEL_EDAMAGED && (call->head_may_move || !call->delivered))
-		call->head_moved = head_advance(consumers_of(channel));
-	return rc;
+	if (result == RECEIVE_DELIVERED && !call->delivered)
+		result = hand_out(call);
+	others_note(call, result);
+	return result;
 }
 
 void receive_wake(struct channel *channel, bool head_moved, bool more)
@@ -261,6 +300,10 @@ void receive_wake(struct channel *channel, bool head_moved, bool more)
 		condition_signal(condition_data(channel, group_of(channel)));
 }
 
+/*
+ * Locks the consumers' mutex. Waits for it until the deadline of the call, a nonblocking consumer
+ * as endpoint_deadline() says. Returns 0 or an error of side_lock().
+ */
 static int receive_lock(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
@@ -274,29 +317,34 @@ static int receive_lock(struct receive_call *call)
 		deadline = endpoint_deadline(channel, channel->options.timeout_ns);
 	rc = side_lock(channel, CHANNEL_CONSUMER, &deadline);
 	if (rc == -ETIMEDOUT) {
-		/* The wait is over; for the last look, a busy mutex is not a taken one. */
+		/*
+		 * The time is over, but there is one last look: another second for a mutex that is
+		 * only busy, and not held by a process that is stopped.
+		 */
 		deadline = deadline_after(NS_PER_SEC, -ETIMEDOUT, &channel->interrupted);
 		rc = side_lock(channel, CHANNEL_CONSUMER, &deadline);
 	}
 	return rc;
 }
 
-int receive_under_lock(struct receive_call *call)
+enum receive_result receive_under_lock(struct receive_call *call)
 {
 	struct channel *channel = call->channel;
+	int rc;
 
 	call->delivered = false;
 	call->fits = false;
 	call->more = false;
 	call->head_moved = false;
 	if (channel->options.observe)
-		return -EINVAL; /* it is in no group: see tap.h */
-	call->result = receive_lock(call);
-	if (call->result == 0) {
-		channel->report.lock_taken = false;
-		call->result = receive_locked(call);
-		side_unlock(channel, CHANNEL_CONSUMER);
-		receive_wake(channel, call->head_moved, call->more);
-	}
+		rc = -EINVAL; /* an observer is in no group: see tap.h */
+	else
+		rc = receive_lock(call);
+	if (rc < 0)
+		return call->result = receive_failed(call, rc);
+	channel->report.lock_taken = false;
+	call->result = receive_locked(call);
+	side_unlock(channel, CHANNEL_CONSUMER);
+	receive_wake(channel, call->head_moved, call->more);
 	return call->result;
 }

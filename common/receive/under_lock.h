@@ -1,22 +1,27 @@
 /*
- * What a consumer does under the consumers' mutex: it acknowledges what is in hand, claims what is
- * next, and delivers it.
+ * The critical section of a consumer that receives: with the consumers' mutex held, it acknowledges
+ * what is in hand, claims what comes next, and delivers it. channel_receive() calls this whenever
+ * it cannot go on within a batch. The caller holds no mutex.
  */
-#ifndef RECEIVE_H
-#define RECEIVE_H
+#ifndef UNDER_LOCK_H
+#define UNDER_LOCK_H
 
 #include "receive/call.h"
 
 struct channel;
 
 /*
- * Locks, does everything, unlocks, and wakes whom it is for. A public result, RECEIVE_NOTHING,
- * RECEIVE_GATHERING, or an error: those of side_lock(), EINVAL for an observer, CHANNEL_EDAMAGED,
- * CHANNEL_EABORTED.
+ * Locks the consumers' mutex, does what is said above for `call`, unlocks, and wakes the producers
+ * and the consumer for which there is news. Returns the result, which is also in call->result.
+ * After RECEIVE_FAILED call->error is an error of side_lock(), -EINVAL (this is an observer),
+ * -CHANNEL_EDAMAGED, or -CHANNEL_EABORTED.
  */
-int receive_under_lock(struct receive_call *call);
+enum receive_result receive_under_lock(struct receive_call *call);
 
-/* Wakes whom the changes are for. No mutex is held. */
+/*
+ * Wakes, after a critical section, the producers that wait for head, if `head_moved`, and one
+ * consumer of our group that waits for messages, if there are `more`. No mutex may be held.
+ */
 void receive_wake(struct channel *channel, bool head_moved, bool more);
 
 #endif

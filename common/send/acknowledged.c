@@ -1,5 +1,6 @@
 /*
- * A producer that waits until everything it has sent is acknowledged.
+ * channel_wait_acknowledged(): a producer waits until everything that it has sent is acknowledged.
+ * It holds no mutex while it waits.
  */
 
 #include <errno.h>
@@ -13,19 +14,25 @@
 #include "channel/ring.h"
 #include "channel/waits.h"
 
+/* True if there is nothing to wait for: head has passed our last record, or a message is lost. */
 static bool acknowledged(struct channel *channel)
 {
 	return !position_before(head_now(channel), channel->sending.sent_end) ||
 	       producer_message_lost(channel);
 }
 
-/* A wait for acknowledgements, and its result. */
+/* One wait for acknowledgements. `result` is 0 or the error of head_catch_up(). */
 struct ack_wait {
 	struct channel *channel;
 	struct deadline deadline;
 	int result;
 };
 
+/*
+ * The look of condition_wait() after our bit in waiting_ack is set. Consumers that go on within a
+ * claim move head only if they see that bit, so this first takes in what they have acknowledged
+ * before. True also after an error, which is left in wait->result.
+ */
 static bool ack_ready(void *context)
 {
 	struct ack_wait *wait = context;

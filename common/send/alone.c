@@ -10,16 +10,21 @@
 #include "channel/group.h"
 #include "channel/ring.h"
 #include "channel/waits.h"
+#include "send/free_room.h"
 #include "shared_buffer.h"
 
 /*
- * A producer that is alone needs no mutex: nobody else may write. What keeps it so is a
- * handshake with whoever attaches (Dekker's, as in biased locking): we say that we write,
- * then look who is attached; it attaches first, then looks whether anybody writes
- * (producers_settled()), and sends nothing before that has ended. One of us sees the other.
+ * A lone producer needs no mutex, because no other producer may write. A handshake with every
+ * producer that attaches keeps this true (Dekker's algorithm, as in biased locking). We first store
+ * that we write (slot.writing), and then look which producers are attached. The newcomer attaches
+ * first, then looks whether anybody writes (producers_settled()), and sends nothing until that has
+ * ended. So at least one of the two sees the other.
  */
 
-/* Neither at work for anybody else's message nor in the middle of one of our own. */
+/*
+ * True if no other producer is attached and the turn is free: no message in pieces is unfinished,
+ * neither another producer's nor our own.
+ */
 static bool nobody_else(struct channel *channel)
 {
 	struct producers *producers = producers_of(channel);
@@ -29,52 +34,40 @@ static bool nobody_else(struct channel *channel)
 }
 
 /*
- * Where tail is, once nobody else is here. A consumer that spins on it takes its line away from us,
- * and reading it back takes longer than sending: if nobody has attached since we last knew it, and
- * so nobody else has sent or closed a message, it is where we have left it. `events` was read
- * before the look that found nobody: a newcomer whose count is in it is seen there, or has left by
- * then; one whose count is not in it makes the difference the next time.
+ * Returns tail, when nobody_else() is true. A consumer that spins on tail takes its cache line away
+ * from us, and reading it back takes longer than sending a message. So tail is read only if another
+ * producer may have moved it: if none has attached since we last knew tail, none has sent a message
+ * or closed one, and tail is where we have left it.
+ *
+ * The caller has read `events` before it called nobody_else(). A producer that attaches sets its
+ * bit in `attached` and then counts itself in `events`. So if `events` counts a newcomer,
+ * nobody_else() has seen it, or it had left by then. If `events` does not count it yet, the value
+ * will be a different one at the next call, and tail is read then.
  */
 static uint64_t tail_alone(struct channel *channel, uint64_t events)
 {
 	if (!channel->sending.was_alone || events != channel->sending.alone_events) {
 		channel->sending.alone_tail = tail_own(channel);
-		frontier_publish(); /* as others may have moved it since */
+		frontier_publish(); /* others may have moved frontier since */
 	}
 	channel->sending.was_alone = true;
 	channel->sending.alone_events = events;
 	return channel->sending.alone_tail;
 }
 
-static bool room_for(struct channel *channel, uint64_t tail, uint64_t bytes)
-{
-	uint64_t capacity = channel->segment.ring.capacity;
-	uint64_t used = tail - channel->sending.known_head;
-
-	if (used <= capacity && bytes <= capacity - used)
-		return true;
-	known_head_renew(channel);
-	used = tail - channel->sending.known_head;
-	return used <= capacity && bytes <= capacity - used;
-}
-
 int send_alone(struct channel *channel, const void *bytes, const struct channel_block *block)
 {
 	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
-	struct record record = { .size = (uint32_t)block->size + channel->sending.key_size,
-				 .messages = block->messages,
-				 .delimiter_size = block->delimiter_size,
-				 .key_size = channel->sending.key_size,
-				 .producer = (uint8_t)channel->slot,
-				 .flags = (block->flags & CHANNEL_UNTERMINATED) != 0
-						  ? RECORD_UNTERMINATED
-						  : 0 };
+	struct record record = record_of(channel, block, channel->sending.key_size);
 	uint64_t bytes_needed = ring_record_bytes(record.size), events, tail;
 	int rc = 0;
 
 	if (channel->sending.inside || channel->sending.reserved || !nobody_else(channel))
 		return 0;
-	/* Pairs with the heavy one in endpoint_enter(): we see the newcomer, or it sees this. */
+	/*
+	 * Between the store of `writing` and the look at `attached`. Pairs with barrier_heavy() in
+	 * endpoint_enter(): we see the newcomer, or it sees that we write.
+	 */
 	atomic_store_explicit(&slot->writing, 1, memory_order_relaxed);
 	barrier_light(channel->segment.asymmetric);
 	events = atomic_load(&producers_of(channel)->events);
@@ -95,7 +88,10 @@ int send_alone(struct channel *channel, const void *bytes, const struct channel_
 		}
 	}
 	atomic_store_explicit(&slot->writing, 0, memory_order_release);
-	/* Pairs with the heavy one in condition_wait(), for both that we signal. */
+	/*
+	 * Between the stores of tail and `writing` and the looks at both bitmaps. Pairs with
+	 * barrier_heavy() in condition_wait(): we see the waiter's bit, or it sees our stores.
+	 */
 	barrier_light(channel->segment.asymmetric);
 	if (atomic_load(&consumers_of(channel)->waiting_data) != 0)
 		groups_signal(channel);

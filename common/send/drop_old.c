@@ -1,6 +1,6 @@
 /*
- * A producer that makes room out of the oldest messages that nobody has claimed: what
- * --when-full drop-old does. It holds no mutex but the consumers'.
+ * What --when-full drop-old does: a producer drops the oldest messages that no consumer has
+ * claimed. It takes the consumers' mutex, and never while it holds the producers'.
  */
 #include "send/drop_old.h"
 
@@ -15,15 +15,16 @@
 #include "channel/side.h"
 #include "shared_buffer.h"
 
-/* Does the group need what lies before this position? */
+/* True if the group is in use and still needs something that lies before this position. */
 static bool group_needs(const struct group *group, uint64_t position)
 {
 	return group_life(group) != GROUP_FREE && position_before(claims_need(group), position);
 }
 
 /*
- * Is something before this position in hand, or was it, so that it will be delivered again? Then no
- * room can be made there: head does not pass a claim.
+ * True if a claim of the group begins before this position: its messages are in a consumer's hands,
+ * or are an orphan that will be delivered again. Head does not pass a claim, so no room can be made
+ * there.
  */
 static bool group_holds(const struct group *group, uint64_t position)
 {
@@ -38,11 +39,12 @@ static bool group_holds(const struct group *group, uint64_t position)
 }
 
 /*
- * Moves a group's `next` to the first record behind this position. It has no claims, as they would
- * lie before `next`. *dropped: how many messages nobody of it will get.
+ * Moves a group's `next` to the first record at or after `position`. The group has no claim: one
+ * would lie before `next`. *dropped is set to how many messages no consumer of the group will get.
  *
- * One store drops them all, and the gap in the numbers says so to the next consumer: whoever dies
- * before it has dropped nothing, whoever dies after it has dropped them and sent nothing.
+ * One store, of the selector in next_write(), drops all of them; the gap in the sequence numbers
+ * tells the group's next consumer. If this process dies before that store, nothing is dropped. If
+ * it dies after the store, the messages are dropped although its own message was not sent.
  */
 static int group_drop(struct channel *channel, struct group *group, uint64_t position,
 		      uint64_t *dropped)
@@ -61,15 +63,17 @@ static int group_drop(struct channel *channel, struct group *group, uint64_t pos
 		*dropped += record.messages - next.index; /* pieces of a message count as 0 */
 		next = cursor_after(next.record, &record);
 	}
-	/* These were claimed and given back, so `expected` is behind them: they would not be
-	 * missed. */
+	/*
+	 * If these messages were claimed before and given back, `expected` has already moved over
+	 * them. Then the gap would not be noticed, so `expected` goes back.
+	 */
 	if (expected == 0 || position_before(first, expected))
 		atomic_store_explicit(&group->expected, first, memory_order_release);
 	next_write(group, next);
 	return 0;
 }
 
-/* The consumers' mutex is held. */
+/* Does the work of drop_old(); the consumers' mutex is held. Returns 1, 0 or -CHANNEL_EDAMAGED. */
 static int drop_before(struct channel *channel, uint64_t position)
 {
 	struct consumers *consumers = consumers_of(channel);
@@ -88,7 +92,10 @@ static int drop_before(struct channel *channel, uint64_t position)
 
 		if (group_needs(group, position))
 			rc = group_drop(channel, group, position, &dropped);
-		/* All end at the same record: what one drops is among what another one does. */
+		/*
+		 * `next` ends at the same record in all groups. So the group that drops most drops
+		 * all that the others do.
+		 */
 		if (dropped > most)
 			most = dropped;
 	}
@@ -104,9 +111,9 @@ int drop_old(struct channel *channel, uint64_t position, const struct deadline *
 		return rc;
 	rc = drop_before(channel, position);
 	if (rc >= 0)
-		head_advance(consumers_of(channel)); /* also over what consumers have done with */
+		head_advance(consumers_of(channel)); /* also over what is acknowledged */
 	side_unlock(channel, CHANNEL_CONSUMER);
-	/* Another producer may have waited for it, and no consumer will see it move. */
+	/* Another producer may wait for head, and no consumer will see that it has moved. */
 	producers_wake_for_head(channel);
 	return rc;
 }

@@ -1,4 +1,7 @@
-/* A producer that does not wait for room. */
+/*
+ * A producer that does not wait for room: options.nonblock, or --when-full fail, drop-new or
+ * drop-old.
+ */
 #include "send/full.h"
 
 #include <errno.h>
@@ -12,7 +15,10 @@
 #include "send/drop_old.h"
 #include "shared_buffer.h"
 
-/* A consumer at work holds its mutex for microseconds; who holds it for long frees nothing. */
+/*
+ * A consumer that works holds the consumers' mutex for microseconds. One that holds it for long is
+ * stopped, and frees no room anyway.
+ */
 #define CATCH_UP_NS (10 * NS_PER_MS)
 
 enum channel_when_full full_policy(const struct channel *channel)
@@ -22,6 +28,7 @@ enum channel_when_full full_policy(const struct channel *channel)
 	return channel->options.when_full;
 }
 
+/* Calls head_catch_up(). A mutex that is held for too long is no error, and changes nothing: 0. */
 static int catch_up(struct channel *channel)
 {
 	struct deadline soon = deadline_after(CATCH_UP_NS, -ETIMEDOUT, &channel->interrupted);
@@ -29,7 +36,7 @@ static int catch_up(struct channel *channel)
 
 	if (rc != -ETIMEDOUT)
 		return rc;
-	channel->report.lock_taken = false; /* it is full, then */
+	channel->report.lock_taken = false; /* the reason is that the ring is full */
 	return 0;
 }
 
@@ -41,8 +48,9 @@ int full_make_room(struct channel *channel, const struct deadline *deadline)
 }
 
 /*
- * The messages get their numbers, but nothing is written: consumers see that some are missing.
- * One store. Whoever dies before it has sent nothing, whoever dies after it has dropped them.
+ * Gives the messages their sequence numbers but writes nothing into the ring, so that consumers see
+ * a gap. One store does it: a producer that dies before that store has sent nothing, and one that
+ * dies after it has dropped the messages.
  */
 static int messages_drop(struct channel *channel, uint32_t messages)
 {
@@ -51,8 +59,8 @@ static int messages_drop(struct channel *channel, uint32_t messages)
 	if (current == NULL)
 		return -CHANNEL_EDAMAGED;
 	/*
-	 * A consumer that sees this number sees the tail that another producer had stored before
-	 * it. Pairs with sequence_behind(), which looks at tail once more.
+	 * A consumer that sees this number also sees the tail that another producer had stored
+	 * before. Pairs with the acquire load in sequence_behind(), which then reads tail again.
 	 */
 	atomic_store_explicit(&current->sequence, mark_sequence(current) + messages,
 			      memory_order_release);
@@ -62,7 +70,10 @@ static int messages_drop(struct channel *channel, uint32_t messages)
 
 int full_answer(struct channel *channel, uint32_t messages)
 {
-	/* Who would drop old ones is here if they are in somebody's hands. */
+	/*
+	 * With CHANNEL_FULL_DROP_OLD we get here if a claim keeps the oldest messages: then the new
+	 * ones are dropped.
+	 */
 	if (channel_drops(channel) && messages > 0)
 		return messages_drop(channel, messages);
 	return -EAGAIN;

@@ -1,3 +1,8 @@
+/*
+ * The public functions that send: a message, a block of messages, or a piece of a message longer
+ * than the ring. What is sent when another producer is attached, or when room has to be waited for,
+ * goes through room_lock() and commit_unlock().
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -15,41 +20,40 @@
 #include "send/room.h"
 #include "shared_buffer.h"
 
-/* Up to this size a message is copied under the mutex; a longer one under the turn alone. */
+/*
+ * Up to this size in bytes a block is copied with the mutex held; a longer one with the turn, but
+ * without the mutex.
+ */
 enum { COPY_UNDER_MUTEX_MAX = 16384 };
 
-/* ---- the parts: the producers' mutex is held ---- */
-
-/* ---- waiting ---- */
-
-/* Commits under the mutex, unlocks, wakes a consumer. */
+/*
+ * Commits the record whose payload is in place at tail, releases the turn unless more pieces of the
+ * message follow, unlocks the producers' mutex, and wakes consumers and the next producer. The
+ * caller holds the mutex, and has the turn if it has reserved.
+ */
 static int commit_unlock(struct channel *channel, const struct channel_block *block)
 {
 	struct slot *slot = &producers_of(channel)->side.slots[channel->slot];
+	struct record record = record_of(channel, block, key_size_now(channel));
 	bool was_inside = channel->sending.inside;
+	bool more = (block->flags & CHANNEL_MORE) != 0;
 	uint64_t sequence;
-	struct record record = {
-		.size = (uint32_t)block->size + key_size_now(channel),
-		.messages = block->messages,
-		.delimiter_size = block->delimiter_size,
-		.key_size = key_size_now(channel),
-		.producer = (uint8_t)channel->slot,
-		.flags = (uint8_t)((was_inside ? RECORD_CONTINUED : 0) |
-				   ((block->flags & CHANNEL_MORE) != 0 ? RECORD_MORE : 0) |
-				   ((block->flags & CHANNEL_UNTERMINATED) != 0 ? RECORD_UNTERMINATED
-									       : 0)),
-	};
 	int rc;
 
-	if (was_inside)
-		record.messages = 0;
-	if ((block->flags & CHANNEL_MORE) != 0) /* taken before the message can be open */
+	if (was_inside) {
+		record.flags |= RECORD_CONTINUED;
+		record.messages = 0; /* the first piece has counted the message */
+	}
+	if (more) {
+		record.flags |= RECORD_MORE;
+		/* Take the turn before the message can be open. */
 		atomic_store(&producers_of(channel)->turn, channel->slot + 1);
+	}
 	rc = record_commit(channel, tail_own(channel), record, &sequence);
 	if (rc == 0) {
 		channel->sending.open_sequence = sequence;
 		channel->sending.sent_end = tail_own(channel);
-		channel->sending.inside = (block->flags & CHANNEL_MORE) != 0;
+		channel->sending.inside = more;
 		channel->sending.sent = true;
 	}
 	channel->sending.reserved = false;
@@ -58,10 +62,13 @@ static int commit_unlock(struct channel *channel, const struct channel_block *bl
 		turn_release(channel);
 	side_unlock(channel, CHANNEL_PRODUCER);
 
-	/* One fence for both: tail and turn are published. Pairs with those in condition_wait(). */
+	/*
+	 * One fence after the stores of tail and turn, for all that is woken here. Pairs with the
+	 * fences in condition_wait().
+	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (rc == 0 && was_inside)
-		condition_broadcast(condition_piece(channel)); /* one in each group, at most */
+		condition_broadcast(condition_piece(channel)); /* at most one of each group */
 	else if (rc == 0)
 		groups_signal(channel);
 	turn_wake(channel);
@@ -94,18 +101,21 @@ size_t channel_block_max(const struct channel *channel)
 	return (size_t)ring_block_max(channel->segment.ring.capacity) - channel->sending.key_size;
 }
 
-/* Ring bytes for a record; any piece but the last leaves room for the aborted mark. */
+/*
+ * Returns how many bytes of ring a record with a body of `body` bytes needs. After any piece but
+ * the last (`more`) there must be room for an abort record.
+ */
 static uint64_t bytes_needed(struct channel *channel, size_t body, bool more)
 {
 	return ring_record_bytes(key_size_now(channel) + body) + (more ? sizeof(struct record) : 0);
 }
 
-/* channel_reserve() for `messages`, if it is known how many it will be. */
+/* Like channel_reserve(), for `messages` messages; 0: it is not known yet how many. */
 static int reserve(struct channel *channel, size_t least, size_t most, uint32_t messages,
 		   unsigned char **at, size_t *room)
 {
 	uint64_t capacity = channel->segment.ring.capacity;
-	uint64_t spare = sizeof(struct record); /* until the commit says that it is the last */
+	uint64_t spare = sizeof(struct record); /* for an abort record: more may follow */
 	uint64_t bytes = bytes_needed(channel, least, false);
 	size_t body;
 	int rc;
@@ -113,15 +123,15 @@ static int reserve(struct channel *channel, size_t least, size_t most, uint32_t 
 	if (least > channel_message_max(channel))
 		return -EMSGSIZE;
 	if (bytes + spare > capacity)
-		spare = 0; /* a whole message that just fits */
+		spare = 0; /* a whole message that just fits: no piece can follow */
 	if (least < most)
-		known_head_renew(channel); /* the caller takes all the room there is */
+		known_head_renew(channel); /* the caller takes all the room that there is */
 	rc = room_lock(channel, bytes + spare, messages);
 	if (rc != 0)
 		return rc;
 	atomic_store(&producers_of(channel)->turn, channel->slot + 1);
 	side_unlock(channel, CHANNEL_PRODUCER);
-	/* room_lock() found at least what we asked for */
+	/* room_lock() has found at least the room that we asked for. */
 	body = (size_t)(channel->sending.room_bytes - spare - sizeof(struct record)) -
 	       key_size_now(channel);
 	*room = body < most ? body : most;
@@ -149,7 +159,7 @@ int channel_commit(struct channel *channel, const struct channel_block *block)
 	rc = side_lock_finish(channel, CHANNEL_PRODUCER);
 	if (rc < 0)
 		return rc;
-	if (!turn_is_mine(channel)) { /* nobody takes it from the living */
+	if (!turn_is_mine(channel)) { /* damage: nobody takes the turn from a living producer */
 		side_unlock(channel, CHANNEL_PRODUCER);
 		return -CHANNEL_EDAMAGED;
 	}
@@ -176,7 +186,7 @@ int channel_cancel(struct channel *channel)
 	return 0;
 }
 
-/* With the mutex, and waiting for room. */
+/* Sends a block with the mutex, and waits for the turn and for room. */
 static __attribute__((noinline)) int send_waiting(struct channel *channel, const void *bytes,
 						  const struct channel_block *block)
 {
@@ -202,6 +212,7 @@ static __attribute__((noinline)) int send_waiting(struct channel *channel, const
 	return commit_unlock(channel, block);
 }
 
+/* channel_send_block(), inline for channel_send(): alone if possible, otherwise with the mutex. */
 static inline int send_block(struct channel *channel, const void *bytes,
 			     const struct channel_block *block)
 {
@@ -228,7 +239,10 @@ int channel_send_block(struct channel *channel, const void *bytes,
 	return send_block(channel, bytes, block);
 }
 
-/* A message that is longer than the ring streams through it. */
+/*
+ * Sends a message that is longer than the ring piece by piece, and returns when all of it is
+ * acknowledged. A nonblocking producer cannot: -CHANNEL_ETOOBIG.
+ */
 static int send_in_pieces(struct channel *channel, const unsigned char *message, size_t size,
 			  unsigned flags)
 {

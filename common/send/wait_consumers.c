@@ -1,4 +1,7 @@
-/* A producer that waits for consumers to be there before it sends anything. */
+/*
+ * channel_wait_consumers(): a producer waits until enough consumers are attached, before it sends
+ * anything. channel_consumers() counts them.
+ */
 #include <errno.h>
 
 #include "base/deadline.h"
@@ -20,6 +23,7 @@ struct consumers_wait {
 	unsigned count;
 };
 
+/* The look of condition_wait(): true if enough consumers are attached, dead ones included. */
 static bool consumers_ready(void *context)
 {
 	const struct consumers_wait *wait = context;
@@ -27,7 +31,10 @@ static bool consumers_ready(void *context)
 	return channel_consumers(wait->channel) >= wait->count;
 }
 
-/* Those that are there may have died: 0 if enough are left, -EAGAIN if not. */
+/*
+ * Cleans up after consumers that have died, and counts again. Returns 0 if enough are left, -EAGAIN
+ * if not, or an error of side_lock() or side_probe(). Takes the consumers' mutex.
+ */
 static int consumers_count(struct consumers_wait *wait, const struct deadline *deadline)
 {
 	struct channel *channel = wait->channel;
