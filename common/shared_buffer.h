@@ -9,7 +9,7 @@
  * names the mutex that a writer holds; a reader holds it, too, unless the comment says "without".
  * A field that is read without its mutex, or has none, is one atomic word. A *hint* is there for
  * messages and displays only: nothing depends on its being right. Any field may also be read by a
- * snapshot or a peek (census.h, peek.h), which take no mutex and check what they have read.
+ * snapshot or a peek (snapshot.h, peek.h), which take no mutex and check what they have read.
  *
  * "The slot's owner" is the endpoint that has the slot. "The burial" is the process that cleans up
  * after a dead owner, with the mutex of that owner's side held.

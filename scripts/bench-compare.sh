@@ -4,7 +4,7 @@
 # Builds both (NEW: HEAD) in worktrees of their own, which it removes afterwards, and runs them
 # in turn, ROUNDS (12) times, the order changing from round to round. With -t the tools too, not
 # only the library. Both are measured by the benchmark of this tree, but each with its own
-# tests/bench/peer_channel.c if it has one, as that goes with its library.
+# files of it that include the library's headers, as those go with the library.
 #
 # A figure has moved if the ranks of its values say so (Mann and Whitney's test, two-sided, at
 # 1 %) and the medians differ by more than 2 %: ranks make no assumption about how noise is
@@ -50,13 +50,15 @@ trap clean_up EXIT
 
 # build NAME COMMIT
 build() {
-	local tree=$scratch/$1
+	local tree=$scratch/$1 own
 	git worktree add -q --detach "$tree" "$2"
 	mkdir -p "$tree/tests/bench"
-	[ ! -e "$tree/tests/bench/peer_channel.c" ] ||
-		cp "$tree/tests/bench/peer_channel.c" "$scratch/$1.c"
+	mkdir "$scratch/$1.own"
+	for own in peer_channel.c startup.c; do
+		[ ! -e "$tree/tests/bench/$own" ] || cp "$tree/tests/bench/$own" "$scratch/$1.own/"
+	done
 	cp tests/bench/* "$tree/tests/bench/"
-	[ ! -e "$scratch/$1.c" ] || cp "$scratch/$1.c" "$tree/tests/bench/peer_channel.c"
+	cp -r "$scratch/$1.own/." "$tree/tests/bench/"
 	grep -q '^include tests/bench/bench.mk' "$tree/Makefile" ||
 		echo 'include tests/bench/bench.mk' >>"$tree/Makefile"
 	echo "$1: $(git -C "$tree" log -1 --format='%h %s')"

@@ -15,6 +15,7 @@
 #include "base/deadline.h"
 #include "base/holder.h"
 #include "channel/channel.h"
+#include "channel/owner.h"
 
 #define PRIVATE_PREFIX "/.shm-channel-new."
 /* reserved in one step: takes the kernel less than a millisecond */
@@ -36,7 +37,7 @@ enum {
 /* Creates an object without a name. */
 static int unnamed_begin(struct creation *creation)
 {
-	creation->fd = open(CREATION_FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	creation->fd = open(OBJECT_FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (creation->fd >= 0)
 		return 0;
 	/* EISDIR: from a kernel that does not know O_TMPFILE. */
@@ -67,15 +68,15 @@ static void leftover_remove(const char *path)
 /* Removes what dead creators of this user with private names have left. */
 static void leftovers_remove(void)
 {
-	char prefix[64], path[sizeof(CREATION_FOLDER) + sizeof(((struct dirent *)0)->d_name)];
+	char prefix[64], path[sizeof(OBJECT_FOLDER) + sizeof(((struct dirent *)0)->d_name)];
 	const struct dirent *entry;
-	DIR *folder = opendir(CREATION_FOLDER);
+	DIR *folder = opendir(OBJECT_FOLDER);
 	size_t size = (size_t)snprintf(prefix, sizeof(prefix), PRIVATE_PREFIX "%lu.",
 				       (unsigned long)geteuid());
 
 	while (folder != NULL && (entry = readdir(folder)) != NULL) {
-		snprintf(path, sizeof(path), CREATION_FOLDER "/%s", entry->d_name);
-		if (strncmp(path + strlen(CREATION_FOLDER), prefix, size) == 0)
+		snprintf(path, sizeof(path), OBJECT_FOLDER "/%s", entry->d_name);
+		if (strncmp(path + strlen(OBJECT_FOLDER), prefix, size) == 0)
 			leftover_remove(path);
 	}
 	if (folder != NULL)
@@ -102,7 +103,7 @@ static int private_begin(struct creation *creation)
 	leftovers_remove();
 	for (int tries = 0; tries < PRIVATE_TRIES; tries++) {
 		snprintf(path, sizeof(creation->private_path),
-			 CREATION_FOLDER PRIVATE_PREFIX "%lu.%ld.%llx", (unsigned long)geteuid(),
+			 OBJECT_FOLDER PRIVATE_PREFIX "%lu.%ld.%llx", (unsigned long)geteuid(),
 			 (long)getpid(), (unsigned long long)clock_now_ns());
 		creation->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (creation->fd >= 0 && private_is_ours(creation->fd))
@@ -204,7 +205,7 @@ static bool somebody_creates(void)
 {
 	struct stat status;
 
-	return stat(CREATION_FOLDER, &status) == 0 && holder_on(status.st_dev);
+	return stat(OBJECT_FOLDER, &status) == 0 && holder_on(status.st_dev);
 }
 
 bool creation_again(struct creation_shortage *shortage, const struct channel_report *report,

@@ -24,9 +24,6 @@
 #include "base/deadline.h"
 #include "channel/channel.h"
 
-/* The folder where all objects are. */
-#define CREATION_FOLDER "/dev/shm"
-
 /*
  * The removal flag: permission bits that an object gets before its name is removed. They say that
  * it is of no use any more, even under another name that somebody has linked to it. A process with
@@ -57,7 +54,7 @@ int creation_reserve(const struct creation *creation, uint64_t bytes,
 		     const struct deadline *deadline, struct channel_report *report);
 
 /*
- * Gives the object these permission bits and this name, a path in CREATION_FOLDER, in one step.
+ * Gives the object these permission bits and this name, a path in OBJECT_FOLDER, in one step.
  * -EEXIST: something has that name; -EOPNOTSUPP: unnamed files cannot be given a name here; or
  * another negative errno. The descriptor stays the caller's.
  */

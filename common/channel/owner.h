@@ -19,6 +19,9 @@
 
 #include "channel/channel.h"
 
+/* The folder in which all objects are. */
+#define OBJECT_FOLDER "/dev/shm"
+
 /*
  * Writes the name of the object of a user's channel, in the form that shm_open() takes:
  * "/shm-channel.UID.NAME". With "" for `channel` it is the beginning of the names of all the user's

@@ -20,7 +20,7 @@
 #include "channel/ring.h"
 #include "shared_buffer.h"
 
-#define SEGMENT_PATH_SIZE (sizeof(CREATION_FOLDER) + SEGMENT_NAME_MAX)
+#define SEGMENT_PATH_SIZE (sizeof(OBJECT_FOLDER) + SEGMENT_NAME_MAX)
 
 #define FLOCK_BACKOFF_FIRST_NS (50 * UINT64_C(1000))
 #define FLOCK_BACKOFF_MOST_NS  (20 * NS_PER_MS)
@@ -86,7 +86,7 @@ static int fd_above_standard(int fd)
 
 static void segment_path(const struct segment *segment, char path[SEGMENT_PATH_SIZE])
 {
-	snprintf(path, SEGMENT_PATH_SIZE, CREATION_FOLDER "%s", segment->name);
+	snprintf(path, SEGMENT_PATH_SIZE, OBJECT_FOLDER "%s", segment->name);
 }
 
 /* True if the object has the removal flag, CREATION_REMOVED_MODE. */
@@ -115,7 +115,7 @@ static int refuse_open(const struct segment *segment, const struct channel_optio
 
 int segment_missing(void)
 {
-	return access(CREATION_FOLDER, F_OK) != 0 && errno == ENOENT ? -ENODEV : -ENOENT;
+	return access(OBJECT_FOLDER, F_OK) != 0 && errno == ENOENT ? -ENODEV : -ENOENT;
 }
 
 /*

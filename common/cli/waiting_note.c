@@ -14,8 +14,8 @@
 #include "cli/figures.h"
 #include "cli/line.h"
 #include "cli/message.h"
-#include "observe/census.h"
 #include "observe/mutual.h"
+#include "observe/snapshot.h"
 
 /* Called once a second: the second call comes after two seconds. */
 #define SAY_AFTER_NS (1900 * NS_PER_MS)
@@ -31,7 +31,7 @@ static bool waiting;					  /* since since_ns */
 static uint64_t since_ns;
 static unsigned lines_then; /* cli_lines() after printing */
 static unsigned rows;	    /* rows of the terminal that the lines take; 0: they stay */
-static struct census census;
+static struct snapshot snapshot;
 
 /*
  * Read without the mutex for each message: has anything moved since the last look, and was anything
@@ -63,13 +63,13 @@ void waiting_note_busy(int change)
 /* ---- who is there ---- */
 
 /* True if it belongs to this side and is not dead. An observer (--tap) does not count. */
-static bool counts(const struct census_endpoint *endpoint, enum channel_role role)
+static bool counts(const struct snapshot_endpoint *endpoint, enum channel_role role)
 {
 	return endpoint->role == role && endpoint->life != LIFE_DEAD &&
-	       (role == CHANNEL_PRODUCER || endpoint->group != CENSUS_NO_GROUP);
+	       (role == CHANNEL_PRODUCER || endpoint->group != SNAPSHOT_NO_GROUP);
 }
 
-static bool ours(const struct census_endpoint *endpoint)
+static bool ours(const struct snapshot_endpoint *endpoint)
 {
 	return endpoint->life != LIFE_UNKNOWN && endpoint->pid == getpid();
 }
@@ -78,7 +78,7 @@ static bool ours(const struct census_endpoint *endpoint)
 static void side_name(enum channel_role role, char text[LINE])
 {
 	const char *word = role == CHANNEL_PRODUCER ? "producer" : "consumer";
-	unsigned count = census.alive[role], shown = 0;
+	unsigned count = snapshot.alive[role], shown = 0;
 	size_t used;
 
 	if (count == 0) {
@@ -86,8 +86,8 @@ static void side_name(enum channel_role role, char text[LINE])
 		return;
 	}
 	used = (size_t)snprintf(text, LINE, "%u %s%s (", count, word, plural(count));
-	for (unsigned i = 0; i < census.endpoint_count && shown < PIDS_SHOWN; i++) {
-		const struct census_endpoint *endpoint = &census.endpoints[i];
+	for (unsigned i = 0; i < snapshot.endpoint_count && shown < PIDS_SHOWN; i++) {
+		const struct snapshot_endpoint *endpoint = &snapshot.endpoints[i];
 		const char *comma = shown > 0 ? ", " : "";
 
 		if (!counts(endpoint, role))
@@ -104,10 +104,10 @@ static void side_name(enum channel_role role, char text[LINE])
 }
 
 /* Returns the first endpoint of a side that is not this process and, if `stopped`, is stopped. */
-static const struct census_endpoint *other_find(enum channel_role role, bool stopped)
+static const struct snapshot_endpoint *other_find(enum channel_role role, bool stopped)
 {
-	for (unsigned i = 0; i < census.endpoint_count; i++) {
-		const struct census_endpoint *endpoint = &census.endpoints[i];
+	for (unsigned i = 0; i < snapshot.endpoint_count; i++) {
+		const struct snapshot_endpoint *endpoint = &snapshot.endpoints[i];
 
 		if (counts(endpoint, role) && !ours(endpoint) &&
 		    (!stopped || endpoint->life == LIFE_STOPPED))
@@ -117,12 +117,12 @@ static const struct census_endpoint *other_find(enum channel_role role, bool sto
 }
 
 /* Returns the consumer that has taken the most messages without acknowledging them. */
-static const struct census_endpoint *holder_find(void)
+static const struct snapshot_endpoint *holder_find(void)
 {
-	const struct census_endpoint *most = NULL;
+	const struct snapshot_endpoint *most = NULL;
 
-	for (unsigned i = 0; i < census.endpoint_count; i++) {
-		const struct census_endpoint *endpoint = &census.endpoints[i];
+	for (unsigned i = 0; i < snapshot.endpoint_count; i++) {
+		const struct snapshot_endpoint *endpoint = &snapshot.endpoints[i];
 
 		if (counts(endpoint, CHANNEL_CONSUMER) && !ours(endpoint) &&
 		    endpoint->in_hand > 0 && (most == NULL || endpoint->in_hand > most->in_hand))
@@ -162,14 +162,14 @@ static void explain_place(const struct channel *channel, char text[LINE])
 /* Explains why consumers do nothing: there are none, they are stopped, or they are at work. */
 static void explain_consumers(const struct channel *channel, char text[LINE])
 {
-	const struct census_endpoint *holder = holder_find();
-	const struct census_endpoint *stopped = other_find(CHANNEL_CONSUMER, true);
+	const struct snapshot_endpoint *holder = holder_find();
+	const struct snapshot_endpoint *stopped = other_find(CHANNEL_CONSUMER, true);
 	char words[CHANNEL_WORDS], cause[CHANNEL_EXPLAIN_MAX];
 
 	if (channel_report(channel)->held_by_group)
 		snprintf(text, LINE, "%s",
 			 channel_explain(channel, -ETIMEDOUT, cause, sizeof(cause)));
-	else if (census.alive[CHANNEL_CONSUMER] == 0)
+	else if (snapshot.alive[CHANNEL_CONSUMER] == 0)
 		snprintf(text, LINE, "nobody takes messages; in another terminal: shm-consume %s",
 			 channel_words(asked, words));
 	else if (stopped != NULL)
@@ -197,16 +197,16 @@ static void explain_more_consumers(char text[LINE])
 /* Explains why producers send nothing. */
 static void explain_producers(char text[LINE])
 {
-	const struct census_endpoint *holder = holder_find();
-	const struct census_endpoint *stopped = other_find(CHANNEL_PRODUCER, true);
-	const struct census_endpoint *producer = other_find(CHANNEL_PRODUCER, false);
+	const struct snapshot_endpoint *holder = holder_find();
+	const struct snapshot_endpoint *stopped = other_find(CHANNEL_PRODUCER, true);
+	const struct snapshot_endpoint *producer = other_find(CHANNEL_PRODUCER, false);
 	char words[CHANNEL_WORDS];
 
 	if (stopped != NULL)
 		explain_process(stopped->pid, "is the producer", text);
 	else if (producer != NULL)
 		snprintf(text, LINE, "process %ld has sent nothing new%s", (long)producer->pid,
-			 census.alive[CHANNEL_PRODUCER] > 1 ? ", nor have the others" : "");
+			 snapshot.alive[CHANNEL_PRODUCER] > 1 ? ", nor have the others" : "");
 	else if (holder != NULL)
 		explain_process(holder->pid, "has the last messages in hand", text);
 	else
@@ -286,9 +286,9 @@ static bool say_lines(const struct channel *channel)
 {
 	char what[LINE], there[3 * LINE], hint[LINE], producers[LINE], consumers[LINE];
 	const char *lines[] = { what, there, hint };
-	int rc = census_read(&census, asked->name, asked->owner);
+	int rc = snapshot_read(&snapshot, asked->name, asked->owner);
 
-	if (rc < 0 || census.kind != CENSUS_CHANNEL)
+	if (rc < 0 || snapshot.kind != SNAPSHOT_CHANNEL)
 		return false; /* the wait is about to end with an error that says more */
 	side_name(CHANNEL_PRODUCER, producers);
 	side_name(CHANNEL_CONSUMER, consumers);
@@ -363,8 +363,9 @@ bool waiting_note_mutual(const struct cli_settings *here, const struct channel *
 		return false;
 	pthread_mutex_lock(&mutex);
 	asked = &here->channel;
-	if (census_read(&census, asked->name, asked->owner) == 0 && census.kind == CENSUS_CHANNEL)
-		holder = mutual_wait(&census, acknowledged);
+	if (snapshot_read(&snapshot, asked->name, asked->owner) == 0 &&
+	    snapshot.kind == SNAPSHOT_CHANNEL)
+		holder = mutual_wait(&snapshot, acknowledged);
 	if (holder != 0)
 		cli_error(settings,
 			  "channel \"%s\"%s process %ld, which has started this, %s until its "

@@ -3,14 +3,14 @@
  * messages acknowledges them only when the command has ended. If that command, or a process that it
  * has started, sends to the same channel and has to wait until these messages are acknowledged,
  * neither goes on, whatever other consumers do. The producer's tool asks this while it waits; it
- * works on a census, so no mutex is needed.
+ * works on a snapshot, so no mutex is needed.
  */
 #ifndef MUTUAL_H
 #define MUTUAL_H
 
 #include <sys/types.h>
 
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
 /*
  * For a producer that waits for room, or, with `acknowledged`, until everything is acknowledged.
@@ -19,6 +19,6 @@
  * hand lies before the position that the producer needs. Returns 0 if there is none, or if it
  * cannot be known.
  */
-pid_t mutual_wait(const struct census *census, bool acknowledged);
+pid_t mutual_wait(const struct snapshot *snapshot, bool acknowledged);
 
 #endif

@@ -13,7 +13,7 @@
 #include "channel/channel.h"
 #include "channel/owner.h"
 #include "channel/segment.h"
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
 /*
  * True if this process may remove the name of this object. In a directory with the sticky bit only
@@ -25,7 +25,7 @@ static bool name_is_ours(const struct stat *object)
 	struct stat folder;
 	uid_t user = geteuid();
 
-	return user == 0 || object->st_uid == user || stat(CENSUS_FOLDER, &folder) != 0 ||
+	return user == 0 || object->st_uid == user || stat(OBJECT_FOLDER, &folder) != 0 ||
 	       (folder.st_mode & S_ISVTX) == 0 || folder.st_uid == user;
 }
 
@@ -58,12 +58,12 @@ static int object_open(struct segment *segment, const struct channel_options *op
 }
 
 /* Returns the error with which REMOVAL_UNUSED refuses this object; 0: it may be removed. */
-static int refusal(const struct census *census)
+static int refusal(const struct snapshot *snapshot)
 {
-	if (census->kind != CENSUS_CHANNEL && census->kind != CENSUS_REMOVED)
-		return census->error;
-	for (unsigned i = 0; i < census->endpoint_count; i++)
-		if (census->endpoints[i].life != LIFE_DEAD)
+	if (snapshot->kind != SNAPSHOT_CHANNEL && snapshot->kind != SNAPSHOT_REMOVED)
+		return snapshot->error;
+	for (unsigned i = 0; i < snapshot->endpoint_count; i++)
+		if (snapshot->endpoints[i].life != LIFE_DEAD)
 			return -CHANNEL_EINUSE;
 	return 0;
 }
@@ -75,20 +75,20 @@ static int refusal(const struct census *census)
  * may remove it. Returns 0; -EAGAIN if it has become a file that may be a channel: start again; or
  * an error.
  */
-static int stranger_remove(const struct channel_options *options, struct census *census)
+static int stranger_remove(const struct channel_options *options, struct snapshot *snapshot)
 {
-	char object[SEGMENT_NAME_MAX], path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
+	char object[SEGMENT_NAME_MAX], path[sizeof(OBJECT_FOLDER) + SEGMENT_NAME_MAX];
 	struct stat named;
-	int rc = census_read(census, options->name, options->owner);
+	int rc = snapshot_read(snapshot, options->name, options->owner);
 
 	if (rc < 0)
 		return rc;
 	owner_object_name(object, options->owner, options->name);
-	snprintf(path, sizeof(path), "%s%s", CENSUS_FOLDER, object);
+	snprintf(path, sizeof(path), "%s%s", OBJECT_FOLDER, object);
 	if (lstat(path, &named) != 0)
 		return -errno;
 	if (S_ISREG(named.st_mode) && owner_seems(&named, options->owner) && name_is_ours(&named) &&
-	    census->kind != CENSUS_UNREADABLE)
+	    snapshot->kind != SNAPSHOT_UNREADABLE)
 		return -EAGAIN; /* by now a channel has been made here */
 	rc = S_ISDIR(named.st_mode) ? rmdir(path) : unlink(path);
 	if (rc == 0)
@@ -122,21 +122,21 @@ static int object_remove(struct segment *segment)
 
 /* -EAGAIN: the name is another object's by now. */
 static int remove_opened(struct segment *segment, const struct channel_options *options,
-			 enum removal_how how, struct census *census)
+			 enum removal_how how, struct snapshot *snapshot)
 {
 	int rc;
 
 	if (removed(segment))
 		return -EAGAIN;
-	rc = census_read_fd(census, segment->fd, options->name, options->owner);
+	rc = snapshot_read_fd(snapshot, segment->fd, options->name, options->owner);
 	if (rc < 0)
 		return rc;
-	rc = how == REMOVAL_UNUSED ? refusal(census) : 0;
+	rc = how == REMOVAL_UNUSED ? refusal(snapshot) : 0;
 	return rc < 0 ? rc : object_remove(segment);
 }
 
 int channel_remove(const struct channel_options *options, enum removal_how how,
-		   const struct deadline *deadline, struct census *census, pid_t *holder)
+		   const struct deadline *deadline, struct snapshot *snapshot, pid_t *holder)
 {
 	struct segment segment = { .fd = -1 };
 	int rc;
@@ -148,13 +148,13 @@ int channel_remove(const struct channel_options *options, enum removal_how how,
 			rc = object_open(&segment, options);
 		if (how != REMOVAL_UNUSED &&
 		    (rc == -CHANNEL_EFOREIGN || rc == -CHANNEL_EOWNER || rc == -EACCES)) {
-			rc = stranger_remove(options, census);
+			rc = stranger_remove(options, snapshot);
 			continue;
 		}
-		/* Opening may have failed because it is another user's: the census says so. */
+		/* Opening may have failed because it is another user's: the snapshot says so. */
 		if ((rc == -CHANNEL_EOWNER || rc == -CHANNEL_EFOREIGN) &&
-		    census_read(census, options->name, options->owner) == 0 &&
-		    census->kind == CENSUS_OTHER_OWNER)
+		    snapshot_read(snapshot, options->name, options->owner) == 0 &&
+		    snapshot->kind == SNAPSHOT_OTHER_OWNER)
 			rc = -CHANNEL_EOWNER;
 		if (rc < 0)
 			return rc;
@@ -165,7 +165,7 @@ int channel_remove(const struct channel_options *options, enum removal_how how,
 			close(segment.fd);
 			return rc;
 		}
-		rc = remove_opened(&segment, options, how, census);
+		rc = remove_opened(&segment, options, how, snapshot);
 		close(segment.fd); /* which drops the flock */
 	} while (rc == -EAGAIN);
 	return rc;

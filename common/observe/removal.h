@@ -9,7 +9,7 @@
 
 #include "base/deadline.h"
 #include "channel/channel.h"
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
 /* What may be removed, and whether the flock is taken first. */
 enum removal_how {
@@ -20,11 +20,11 @@ enum removal_how {
 };
 
 /*
- * Takes the flock, reads a census of the object into *census, and removes the object. Returns 0 if
- * it is removed; then *census says what was in it.
+ * Takes the flock, reads a snapshot of the object into *snapshot, and removes the object. Returns 0 if
+ * it is removed; then *snapshot says what was in it.
  *
  * REMOVAL_UNUSED refuses with -CHANNEL_EINUSE while an endpoint is attached that is not known to be
- * dead; with census->error if the object is foreign, linked, damaged or of another build; with
+ * dead; with snapshot->error if the object is foreign, linked, damaged or of another build; with
  * -CHANNEL_EOWNER if it is not options->owner's; with -CHANNEL_EFOREIGN if it is not a file.
  * REMOVAL_FORCED and REMOVAL_UNLOCKED remove whatever has the channel's name, if this user may;
  * otherwise -CHANNEL_EOWNER. -ENOTEMPTY: it is a directory that is not empty.
@@ -33,6 +33,6 @@ enum removal_how {
  * *holder is that process's id, 0 if it is not known.
  */
 int channel_remove(const struct channel_options *options, enum removal_how how,
-		   const struct deadline *deadline, struct census *census, pid_t *holder);
+		   const struct deadline *deadline, struct snapshot *snapshot, pid_t *holder);
 
 #endif

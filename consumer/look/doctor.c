@@ -11,9 +11,9 @@
 #include "consumer/look/doctor_lines.h"
 #include "consumer/look/doctor_machine.h"
 #include "consumer/look/read.h"
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
-enum { OBJECT_PATH = sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX };
+enum { OBJECT_PATH = sizeof(OBJECT_FOLDER) + SEGMENT_NAME_MAX };
 
 /* ---- the channels ---- */
 
@@ -24,91 +24,92 @@ static const char *object_path(const struct doctor *doctor, const char *name,
 	char object[SEGMENT_NAME_MAX];
 
 	owner_object_name(object, doctor->look->settings->channel.owner, name);
-	snprintf(path, OBJECT_PATH, CENSUS_FOLDER "%s", object);
+	snprintf(path, OBJECT_PATH, OBJECT_FOLDER "%s", object);
 	return path;
 }
 
-static void advise_to_remove(struct doctor *doctor, const struct census *census, const char *beside)
+static void advise_to_remove(struct doctor *doctor, const struct snapshot *snapshot,
+			     const char *beside)
 {
 	char words[OWNER_WORDS], path[OBJECT_PATH];
 
-	if (census->folder) /* the folder may have something in it */
-		doctor_advice(doctor, "rm -r %s%s", object_path(doctor, census->name, path),
+	if (snapshot->folder) /* the folder may have something in it */
+		doctor_advice(doctor, "rm -r %s%s", object_path(doctor, snapshot->name, path),
 			      beside);
 	else
-		doctor_advice(doctor, "shm-consume -C %s%s --remove --force%s", census->name,
+		doctor_advice(doctor, "shm-consume -C %s%s --remove --force%s", snapshot->name,
 			      owner_words(doctor->look->settings->channel.owner, words), beside);
 }
 
-static void check_other_owner(struct doctor *doctor, const struct census *census)
+static void check_other_owner(struct doctor *doctor, const struct snapshot *snapshot)
 {
 	char path[OBJECT_PATH];
 
-	object_path(doctor, census->name, path);
-	if (owner_unknown(census->owner)) {
+	object_path(doctor, snapshot->name, path);
+	if (owner_unknown(snapshot->owner)) {
 		doctor_trouble(doctor,
 			       "channel \"%s\": its object belongs to a user whom this user "
 			       "namespace does not know",
-			       census->name);
+			       snapshot->name);
 		doctor_advice(doctor, "rm -r %s   # as root, outside; or use another name (-C)",
 			      path);
 		return;
 	}
-	doctor_trouble(doctor, "channel \"%s\": its object belongs to user %lu", census->name,
-		       (unsigned long)census->owner);
+	doctor_trouble(doctor, "channel \"%s\": its object belongs to user %lu", snapshot->name,
+		       (unsigned long)snapshot->owner);
 	doctor_advice(doctor, "rm -r %s   # as root, or as user %lu; or use another name (-C)",
-		      path, (unsigned long)census->owner);
+		      path, (unsigned long)snapshot->owner);
 }
 
-static void check_unreadable(struct doctor *doctor, const struct census *census)
+static void check_unreadable(struct doctor *doctor, const struct snapshot *snapshot)
 {
 	char path[OBJECT_PATH];
 
-	doctor_trouble(doctor, "channel \"%s\": %s", census->name, strerror(-census->error));
-	if (census->error == -EACCES && census->owner == geteuid())
-		doctor_advice(doctor, "chmod 0600 %s", object_path(doctor, census->name, path));
-	else if (census->error == -EACCES)
+	doctor_trouble(doctor, "channel \"%s\": %s", snapshot->name, strerror(-snapshot->error));
+	if (snapshot->error == -EACCES && snapshot->owner == geteuid())
+		doctor_advice(doctor, "chmod 0600 %s", object_path(doctor, snapshot->name, path));
+	else if (snapshot->error == -EACCES)
 		doctor_advice(doctor, "# its owner has not given you access (--mode)");
 	else
 		doctor_advice(doctor, "# try again: it could not be opened just now");
 }
 
-static void check_kind(struct doctor *doctor, const struct census *census)
+static void check_kind(struct doctor *doctor, const struct snapshot *snapshot)
 {
-	const char *name = census->name;
+	const char *name = snapshot->name;
 
-	switch (census->kind) {
-	case CENSUS_OTHER_BUILD:
+	switch (snapshot->kind) {
+	case SNAPSHOT_OTHER_BUILD:
 		doctor_trouble(doctor, "channel \"%s\": made by a different build (%s)", name,
-			       census->theirs);
-		advise_to_remove(doctor, census, "   # with what is in it; or use that build");
+			       snapshot->theirs);
+		advise_to_remove(doctor, snapshot, "   # with what is in it; or use that build");
 		break;
-	case CENSUS_DAMAGED:
-	case CENSUS_FOREIGN:
+	case SNAPSHOT_DAMAGED:
+	case SNAPSHOT_FOREIGN:
 		doctor_trouble(doctor, "channel \"%s\": %s", name,
-			       census->kind == CENSUS_DAMAGED ? "damaged"
-							      : "its object is not a channel");
-		advise_to_remove(doctor, census, "");
+			       snapshot->kind == SNAPSHOT_DAMAGED ? "damaged"
+								  : "its object is not a channel");
+		advise_to_remove(doctor, snapshot, "");
 		break;
-	case CENSUS_OTHER_OWNER:
-		check_other_owner(doctor, census);
+	case SNAPSHOT_OTHER_OWNER:
+		check_other_owner(doctor, snapshot);
 		break;
-	case CENSUS_UNREADABLE:
-		check_unreadable(doctor, census);
+	case SNAPSHOT_UNREADABLE:
+		check_unreadable(doctor, snapshot);
 		break;
-	case CENSUS_LINKED:
+	case SNAPSHOT_LINKED:
 		doctor_trouble(doctor,
 			       "channel \"%s\": its object has another name, too, so it may be "
 			       "another channel's",
 			       name);
-		advise_to_remove(doctor, census,
+		advise_to_remove(doctor, snapshot,
 				 "   # then it is of no use under its other name, either");
 		break;
-	case CENSUS_REMOVED:
+	case SNAPSHOT_REMOVED:
 		doctor_fine(doctor, "channel \"%s\": removed; whoever comes next removes its name",
 			    name);
 		break;
-	case CENSUS_CHANNEL:
+	case SNAPSHOT_CHANNEL:
 		break;
 	}
 }
@@ -119,20 +120,20 @@ static bool may_signal(pid_t pid)
 	return kill(pid, 0) == 0 || errno != EPERM;
 }
 
-static void check_endpoints(struct doctor *doctor, const struct census *census)
+static void check_endpoints(struct doctor *doctor, const struct snapshot *snapshot)
 {
-	for (unsigned i = 0; i < census->endpoint_count; i++) {
-		const struct census_endpoint *endpoint = &census->endpoints[i];
+	for (unsigned i = 0; i < snapshot->endpoint_count; i++) {
+		const struct snapshot_endpoint *endpoint = &snapshot->endpoints[i];
 		const char *role = endpoint->role == CHANNEL_PRODUCER ? "producer" : "consumer";
 
 		if (endpoint->life == LIFE_DEAD) {
 			doctor_trouble(doctor, "channel \"%s\": its %s, process %ld, is dead",
-				       census->name, role, (long)endpoint->pid);
+				       snapshot->name, role, (long)endpoint->pid);
 			doctor_advice(doctor,
 				      "# nothing: whoever attaches next cleans up after it");
 		} else if (endpoint->life == LIFE_STOPPED) {
 			doctor_trouble(doctor, "channel \"%s\": its %s, process %ld, is stopped",
-				       census->name, role, (long)endpoint->pid);
+				       snapshot->name, role, (long)endpoint->pid);
 			doctor_advice(doctor, "kill -CONT %ld%s", (long)endpoint->pid,
 				      may_signal(endpoint->pid) ? ""
 								: "   # as its user, or as root");
@@ -141,10 +142,10 @@ static void check_endpoints(struct doctor *doctor, const struct census *census)
 }
 
 /* True if an endpoint may be alive, so that --remove would be refused. */
-static bool somebody_is_there(const struct census *census)
+static bool somebody_is_there(const struct snapshot *snapshot)
 {
-	for (unsigned i = 0; i < census->endpoint_count; i++)
-		if (census->endpoints[i].life != LIFE_DEAD)
+	for (unsigned i = 0; i < snapshot->endpoint_count; i++)
+		if (snapshot->endpoints[i].life != LIFE_DEAD)
 			return true;
 	return false;
 }
@@ -153,8 +154,8 @@ static bool somebody_is_there(const struct census *census)
  * Says how to take messages that nobody takes. For root, with another user's channel, that needs
  * another option, and a thought.
  */
-static void advise_to_take(struct doctor *doctor, const struct census *census,
-			   const struct census_group *group)
+static void advise_to_take(struct doctor *doctor, const struct snapshot *snapshot,
+			   const struct snapshot_group *group)
 {
 	char words[OWNER_WORDS];
 
@@ -162,69 +163,70 @@ static void advise_to_take(struct doctor *doctor, const struct census *census,
 		return; /* no consumer can join that group */
 	owner_words(doctor->look->settings->channel.owner, words);
 	if (words[0] != '\0' && geteuid() == 0)
-		doctor_advice(doctor, "shm-consume -C %s%s%s%s --peek   # shows them", census->name,
-			      words, group->name[0] != '\0' ? " -g " : "", group->name);
+		doctor_advice(doctor, "shm-consume -C %s%s%s%s --peek   # shows them",
+			      snapshot->name, words, group->name[0] != '\0' ? " -g " : "",
+			      group->name);
 	else
-		doctor_advice(doctor, "shm-consume -C %s%s%s%s   # takes them", census->name, words,
-			      group->name[0] != '\0' ? " -g " : "", group->name);
+		doctor_advice(doctor, "shm-consume -C %s%s%s%s   # takes them", snapshot->name,
+			      words, group->name[0] != '\0' ? " -g " : "", group->name);
 }
 
 /* Says how to drop them. If there are other groups, the channel has to be used for that. */
-static void advise_to_drop(struct doctor *doctor, const struct census *census,
-			   const struct census_group *group)
+static void advise_to_drop(struct doctor *doctor, const struct snapshot *snapshot,
+			   const struct snapshot_group *group)
 {
 	bool bad = strcmp(group->name, CHANNEL_GROUP_BAD) == 0;
 	char words[OWNER_WORDS], word[ESCAPE_WORD];
 
 	owner_words(doctor->look->settings->channel.owner, words);
-	if ((bad || census->group_count > 1) && (words[0] == '\0' || geteuid() != 0))
+	if ((bad || snapshot->group_count > 1) && (words[0] == '\0' || geteuid() != 0))
 		doctor_advice(doctor, "shm-consume -C %s%s --remove-group %s   # drops them",
-			      census->name, words, escape_word(word, group->name));
-	else if (somebody_is_there(census))
+			      snapshot->name, words, escape_word(word, group->name));
+	else if (somebody_is_there(snapshot))
 		doctor_advice(
 			doctor,
 			"shm-consume -C %s%s --remove --force   # drops the channel, and those "
 			"who use it fail",
-			census->name, words);
+			snapshot->name, words);
 	else
-		doctor_advice(doctor, "shm-consume -C %s%s --remove   # drops %s", census->name,
-			      words, census->group_count > 1 ? "the channel" : "them");
+		doctor_advice(doctor, "shm-consume -C %s%s --remove   # drops %s", snapshot->name,
+			      words, snapshot->group_count > 1 ? "the channel" : "them");
 }
 
 /* Messages that nobody takes occupy their room for ever. */
-static void check_group(struct doctor *doctor, const struct census *census,
-			const struct census_group *group)
+static void check_group(struct doctor *doctor, const struct snapshot *snapshot,
+			const struct snapshot_group *group)
 {
 	const char *name = group->name;
 
 	if (group->messages == 0 || group->alive > 0)
 		return;
 	doctor_trouble(doctor, "channel \"%s\": nobody takes the %llu message%s of %s%s%s",
-		       census->name, (unsigned long long)group->messages, plural(group->messages),
+		       snapshot->name, (unsigned long long)group->messages, plural(group->messages),
 		       name[0] != '\0' ? "group " : "the group without a name", name,
 		       strcmp(name, CHANNEL_GROUP_BAD) == 0 ? ", whose name is damaged" : "");
-	advise_to_take(doctor, census, group);
-	advise_to_drop(doctor, census, group);
+	advise_to_take(doctor, snapshot, group);
+	advise_to_drop(doctor, snapshot, group);
 }
 
-static void check_channel(struct doctor *doctor, const struct census *census)
+static void check_channel(struct doctor *doctor, const struct snapshot *snapshot)
 {
 	unsigned before = doctor->troubles;
 
-	check_kind(doctor, census);
-	if (census->kind != CENSUS_CHANNEL)
+	check_kind(doctor, snapshot);
+	if (snapshot->kind != SNAPSHOT_CHANNEL)
 		return;
-	check_endpoints(doctor, census);
-	for (unsigned i = 0; i < census->group_count; i++)
-		check_group(doctor, census, &census->groups[i]);
+	check_endpoints(doctor, snapshot);
+	for (unsigned i = 0; i < snapshot->group_count; i++)
+		check_group(doctor, snapshot, &snapshot->groups[i]);
 	if (doctor->troubles == before)
-		doctor_fine(doctor, "channel \"%s\": %s", census->name, census_state(census));
+		doctor_fine(doctor, "channel \"%s\": %s", snapshot->name, snapshot_state(snapshot));
 }
 
 int look_doctor(struct look *look)
 {
 	struct doctor doctor = { .look = look, .show = show_output() };
-	struct census *channels;
+	struct snapshot *channels;
 	size_t count;
 	int status;
 
@@ -233,7 +235,7 @@ int look_doctor(struct look *look)
 	status = look_flush(look, stdout);
 	if (status != CLI_DONE)
 		return status;
-	if (access(CENSUS_FOLDER, F_OK) != 0)
+	if (access(OBJECT_FOLDER, F_OK) != 0)
 		return CLI_FAILED; /* was reported above */
 	channels = look_read(look, &count);
 	if (channels == NULL)

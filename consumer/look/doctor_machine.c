@@ -17,12 +17,12 @@
 #include "base/cgroup.h"
 #include "channel/owner.h"
 #include "consumer/look/doctor_machine.h"
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
 #define DOCKER_BYTES	(UINT64_C(64) << 20) /* what Docker and others give by default */
 #define ROOM_BYTES	(UINT64_C(4) << 20)  /* enough for three channels of the default size */
 #define MORE_OBJECTS	100000
-#define MOUNT_TMPFS	"mount -t tmpfs tmpfs " CENSUS_FOLDER "   # as root"
+#define MOUNT_TMPFS	"mount -t tmpfs tmpfs " OBJECT_FOLDER "   # as root"
 #define SYSTEM_USER_MAX 999 /* logind removes nothing of theirs; see login.defs(5) */
 
 /* ---- where it is ---- */
@@ -41,7 +41,7 @@ static bool mount_find(char type[64])
 	if (table == NULL)
 		return false;
 	while (getmntent_r(table, &entry, strings, sizeof(strings)) != NULL)
-		if (strcmp(entry.mnt_dir, CENSUS_FOLDER) == 0) {
+		if (strcmp(entry.mnt_dir, OBJECT_FOLDER) == 0) {
 			snprintf(type, 64, "%s", entry.mnt_type);
 			found = true;
 		}
@@ -61,56 +61,56 @@ static void check_sticky(struct doctor *doctor)
 {
 	struct stat folder;
 
-	if (stat(CENSUS_FOLDER, &folder) != 0)
+	if (stat(OBJECT_FOLDER, &folder) != 0)
 		return;
 	if (folder.st_uid != 0 && folder.st_uid != geteuid() && !owner_unknown(folder.st_uid)) {
 		doctor_trouble(doctor,
-			       CENSUS_FOLDER " belongs to user %lu, who may remove your channels",
+			       OBJECT_FOLDER " belongs to user %lu, who may remove your channels",
 			       (unsigned long)folder.st_uid);
-		doctor_advice(doctor, "chown root " CENSUS_FOLDER "   # as root");
+		doctor_advice(doctor, "chown root " OBJECT_FOLDER "   # as root");
 	}
 	if ((folder.st_mode & S_ISVTX) != 0 || (folder.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return;
 	doctor_trouble(doctor,
-		       CENSUS_FOLDER " is not sticky (mode %04o): others may remove your "
+		       OBJECT_FOLDER " is not sticky (mode %04o): others may remove your "
 				     "channels, and put theirs in their place",
 		       (unsigned)folder.st_mode & 07777);
-	doctor_advice(doctor, "chmod 1777 " CENSUS_FOLDER "   # as root");
+	doctor_advice(doctor, "chmod 1777 " OBJECT_FOLDER "   # as root");
 }
 
 static void check_access(struct doctor *doctor)
 {
 	int error;
 
-	if (access(CENSUS_FOLDER, F_OK) != 0)
+	if (access(OBJECT_FOLDER, F_OK) != 0)
 		return;
 	check_sticky(doctor);
-	if (access(CENSUS_FOLDER, W_OK | X_OK) == 0)
+	if (access(OBJECT_FOLDER, W_OK | X_OK) == 0)
 		return;
 	error = errno;
-	doctor_trouble(doctor, CENSUS_FOLDER " cannot be written: %s", strerror(error));
+	doctor_trouble(doctor, OBJECT_FOLDER " cannot be written: %s", strerror(error));
 	if (error == EROFS)
-		doctor_advice(doctor, "mount -o remount,rw " CENSUS_FOLDER "   # as root");
+		doctor_advice(doctor, "mount -o remount,rw " OBJECT_FOLDER "   # as root");
 	else
-		doctor_advice(doctor, "chmod 1777 " CENSUS_FOLDER "   # as root");
+		doctor_advice(doctor, "chmod 1777 " OBJECT_FOLDER "   # as root");
 }
 
 static void check_mount(struct doctor *doctor)
 {
 	char type[64];
 
-	if (access(CENSUS_FOLDER, F_OK) != 0) {
-		doctor_trouble(doctor, "there is no " CENSUS_FOLDER ": no channel can be made");
-		doctor_advice(doctor, "mkdir -p " CENSUS_FOLDER " && " MOUNT_TMPFS);
+	if (access(OBJECT_FOLDER, F_OK) != 0) {
+		doctor_trouble(doctor, "there is no " OBJECT_FOLDER ": no channel can be made");
+		doctor_advice(doctor, "mkdir -p " OBJECT_FOLDER " && " MOUNT_TMPFS);
 	} else if (!mount_find(type)) {
 		doctor_trouble(doctor,
-			       CENSUS_FOLDER " is no mount of its own: it may be on a disk");
+			       OBJECT_FOLDER " is no mount of its own: it may be on a disk");
 		doctor_advice(doctor, MOUNT_TMPFS);
 	} else if (strcmp(type, "tmpfs") != 0) {
-		doctor_trouble(doctor, CENSUS_FOLDER " is on %s, not on tmpfs", type);
+		doctor_trouble(doctor, OBJECT_FOLDER " is on %s, not on tmpfs", type);
 		doctor_advice(doctor, MOUNT_TMPFS);
 	} else {
-		doctor_fine(doctor, "shared memory is at " CENSUS_FOLDER ", a tmpfs");
+		doctor_fine(doctor, "shared memory is at " OBJECT_FOLDER ", a tmpfs");
 	}
 	check_access(doctor);
 }
@@ -123,7 +123,7 @@ static void check_space(struct doctor *doctor)
 	struct statvfs space;
 	uint64_t all, available;
 
-	if (statvfs(CENSUS_FOLDER, &space) != 0)
+	if (statvfs(OBJECT_FOLDER, &space) != 0)
 		return; /* was reported above */
 	all = (uint64_t)space.f_blocks * space.f_frsize;
 	available = (uint64_t)space.f_bavail * space.f_frsize;
@@ -145,14 +145,14 @@ static void check_space(struct doctor *doctor)
 			       in_container() ? ", and this is one" : "");
 		doctor_advice(doctor,
 			      "# where it is started: docker run --shm-size=1g ... (Compose: "
-			      "shm_size; Kubernetes: an emptyDir of medium Memory at " CENSUS_FOLDER
+			      "shm_size; Kubernetes: an emptyDir of medium Memory at " OBJECT_FOLDER
 			      ")");
 	}
 	if (space.f_files > 0 && space.f_favail < 16) {
 		doctor_trouble(doctor, "it has room for %llu more object%s only",
 			       (unsigned long long)space.f_favail, plural(space.f_favail));
 		doctor_advice(doctor,
-			      "mount -o remount,nr_inodes=%llu " CENSUS_FOLDER "   # as root",
+			      "mount -o remount,nr_inodes=%llu " OBJECT_FOLDER "   # as root",
 			      (unsigned long long)space.f_files + MORE_OBJECTS);
 	}
 }

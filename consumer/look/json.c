@@ -18,42 +18,43 @@ static json_t *seconds(uint64_t ns)
 }
 
 /* Puts what both --list and --status have of a channel that is intact. */
-static void put_channel(json_t *object, const struct census *census)
+static void put_channel(json_t *object, const struct snapshot *snapshot)
 {
-	json_object_set_new(object, "messages", json_number(census->messages));
-	json_object_set_new(object, "bytes", json_number(census->bytes));
-	json_object_set_new(object, "estimated", json_boolean(census->estimated));
-	json_object_set_new(object, "used", json_number(census->used));
-	json_object_set_new(object, "size", json_number(census->capacity));
-	json_object_set_new(object, "sent", json_number(census->sent));
-	json_object_set_new(object, "producers", json_number(census->alive[CHANNEL_PRODUCER]));
-	json_object_set_new(object, "consumers", json_number(census->alive[CHANNEL_CONSUMER]));
-	json_object_set_new(
-		object, "dead",
-		json_number(census->attached[CHANNEL_PRODUCER] - census->alive[CHANNEL_PRODUCER] +
-			    census->attached[CHANNEL_CONSUMER] - census->alive[CHANNEL_CONSUMER]));
-	json_object_set_new(object, "taps", json_number(census->observers));
-	json_object_set_new(object, "age", seconds(census->age_ns));
+	json_object_set_new(object, "messages", json_number(snapshot->messages));
+	json_object_set_new(object, "bytes", json_number(snapshot->bytes));
+	json_object_set_new(object, "estimated", json_boolean(snapshot->estimated));
+	json_object_set_new(object, "used", json_number(snapshot->used));
+	json_object_set_new(object, "size", json_number(snapshot->capacity));
+	json_object_set_new(object, "sent", json_number(snapshot->sent));
+	json_object_set_new(object, "producers", json_number(snapshot->alive[CHANNEL_PRODUCER]));
+	json_object_set_new(object, "consumers", json_number(snapshot->alive[CHANNEL_CONSUMER]));
+	json_object_set_new(object, "dead",
+			    json_number(snapshot->attached[CHANNEL_PRODUCER] -
+					snapshot->alive[CHANNEL_PRODUCER] +
+					snapshot->attached[CHANNEL_CONSUMER] -
+					snapshot->alive[CHANNEL_CONSUMER]));
+	json_object_set_new(object, "taps", json_number(snapshot->observers));
+	json_object_set_new(object, "age", seconds(snapshot->age_ns));
 }
 
-static json_t *describe(const struct census *census, const struct look_rates *rates)
+static json_t *describe(const struct snapshot *snapshot, const struct look_rates *rates)
 {
 	json_t *object = json_object();
 	char mode[16];
 
-	snprintf(mode, sizeof(mode), "%04o", (unsigned)census->mode);
-	json_object_set_new(object, "name", json_string(census->name));
-	json_object_set_new(object, "state", json_string(look_state(census, rates)));
-	json_object_set_new(object, "owner", json_number(census->owner));
+	snprintf(mode, sizeof(mode), "%04o", (unsigned)snapshot->mode);
+	json_object_set_new(object, "name", json_string(snapshot->name));
+	json_object_set_new(object, "state", json_string(look_state(snapshot, rates)));
+	json_object_set_new(object, "owner", json_number(snapshot->owner));
 	json_object_set_new(object, "mode", json_string(mode));
-	json_object_set_new(object, "object_bytes", json_number(census->object_bytes));
-	if (census->kind == CENSUS_CHANNEL)
-		put_channel(object, census);
-	else if (census->kind == CENSUS_OTHER_BUILD) {
-		json_object_set_new(object, "made_by", json_string(census->theirs));
-		json_object_set_new(object, "this_is", json_string(census->ours));
-	} else if (census->kind == CENSUS_UNREADABLE)
-		json_object_set_new(object, "error", json_string(strerror(-census->error)));
+	json_object_set_new(object, "object_bytes", json_number(snapshot->object_bytes));
+	if (snapshot->kind == SNAPSHOT_CHANNEL)
+		put_channel(object, snapshot);
+	else if (snapshot->kind == SNAPSHOT_OTHER_BUILD) {
+		json_object_set_new(object, "made_by", json_string(snapshot->theirs));
+		json_object_set_new(object, "this_is", json_string(snapshot->ours));
+	} else if (snapshot->kind == SNAPSHOT_UNREADABLE)
+		json_object_set_new(object, "error", json_string(strerror(-snapshot->error)));
 	return object;
 }
 
@@ -68,7 +69,7 @@ static void put_rates(json_t *object, const struct look_rates *rates)
 
 /* ---- what only --status has ---- */
 
-static json_t *describe_group(const struct census_group *group)
+static json_t *describe_group(const struct snapshot_group *group)
 {
 	json_t *object = json_object();
 
@@ -100,11 +101,11 @@ static const char *wait_word(enum channel_wait wait)
 	return words[wait];
 }
 
-static json_t *describe_endpoint(const struct census *census,
-				 const struct census_endpoint *endpoint)
+static json_t *describe_endpoint(const struct snapshot *snapshot,
+				 const struct snapshot_endpoint *endpoint)
 {
 	bool producer = endpoint->role == CHANNEL_PRODUCER;
-	bool tap = !producer && endpoint->group == CENSUS_NO_GROUP;
+	bool tap = !producer && endpoint->group == SNAPSHOT_NO_GROUP;
 	const char *role = tap ? "tap" : "consumer";
 	json_t *object = json_object();
 
@@ -122,7 +123,7 @@ static json_t *describe_endpoint(const struct census *census,
 		json_object_set_new(object, "has_turn", json_boolean(endpoint->has_turn));
 	} else if (!tap) {
 		json_object_set_new(object, "group",
-				    json_string(census->groups[endpoint->group].name));
+				    json_string(snapshot->groups[endpoint->group].name));
 		json_object_set_new(object, "in_hand", json_number(endpoint->in_hand));
 		json_object_set_new(object, "attempts", json_number(endpoint->attempts));
 		json_object_set_new(object, "failures", json_number(endpoint->failures));
@@ -130,18 +131,19 @@ static json_t *describe_endpoint(const struct census *census,
 	return object;
 }
 
-static void put_status(json_t *object, const struct census *census)
+static void put_status(json_t *object, const struct snapshot *snapshot)
 {
 	json_t *groups = json_array(), *endpoints = json_array(), *recovered = json_object();
 
-	for (unsigned i = 0; i < census->group_count; i++)
-		json_array_append_new(groups, describe_group(&census->groups[i]));
-	for (unsigned i = 0; i < census->endpoint_count; i++)
-		json_array_append_new(endpoints, describe_endpoint(census, &census->endpoints[i]));
+	for (unsigned i = 0; i < snapshot->group_count; i++)
+		json_array_append_new(groups, describe_group(&snapshot->groups[i]));
+	for (unsigned i = 0; i < snapshot->endpoint_count; i++)
+		json_array_append_new(endpoints,
+				      describe_endpoint(snapshot, &snapshot->endpoints[i]));
 	json_object_set_new(recovered, "producers",
-			    json_number(census->recovered[CHANNEL_PRODUCER]));
+			    json_number(snapshot->recovered[CHANNEL_PRODUCER]));
 	json_object_set_new(recovered, "consumers",
-			    json_number(census->recovered[CHANNEL_CONSUMER]));
+			    json_number(snapshot->recovered[CHANNEL_CONSUMER]));
 	json_object_set_new(object, "recovered", recovered);
 	json_object_set_new(object, "groups", groups);
 	json_object_set_new(object, "endpoints", endpoints);
@@ -152,7 +154,7 @@ static int write_file(const char *text, size_t size, void *file)
 	return fwrite(text, 1, size, file) == size ? 0 : -1;
 }
 
-void look_json(const struct look *look, FILE *file, const struct census *channels,
+void look_json(const struct look *look, FILE *file, const struct snapshot *channels,
 	       const struct look_rates *rates, size_t count, bool status, bool compact)
 {
 	json_t *all = json_array(), *shown = all;
@@ -161,7 +163,7 @@ void look_json(const struct look *look, FILE *file, const struct census *channel
 		const struct look_rates *rate = rates != NULL ? &rates[i] : NULL;
 		json_t *object = describe(&channels[i], rate);
 
-		if (status && channels[i].kind == CENSUS_CHANNEL)
+		if (status && channels[i].kind == SNAPSHOT_CHANNEL)
 			put_status(object, &channels[i]);
 		if (rates != NULL)
 			put_rates(object, &rates[i]);
@@ -183,7 +185,7 @@ void look_json(const struct look *look, FILE *file, const struct census *channel
 
 #else
 
-void look_json(const struct look *look, FILE *file, const struct census *channels,
+void look_json(const struct look *look, FILE *file, const struct snapshot *channels,
 	       const struct look_rates *rates, size_t count, bool status, bool compact)
 {
 	(void)file;

@@ -8,10 +8,10 @@
 
 #include "consumer/look/rates.h"
 #include "consumer/look/request.h"
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
 /* Prints channels as JSON. `status`: one channel with all its details. `compact`: on one line. */
-void look_json(const struct look *look, FILE *file, const struct census *channels,
+void look_json(const struct look *look, FILE *file, const struct snapshot *channels,
 	       const struct look_rates *rates, size_t count, bool status, bool compact);
 
 #endif

@@ -29,7 +29,7 @@ static int look_once(struct look *look)
 {
 	const struct cli_settings *settings = look->settings;
 	struct show show = show_output();
-	struct census *channels;
+	struct snapshot *channels;
 	size_t count;
 
 	channels = look_read(look, &count);

@@ -1,6 +1,6 @@
 /*
  * Modes in which no message is taken: to look inside, to remove, to find out what is wrong. All but
- * --remove leave every channel as it is: see census.h.
+ * --remove leave every channel as it is: see snapshot.h.
  */
 #ifndef LOOK_H
 #define LOOK_H

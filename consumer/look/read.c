@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "channel/owner.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 
@@ -11,29 +12,29 @@
  * Returns 1 if the channel was read; 0: there is none (any more); negative: an error, which was
  * reported.
  */
-static int read_one(const struct look *look, struct census *census, const char *name)
+static int read_one(const struct look *look, struct snapshot *snapshot, const char *name)
 {
-	int rc = census_read(census, name, look->settings->channel.owner);
+	int rc = snapshot_read(snapshot, name, look->settings->channel.owner);
 
 	if (rc == 0)
 		return 1;
 	if (rc == -ENOENT)
 		return 0;
 	cli_error(look->settings, "cannot look at channel \"%s\": %s", name,
-		  rc == -ENODEV ? "there is no " CENSUS_FOLDER : strerror(-rc));
+		  rc == -ENODEV ? "there is no " OBJECT_FOLDER : strerror(-rc));
 	return -1;
 }
 
-static struct census *read_all(const struct look *look, size_t *count)
+static struct snapshot *read_all(const struct look *look, size_t *count)
 {
-	struct census *channels = NULL;
+	struct snapshot *channels = NULL;
 	char **names;
 	size_t known;
-	int rc = census_names(look->settings->channel.owner, &names, &known);
+	int rc = snapshot_names(look->settings->channel.owner, &names, &known);
 
 	*count = 0;
 	if (rc < 0) {
-		cli_error(look->settings, "cannot read %s: %s", CENSUS_FOLDER, strerror(-rc));
+		cli_error(look->settings, "cannot read %s: %s", OBJECT_FOLDER, strerror(-rc));
 		return NULL;
 	}
 	channels = calloc(known + 1, sizeof(*channels));
@@ -48,30 +49,30 @@ static struct census *read_all(const struct look *look, size_t *count)
 			*count += (size_t)rc;
 		}
 	}
-	census_names_free(names, known);
+	snapshot_names_free(names, known);
 	return channels;
 }
 
-struct census *look_read(const struct look *look, size_t *count)
+struct snapshot *look_read(const struct look *look, size_t *count)
 {
-	struct census *census;
+	struct snapshot *snapshot;
 	int rc;
 
 	if (!look->status)
 		return read_all(look, count);
 	*count = 0;
-	census = calloc(1, sizeof(*census));
-	if (census == NULL) {
+	snapshot = calloc(1, sizeof(*snapshot));
+	if (snapshot == NULL) {
 		cli_error(look->settings, "out of memory");
 		return NULL;
 	}
-	rc = read_one(look, census, look->settings->channel.name);
+	rc = read_one(look, snapshot, look->settings->channel.name);
 	if (rc < 0) {
-		free(census);
+		free(snapshot);
 		return NULL;
 	}
 	*count = (size_t)rc;
-	return census;
+	return snapshot;
 }
 
 int look_write_failed(struct look *look, int error)

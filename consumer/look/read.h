@@ -7,13 +7,13 @@
 #include <stdio.h>
 
 #include "consumer/look/request.h"
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
 /*
  * Reads all channels, or the one of --status: returns an array to be freed; *count is 0 if there is
  * none. Returns NULL after an error, which was reported.
  */
-struct census *look_read(const struct look *look, size_t *count);
+struct snapshot *look_read(const struct look *look, size_t *count);
 
 /*
  * Reports that standard output cannot be written, unless its reader has gone. Returns the exit

@@ -14,28 +14,28 @@
 #include "consumer/look/show.h"
 #include "observe/removal.h"
 
-static bool stands(const struct census_endpoint *endpoint)
+static bool stands(const struct snapshot_endpoint *endpoint)
 {
 	return endpoint->life != LIFE_DEAD;
 }
 
-static unsigned count_attached(const struct census *census, enum channel_role role, long *first)
+static unsigned count_attached(const struct snapshot *snapshot, enum channel_role role, long *first)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < census->endpoint_count; i++)
-		if (census->endpoints[i].role == role && stands(&census->endpoints[i]) &&
+	for (unsigned i = 0; i < snapshot->endpoint_count; i++)
+		if (snapshot->endpoints[i].role == role && stands(&snapshot->endpoints[i]) &&
 		    count++ == 0 && *first == 0)
-			*first = (long)census->endpoints[i].pid;
+			*first = (long)snapshot->endpoints[i].pid;
 	return count;
 }
 
 /* Writes "2 producers and 1 consumer are attached (process 7, ...)". */
-static void explain_attached(const struct census *census, char *text, size_t size)
+static void explain_attached(const struct snapshot *snapshot, char *text, size_t size)
 {
 	long first = 0;
-	unsigned producers = count_attached(census, CHANNEL_PRODUCER, &first);
-	unsigned consumers = count_attached(census, CHANNEL_CONSUMER, &first);
+	unsigned producers = count_attached(snapshot, CHANNEL_PRODUCER, &first);
+	unsigned consumers = count_attached(snapshot, CHANNEL_CONSUMER, &first);
 	bool one = producers + consumers == 1;
 	size_t used = 0;
 
@@ -51,25 +51,26 @@ static void explain_attached(const struct census *census, char *text, size_t siz
 		 first, one ? "" : " and others");
 }
 
-static void explain_owner(const struct census *census, char *text, size_t size)
+static void explain_owner(const struct snapshot *snapshot, char *text, size_t size)
 {
-	if (owner_unknown(census->owner))
+	if (owner_unknown(snapshot->owner))
 		snprintf(text, size,
 			 "it belongs to another user, whom this user namespace does not know");
 	else
 		snprintf(text, size,
 			 "it belongs to another user (%lu): only that one, or root, can remove it",
-			 (unsigned long)census->owner);
+			 (unsigned long)snapshot->owner);
 }
 
-static void explain(const struct census *census, int error, pid_t holder, char *text, size_t size)
+static void explain(const struct snapshot *snapshot, int error, pid_t holder, char *text,
+		    size_t size)
 {
 	switch (-error) {
 	case CHANNEL_EINUSE:
-		explain_attached(census, text, size);
+		explain_attached(snapshot, text, size);
 		break;
 	case CHANNEL_EOWNER:
-		explain_owner(census, text, size);
+		explain_owner(snapshot, text, size);
 		break;
 	case ENOTEMPTY:
 		snprintf(text, size, "it is a folder, with something in it");
@@ -91,13 +92,13 @@ static void explain(const struct census *census, int error, pid_t holder, char *
 	case CHANNEL_EABI:
 		snprintf(text, size,
 			 "it was made by a different build (%s; this is %s); --force removes it",
-			 census->theirs, census->ours);
+			 snapshot->theirs, snapshot->ours);
 		break;
 	case ENOENT:
 		snprintf(text, size, "there is none of that name (--list prints those there are)");
 		break;
 	case ENODEV:
-		snprintf(text, size, "there is no " CENSUS_FOLDER);
+		snprintf(text, size, "there is no " OBJECT_FOLDER);
 		break;
 	case ETIMEDOUT:
 	case EWOULDBLOCK:
@@ -112,17 +113,17 @@ static void explain(const struct census *census, int error, pid_t holder, char *
 	}
 }
 
-static void tell_removed(const struct look *look, const struct census *census)
+static void tell_removed(const struct look *look, const struct snapshot *snapshot)
 {
 	const char *name = look->settings->channel.name;
 
-	if (census->kind == CENSUS_CHANNEL && census->messages > 0)
+	if (snapshot->kind == SNAPSHOT_CHANNEL && snapshot->messages > 0)
 		cli_note(look->settings, "removed channel \"%s\": %s%llu message%s went with it",
-			 name, census->estimated ? "about " : "",
-			 (unsigned long long)census->messages, plural(census->messages));
+			 name, snapshot->estimated ? "about " : "",
+			 (unsigned long long)snapshot->messages, plural(snapshot->messages));
 	else
 		cli_note(look->settings, "removed channel \"%s\"%s", name,
-			 census->kind == CENSUS_CHANNEL ? ", which was empty" : "");
+			 snapshot->kind == SNAPSHOT_CHANNEL ? ", which was empty" : "");
 }
 
 /* With --nonblock a lock still gets a second, as everywhere. */
@@ -143,7 +144,7 @@ static struct deadline deadline_for(const struct look *look)
  * lock for ever.
  */
 static int remove_interruptibly(const struct look *look, const struct deadline *deadline,
-				struct census *census, pid_t *holder)
+				struct snapshot *snapshot, pid_t *holder)
 {
 	struct deadline patience = deadline_after(NS_PER_SEC, -EWOULDBLOCK, NULL);
 	enum removal_how how = look->force ? REMOVAL_FORCED : REMOVAL_UNUSED;
@@ -153,13 +154,13 @@ static int remove_interruptibly(const struct look *look, const struct deadline *
 		struct deadline slice = deadline_after(deadline_slice_ns(deadline, NS_PER_SEC / 4),
 						       -EWOULDBLOCK, NULL);
 
-		rc = channel_remove(&look->settings->channel, how, &slice, census, holder);
+		rc = channel_remove(&look->settings->channel, how, &slice, snapshot, holder);
 		if (cli_signal_caught() != 0)
 			return -EINTR;
 		if (rc == -EWOULDBLOCK && look->force && deadline_passed(&patience) < 0) {
 			slice = deadline_after(NS_PER_SEC, -ETIMEDOUT, NULL);
 			return channel_remove(&look->settings->channel, REMOVAL_UNLOCKED, &slice,
-					      census, holder);
+					      snapshot, holder);
 		}
 		if (rc == -EWOULDBLOCK && deadline_passed(deadline) < 0)
 			return deadline->expired;
@@ -171,17 +172,17 @@ int look_remove(const struct look *look)
 {
 	const struct cli_settings *settings = look->settings;
 	struct deadline deadline = deadline_for(look);
-	static struct census census;
+	static struct snapshot snapshot;
 	char cause[256];
 	pid_t holder;
-	int rc = remove_interruptibly(look, &deadline, &census, &holder);
+	int rc = remove_interruptibly(look, &deadline, &snapshot, &holder);
 
 	if (rc == 0) {
-		tell_removed(look, &census);
+		tell_removed(look, &snapshot);
 		return CLI_DONE;
 	}
 	if (rc != -EINTR) {
-		explain(&census, rc, holder, cause, sizeof(cause));
+		explain(&snapshot, rc, holder, cause, sizeof(cause));
 		cli_error(settings, "cannot remove channel \"%s\": %s%s", settings->channel.name,
 			  rc == -ETIMEDOUT ? "timed out: " : "", cause);
 	}

@@ -6,10 +6,10 @@
 
 #include "consumer/look/rates.h"
 #include "consumer/look/show.h"
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
 /* Prints one channel. */
-void status_print(const struct show *show, const struct census *census,
+void status_print(const struct show *show, const struct snapshot *snapshot,
 		  const struct look_rates *rates);
 
 #endif

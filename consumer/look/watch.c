@@ -144,12 +144,13 @@ static void stop(void)
 
 /* ---- rates ---- */
 
-static const struct sample *sample_find(const struct samples *before, const struct census *census)
+static const struct sample *sample_find(const struct samples *before,
+					const struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < before->count; i++)
-		if (strcmp(before->at[i].name, census->name) == 0 &&
-		    before->at[i].inode == census->inode &&
-		    before->at[i].made_ns == census->made_ns)
+		if (strcmp(before->at[i].name, snapshot->name) == 0 &&
+		    before->at[i].inode == snapshot->inode &&
+		    before->at[i].made_ns == snapshot->made_ns)
 			return &before->at[i];
 	return NULL;
 }
@@ -161,25 +162,25 @@ static double positive(uint64_t after, uint64_t before)
 	return change > 0 ? (double)change : 0;
 }
 
-static struct look_rates rates_of(const struct samples *before, const struct census *census,
+static struct look_rates rates_of(const struct samples *before, const struct snapshot *snapshot,
 				  double seconds)
 {
-	const struct sample *then = sample_find(before, census);
+	const struct sample *then = sample_find(before, snapshot);
 	struct look_rates rates = { .known = then != NULL && seconds > 0 &&
-					     census->kind == CENSUS_CHANNEL };
+					     snapshot->kind == SNAPSHOT_CHANNEL };
 
 	if (!rates.known)
 		return rates;
-	rates.in = positive(census->sent, then->sent) / seconds;
+	rates.in = positive(snapshot->sent, then->sent) / seconds;
 	/* What has come in and is not there any more. */
-	rates.out =
-		positive(census->sent - census->messages, then->sent - then->messages) / seconds;
-	rates.bytes_in = positive(census->received, then->received) / seconds;
+	rates.out = positive(snapshot->sent - snapshot->messages, then->sent - then->messages) /
+		    seconds;
+	rates.bytes_in = positive(snapshot->received, then->received) / seconds;
 	return rates;
 }
 
 /* Returns the rates since the samples were taken, and replaces the samples. NULL: out of memory. */
-static struct look_rates *rates_measure(struct samples *samples, const struct census *channels,
+static struct look_rates *rates_measure(struct samples *samples, const struct snapshot *channels,
 					size_t count)
 {
 	struct look_rates *rates = calloc(count + 1, sizeof(*rates));
@@ -223,7 +224,7 @@ static void print_clock(const struct look *look, const struct show *show)
 }
 
 static void picture_print(const struct look *look, const struct show *show,
-			  const struct census *channels, const struct look_rates *rates,
+			  const struct snapshot *channels, const struct look_rates *rates,
 			  size_t count)
 {
 	const struct cli_settings *settings = look->settings;
@@ -265,7 +266,7 @@ static void picture_put(FILE *file, const struct show *show, const char *text)
 	fputs("\033[0m\033[J", file);
 }
 
-static int picture_draw(struct look *look, const struct census *channels,
+static int picture_draw(struct look *look, const struct snapshot *channels,
 			const struct look_rates *rates, size_t count)
 {
 	struct show show = show_output();
@@ -294,7 +295,7 @@ static int picture_draw(struct look *look, const struct census *channels,
 static int look_again(struct look *look, struct samples *samples)
 {
 	struct look_rates *rates = NULL;
-	struct census *channels;
+	struct snapshot *channels;
 	int status = CLI_FAILED;
 	size_t count;
 

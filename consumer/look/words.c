@@ -24,9 +24,9 @@ enum show_colour look_state_colour(const char *state)
 /*
  * A channel that is emptied as fast as it is filled looks idle each time; its rates tell otherwise.
  */
-const char *look_state(const struct census *census, const struct look_rates *rates)
+const char *look_state(const struct snapshot *snapshot, const struct look_rates *rates)
 {
-	const char *state = census_state(census);
+	const char *state = snapshot_state(snapshot);
 
 	if (rates != NULL && rates->known && rates->in > 0 && strcmp(state, "idle") == 0)
 		return "flowing";
@@ -49,17 +49,17 @@ const char *look_life(enum life life)
 }
 
 /* Returns the producer that has the turn. */
-static const struct census_endpoint *turn_holder(const struct census *census)
+static const struct snapshot_endpoint *turn_holder(const struct snapshot *snapshot)
 {
-	for (unsigned i = 0; i < census->endpoint_count; i++)
-		if (census->endpoints[i].has_turn)
-			return &census->endpoints[i];
+	for (unsigned i = 0; i < snapshot->endpoint_count; i++)
+		if (snapshot->endpoints[i].has_turn)
+			return &snapshot->endpoints[i];
 	return NULL;
 }
 
-static void wait_turn(const struct census *census, char buffer[TABLE_CELL])
+static void wait_turn(const struct snapshot *snapshot, char buffer[TABLE_CELL])
 {
-	const struct census_endpoint *holder = turn_holder(census);
+	const struct snapshot_endpoint *holder = turn_holder(snapshot);
 
 	if (holder == NULL)
 		snprintf(buffer, TABLE_CELL, "its turn");
@@ -69,7 +69,7 @@ static void wait_turn(const struct census *census, char buffer[TABLE_CELL])
 }
 
 /* Writes what the consumer has taken, and how often it was tried if not for the first time. */
-static void in_hand(const struct census_endpoint *endpoint, char buffer[TABLE_CELL])
+static void in_hand(const struct snapshot_endpoint *endpoint, char buffer[TABLE_CELL])
 {
 	int size = snprintf(buffer, TABLE_CELL, "its output, %llu in hand",
 			    (unsigned long long)endpoint->in_hand);
@@ -84,7 +84,7 @@ static void in_hand(const struct census_endpoint *endpoint, char buffer[TABLE_CE
 		snprintf(buffer + size, TABLE_CELL - (size_t)size, ")");
 }
 
-const char *look_wait(const struct census *census, const struct census_endpoint *endpoint,
+const char *look_wait(const struct snapshot *snapshot, const struct snapshot_endpoint *endpoint,
 		      char buffer[TABLE_CELL])
 {
 	buffer[0] = '\0';
@@ -94,7 +94,7 @@ const char *look_wait(const struct census *census, const struct census_endpoint 
 	case CHANNEL_WAITS_ROOM:
 		return strcpy(buffer, "room: the ring is full");
 	case CHANNEL_WAITS_TURN:
-		wait_turn(census, buffer);
+		wait_turn(snapshot, buffer);
 		return buffer;
 	case CHANNEL_WAITS_ACKNOWLEDGED:
 		return strcpy(buffer, "acknowledgements");

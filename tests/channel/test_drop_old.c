@@ -400,6 +400,8 @@ Test(drop_old, what_is_delivered_and_what_is_dropped_is_what_was_sent, .timeout 
 	agent_expect(&first, "ok", "attach producer %s size=4096", channel_name(name));
 	for (int i = 0; i < CONSUMERS; i++)
 		consumers[i] = tool_start("shm-consume", "-C", name, NULL);
+	/* One that comes after everybody has left would wait in a new channel. */
+	agent_expect(&first, "ok", "consumers %d", CONSUMERS);
 	for (int i = 0; i < PRODUCERS; i++) {
 		int input = bytes_file(lines, LINES * LINE);
 

@@ -37,8 +37,8 @@
 #include "channel/side.h"
 #include "frame/read_lines.h"
 #include "frame/write.h"
-#include "observe/census.h"
 #include "observe/peek.h"
+#include "observe/snapshot.h"
 #include "observe/tap.h"
 #include "tests/fuzz/replay.h"
 
@@ -426,24 +426,25 @@ static void copy_write(struct channel *channel, const struct channel_delivery *d
  * Inspects the object from outside: whatever state it is in has a name, and what is said of it can
  * be printed.
  */
-static void census_take(void)
+static void snapshot_take(void)
 {
-	struct census *census = malloc(sizeof(*census));
-	int rc = census == NULL ? -ENOMEM : census_read(census, name, geteuid());
+	struct snapshot *snapshot = malloc(sizeof(*snapshot));
+	int rc = snapshot == NULL ? -ENOMEM : snapshot_read(snapshot, name, geteuid());
 
 	if (rc != 0 && rc != -ENOENT)
-		wrong("no census");
-	if (rc == 0 && census->kind != CENSUS_CHANNEL && !written)
+		wrong("no snapshot");
+	if (rc == 0 && snapshot->kind != SNAPSHOT_CHANNEL && !written)
 		wrong("a channel that nobody touched is called something else");
 	if (rc == 0 &&
-	    (census->used > census->capacity || census->endpoint_count > CENSUS_ENDPOINTS_MAX ||
-	     census->group_count > CENSUS_GROUPS_MAX || census_state(census)[0] == '\0'))
-		wrong("a census that cannot be");
-	for (unsigned i = 0; rc == 0 && i < census->group_count; i++)
-		if (census->groups[i].name[0] != '\0' && census->groups[i].name[0] != '?' &&
-		    !channel_group_valid(census->groups[i].name))
+	    (snapshot->used > snapshot->capacity ||
+	     snapshot->endpoint_count > SNAPSHOT_ENDPOINTS_MAX ||
+	     snapshot->group_count > SNAPSHOT_GROUPS_MAX || snapshot_state(snapshot)[0] == '\0'))
+		wrong("a snapshot that cannot be");
+	for (unsigned i = 0; rc == 0 && i < snapshot->group_count; i++)
+		if (snapshot->groups[i].name[0] != '\0' && snapshot->groups[i].name[0] != '?' &&
+		    !channel_group_valid(snapshot->groups[i].name))
 			wrong("a group's name that cannot be printed");
-	free(census);
+	free(snapshot);
 }
 
 /* Peeks, and looks at all that is there as a tap. No other endpoint of this thread is attached. */
@@ -533,7 +534,7 @@ static void step_do(struct endpoint *endpoint, enum step step, unsigned flags, u
 			channel->looked_ns = 0;
 			result(channel_look_after(channel));
 		}
-		census_take();
+		snapshot_take();
 		break;
 	case STEP_DETACH:
 		detach(endpoint, flags >> 2 & (CHANNEL_FAILED | CHANNEL_END));
@@ -754,7 +755,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Newcomers attach, whatever there is now. */
 	partner_do(&partner, STEP_COUNT, 0, 0);
 	detach(&endpoint, 0);
-	census_take();
+	snapshot_take();
 	look_on(&endpoint);
 	if (!written)
 		endpoint.timeout_ns = PATIENT_MS * NS_PER_MS;

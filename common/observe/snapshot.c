@@ -1,4 +1,4 @@
-#include "observe/census.h"
+#include "observe/snapshot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,13 +23,14 @@
 #include "channel/segment.h"
 #include "channel/turn.h"
 #include "channel/validate.h"
-#include "observe/census_count.h"
+#include "observe/snapshot_count.h"
 #include "shared_buffer.h"
 
 enum { COPY_TRIES = 8 };
 
-_Static_assert((int)CENSUS_ENDPOINTS_MAX == 2 * SLOT_COUNT && (int)CENSUS_GROUPS_MAX == GROUP_COUNT,
-	       "a census holds all there can be");
+_Static_assert((int)SNAPSHOT_ENDPOINTS_MAX == 2 * SLOT_COUNT &&
+		       (int)SNAPSHOT_GROUPS_MAX == GROUP_COUNT,
+	       "a snapshot holds all there can be");
 
 /* ---- endpoints and groups, out of the copy ---- */
 
@@ -62,7 +63,7 @@ static enum channel_wait consumer_wait(const struct consumers *consumers, unsign
 								    : CHANNEL_WAITS_NOT;
 }
 
-static void endpoint_read(struct census_endpoint *endpoint, const struct slot *slot)
+static void endpoint_read(struct snapshot_endpoint *endpoint, const struct slot *slot)
 {
 	struct life_hint hint = { .pid = atomic_load(&slot->pid),
 				  .tid = atomic_load(&slot->tid),
@@ -77,13 +78,13 @@ static void endpoint_read(struct census_endpoint *endpoint, const struct slot *s
 	endpoint->messages = atomic_load(&slot->messages);
 	endpoint->bytes = atomic_load(&slot->bytes);
 	endpoint->dropped = atomic_load(&slot->dropped);
-	endpoint->group = CENSUS_NO_GROUP;
+	endpoint->group = SNAPSHOT_NO_GROUP;
 }
 
-static struct census_endpoint *endpoint_add(struct census *census, enum channel_role role,
-					    unsigned slot, const struct slot *from)
+static struct snapshot_endpoint *endpoint_add(struct snapshot *snapshot, enum channel_role role,
+					      unsigned slot, const struct slot *from)
 {
-	struct census_endpoint *endpoint = &census->endpoints[census->endpoint_count++];
+	struct snapshot_endpoint *endpoint = &snapshot->endpoints[snapshot->endpoint_count++];
 
 	memset(endpoint, 0, sizeof(*endpoint));
 	endpoint_read(endpoint, from);
@@ -92,23 +93,23 @@ static struct census_endpoint *endpoint_add(struct census *census, enum channel_
 	return endpoint;
 }
 
-static void producers_read(struct census *census, const struct shared_buffer *copy)
+static void producers_read(struct snapshot *snapshot, const struct shared_buffer *copy)
 {
 	const struct producers *producers = &copy->producers;
 	uint64_t attached = atomic_load(&producers->side.attached);
 
 	for (; attached != 0; attached &= attached - 1) {
 		unsigned slot = (unsigned)__builtin_ctzll(attached);
-		struct census_endpoint *endpoint =
-			endpoint_add(census, CHANNEL_PRODUCER, slot, &producers->side.slots[slot]);
+		struct snapshot_endpoint *endpoint = endpoint_add(snapshot, CHANNEL_PRODUCER, slot,
+								  &producers->side.slots[slot]);
 
 		endpoint->waits = producer_wait(copy, slot);
 		endpoint->has_turn = atomic_load(&producers->turn) == slot + 1;
 		endpoint->is_inside =
 			endpoint->has_turn && (mark_open(&producers->marks[0]) == slot + 1 ||
 					       mark_open(&producers->marks[1]) == slot + 1);
-		census->attached[CHANNEL_PRODUCER]++;
-		census->alive[CHANNEL_PRODUCER] += endpoint->life != LIFE_DEAD;
+		snapshot->attached[CHANNEL_PRODUCER]++;
+		snapshot->alive[CHANNEL_PRODUCER] += endpoint->life != LIFE_DEAD;
 	}
 }
 
@@ -130,15 +131,15 @@ static uint64_t hand_at(const struct consumers *consumers, unsigned slot)
 	return 0;
 }
 
-static void consumers_read(struct census *census, const struct consumers *consumers,
-			   const struct census_counts *counts, const int *group_at)
+static void consumers_read(struct snapshot *snapshot, const struct consumers *consumers,
+			   const struct snapshot_counts *counts, const int *group_at)
 {
 	uint64_t attached = atomic_load(&consumers->side.attached);
 
 	for (; attached != 0; attached &= attached - 1) {
 		unsigned slot = (unsigned)__builtin_ctzll(attached);
-		struct census_endpoint *endpoint =
-			endpoint_add(census, CHANNEL_CONSUMER, slot, &consumers->side.slots[slot]);
+		struct snapshot_endpoint *endpoint = endpoint_add(snapshot, CHANNEL_CONSUMER, slot,
+								  &consumers->side.slots[slot]);
 
 		endpoint->waits = consumer_wait(consumers, slot);
 		endpoint->in_hand =
@@ -147,18 +148,18 @@ static void consumers_read(struct census *census, const struct consumers *consum
 		endpoint->attempts = counts->attempts[slot];
 		endpoint->failures = counts->failures[slot];
 		for (unsigned i = 0; i < GROUP_COUNT; i++)
-			if (group_at[i] != CENSUS_NO_GROUP &&
+			if (group_at[i] != SNAPSHOT_NO_GROUP &&
 			    bit_of(atomic_load(&consumers->groups[i].members), slot))
 				endpoint->group = group_at[i];
-		if (endpoint->group == CENSUS_NO_GROUP) {
-			census->observers++;
+		if (endpoint->group == SNAPSHOT_NO_GROUP) {
+			snapshot->observers++;
 			continue;
 		}
-		census->attached[CHANNEL_CONSUMER]++;
-		census->groups[endpoint->group].consumers++;
+		snapshot->attached[CHANNEL_CONSUMER]++;
+		snapshot->groups[endpoint->group].consumers++;
 		if (endpoint->life != LIFE_DEAD) {
-			census->alive[CHANNEL_CONSUMER]++;
-			census->groups[endpoint->group].alive++;
+			snapshot->alive[CHANNEL_CONSUMER]++;
+			snapshot->groups[endpoint->group].alive++;
 		}
 	}
 }
@@ -168,11 +169,11 @@ static uint64_t not_negative(int64_t count)
 	return count > 0 ? (uint64_t)count : 0;
 }
 
-static void group_read(struct census *census, const struct shared_buffer *copy, unsigned index,
-		       const struct census_counts *counts)
+static void group_read(struct snapshot *snapshot, const struct shared_buffer *copy, unsigned index,
+		       const struct snapshot_counts *counts)
 {
 	const struct group *from = &copy->consumers.groups[index];
-	struct census_group *group = &census->groups[census->group_count++];
+	struct snapshot_group *group = &snapshot->groups[snapshot->group_count++];
 
 	memset(group, 0, sizeof(*group));
 	_Static_assert((int)GROUP_NAME_SIZE == (int)CHANNEL_GROUP_MAX + 1, "a name with its NUL");
@@ -188,44 +189,44 @@ static void group_read(struct census *census, const struct shared_buffer *copy, 
 	group->orphans = not_negative(counts->orphans[index]);
 	group->dropped = atomic_load(&from->dropped);
 	group->redelivered = atomic_load(&from->redelivered);
-	if (group->messages > census->messages)
-		census->messages = group->messages;
+	if (group->messages > snapshot->messages)
+		snapshot->messages = group->messages;
 }
 
-static void sides_read(struct census *census, const struct census_source *source,
-		       const struct census_counts *counts)
+static void sides_read(struct snapshot *snapshot, const struct snapshot_source *source,
+		       const struct snapshot_counts *counts)
 {
 	const struct shared_buffer *copy = source->copy;
 	const struct producers *producers = &copy->producers;
 	const struct consumers *consumers = &copy->consumers;
 	uint64_t events = atomic_load(&producers->events);
-	uint64_t sequence = census_sequence(source);
+	uint64_t sequence = snapshot_sequence(source);
 	int group_at[GROUP_COUNT];
 
 	for (unsigned i = 0; i < GROUP_COUNT; i++) {
-		group_at[i] = CENSUS_NO_GROUP;
+		group_at[i] = SNAPSHOT_NO_GROUP;
 		if (group_life(&consumers->groups[i]) == GROUP_FREE)
 			continue;
-		group_at[i] = (int)census->group_count;
-		group_read(census, copy, i, counts);
+		group_at[i] = (int)snapshot->group_count;
+		group_read(snapshot, copy, i, counts);
 	}
-	producers_read(census, copy);
-	consumers_read(census, consumers, counts, group_at);
-	census->bytes = counts->bytes;
-	census->received = atomic_load(&producers->tail);
-	census->freed = counts->needed;
-	census->used = census->received - census->freed;
-	if (census->used > census->capacity) /* it changed while it was read, each time */
-		census->used = census->capacity;
-	census->sent = sequence > 0 ? sequence - 1 : 0;
-	census->deaths = (events & EVENTS_DEATHS) / EVENT_DEATH;
-	census->ends = (events & EVENTS_ENDS) / EVENT_END;
-	census->recovered[CHANNEL_PRODUCER] = atomic_load(&producers->side.recovered);
-	census->recovered[CHANNEL_CONSUMER] = atomic_load(&consumers->side.recovered);
-	census->locked_by[CHANNEL_PRODUCER] = (pid_t)atomic_load(&producers->side.holder);
-	census->locked_by[CHANNEL_CONSUMER] = (pid_t)atomic_load(&consumers->side.holder);
-	census->room_wanted = room_missing(copy) != 0;
-	census->wanted = atomic_load(&producers->room_wanted) & ~UINT64_C(1);
+	producers_read(snapshot, copy);
+	consumers_read(snapshot, consumers, counts, group_at);
+	snapshot->bytes = counts->bytes;
+	snapshot->received = atomic_load(&producers->tail);
+	snapshot->freed = counts->needed;
+	snapshot->used = snapshot->received - snapshot->freed;
+	if (snapshot->used > snapshot->capacity) /* it changed while it was read, each time */
+		snapshot->used = snapshot->capacity;
+	snapshot->sent = sequence > 0 ? sequence - 1 : 0;
+	snapshot->deaths = (events & EVENTS_DEATHS) / EVENT_DEATH;
+	snapshot->ends = (events & EVENTS_ENDS) / EVENT_END;
+	snapshot->recovered[CHANNEL_PRODUCER] = atomic_load(&producers->side.recovered);
+	snapshot->recovered[CHANNEL_CONSUMER] = atomic_load(&consumers->side.recovered);
+	snapshot->locked_by[CHANNEL_PRODUCER] = (pid_t)atomic_load(&producers->side.holder);
+	snapshot->locked_by[CHANNEL_CONSUMER] = (pid_t)atomic_load(&consumers->side.holder);
+	snapshot->room_wanted = room_missing(copy) != 0;
+	snapshot->wanted = atomic_load(&producers->room_wanted) & ~UINT64_C(1);
 }
 
 /* ---- the copy ---- */
@@ -235,24 +236,24 @@ static void sides_read(struct census *census, const struct census_source *source
  * tail, unless the channel is damaged. The pages of the mutexes are left out, as nothing here looks
  * into a mutex. False if the object is too short.
  */
-static bool sides_copy(const struct census_source *source)
+static bool sides_copy(const struct snapshot_source *source)
 {
 	const size_t consumers = offsetof(struct shared_buffer, consumers.head);
 	const size_t producers = offsetof(struct shared_buffer, producers.tail);
 	char *copy = (char *)source->copy;
 
-	return census_pread(source->fd, copy + consumers, sizeof(*source->copy) - consumers,
-			    consumers) &&
-	       census_pread(source->fd, copy + producers,
-			    offsetof(struct shared_buffer, consumers) - producers, producers);
+	return snapshot_pread(source->fd, copy + consumers, sizeof(*source->copy) - consumers,
+			      consumers) &&
+	       snapshot_pread(source->fd, copy + producers,
+			      offsetof(struct shared_buffer, consumers) - producers, producers);
 }
 
-/* Repairs the copy (census_repair()), then checks its invariants. */
-static bool copy_valid(const struct census_source *source)
+/* Repairs the copy (snapshot_repair()), then checks its invariants. */
+static bool copy_valid(const struct snapshot_source *source)
 {
 	const struct ring ring = { .capacity = source->capacity };
 
-	census_repair(source->copy);
+	snapshot_repair(source->copy);
 	return ring_valid(&ring, source->copy);
 }
 
@@ -261,14 +262,14 @@ static bool copy_valid(const struct census_source *source)
  * meanwhile; estimates in the end. Returns 0, or -CHANNEL_EDAMAGED if the copy makes no sense
  * although head and tail stand still.
  */
-static int channel_count(struct census *census, const struct census_source *source,
-			 struct census_counts *counts)
+static int channel_count(struct snapshot *snapshot, const struct snapshot_source *source,
+			 struct snapshot_counts *counts)
 {
 	uint64_t tail = 0, head = 0;
 	bool bad = false;
 
 	for (int tries = 0; tries < COPY_TRIES; tries++) {
-		enum census_count result = CENSUS_BAD;
+		enum snapshot_count result = SNAPSHOT_BAD;
 		bool still;
 
 		if (!sides_copy(source))
@@ -278,12 +279,12 @@ static int channel_count(struct census *census, const struct census_source *sour
 		tail = atomic_load(&source->copy->producers.tail);
 		head = atomic_load(&source->copy->consumers.head);
 		if (copy_valid(source))
-			result = census_count(source, counts);
-		if (result == CENSUS_COUNTED)
+			result = snapshot_count(source, counts);
+		if (result == SNAPSHOT_COUNTED)
 			return 0;
-		if (result == CENSUS_TOO_MANY)
+		if (result == SNAPSHOT_TOO_MANY)
 			break;
-		bad = result == CENSUS_BAD && still;
+		bad = result == SNAPSHOT_BAD && still;
 		if (tries > COPY_TRIES / 2) { /* give endpoints time to finish what they do */
 			struct timespec pause = { .tv_nsec = 1000000 };
 
@@ -292,18 +293,18 @@ static int channel_count(struct census *census, const struct census_source *sour
 	}
 	if (bad)
 		return -CHANNEL_EDAMAGED;
-	census->estimated = true;
-	census_estimate(source, counts);
+	snapshot->estimated = true;
+	snapshot_estimate(source, counts);
 	return 0;
 }
 
 /* Reads the channel whose ring begins at this offset in bytes. 0, -CHANNEL_EDAMAGED or -ENOMEM. */
-static int channel_read(struct census *census, int fd, uint64_t ring_offset)
+static int channel_read(struct snapshot *snapshot, int fd, uint64_t ring_offset)
 {
-	struct census_source source = { .fd = fd,
-					.ring_offset = ring_offset,
-					.capacity = census->capacity };
-	struct census_counts *counts = calloc(1, sizeof(*counts));
+	struct snapshot_source source = { .fd = fd,
+					  .ring_offset = ring_offset,
+					  .capacity = snapshot->capacity };
+	struct snapshot_counts *counts = calloc(1, sizeof(*counts));
 	struct header header;
 	int rc = -ENOMEM;
 
@@ -311,21 +312,21 @@ static int channel_read(struct census *census, int fd, uint64_t ring_offset)
 	source.copy = aligned_alloc(_Alignof(struct shared_buffer), sizeof(*source.copy));
 	if (source.copy != NULL && counts != NULL) {
 		memset(source.copy, 0, sizeof(*source.copy));
-		rc = census_pread(fd, &header, sizeof(header), 0) ? 0 : -CHANNEL_EDAMAGED;
+		rc = snapshot_pread(fd, &header, sizeof(header), 0) ? 0 : -CHANNEL_EDAMAGED;
 	}
 	if (rc == 0)
-		rc = channel_count(census, &source, counts);
+		rc = channel_count(snapshot, &source, counts);
 	if (rc == 0) {
 		uint64_t now;
 		struct timespec clock;
 
 		clock_gettime(CLOCK_REALTIME, &clock);
 		now = (uint64_t)clock.tv_sec * NS_PER_SEC + (uint64_t)clock.tv_nsec;
-		census->made_ns = header.epoch;
-		census->age_ns = header.epoch < now ? now - header.epoch : 0;
-		census->keeper = (pid_t)atomic_load(&header.keeper);
-		census->largest = ring_message_max(census->capacity);
-		sides_read(census, &source, counts);
+		snapshot->made_ns = header.epoch;
+		snapshot->age_ns = header.epoch < now ? now - header.epoch : 0;
+		snapshot->keeper = (pid_t)atomic_load(&header.keeper);
+		snapshot->largest = ring_message_max(snapshot->capacity);
+		sides_read(snapshot, &source, counts);
 	}
 	free(source.copy);
 	free(counts);
@@ -334,147 +335,147 @@ static int channel_read(struct census *census, int fd, uint64_t ring_offset)
 
 /* ---- the object ---- */
 
-static enum census_kind kind_of(int error)
+static enum snapshot_kind kind_of(int error)
 {
 	switch (-error) {
 	case 0:
-		return CENSUS_CHANNEL;
+		return SNAPSHOT_CHANNEL;
 	case CHANNEL_EREMOVED:
-		return CENSUS_REMOVED;
+		return SNAPSHOT_REMOVED;
 	case CHANNEL_ELINKED:
-		return CENSUS_LINKED;
+		return SNAPSHOT_LINKED;
 	case CHANNEL_EFOREIGN:
-		return CENSUS_FOREIGN;
+		return SNAPSHOT_FOREIGN;
 	case CHANNEL_EDAMAGED:
-		return CENSUS_DAMAGED;
+		return SNAPSHOT_DAMAGED;
 	case CHANNEL_EVERSION:
 	case CHANNEL_EABI:
-		return CENSUS_OTHER_BUILD;
+		return SNAPSHOT_OTHER_BUILD;
 	case CHANNEL_EOWNER:
-		return CENSUS_OTHER_OWNER;
+		return SNAPSHOT_OTHER_OWNER;
 	default:
-		return CENSUS_UNREADABLE;
+		return SNAPSHOT_UNREADABLE;
 	}
 }
 
-static void census_begin(struct census *census, const char *name)
+static void snapshot_begin(struct snapshot *snapshot, const char *name)
 {
-	memset(census, 0, offsetof(struct census, endpoints));
-	snprintf(census->name, sizeof(census->name), "%s", name);
+	memset(snapshot, 0, offsetof(struct snapshot, endpoints));
+	snprintf(snapshot->name, sizeof(snapshot->name), "%s", name);
 }
 
-static void census_stat(struct census *census, const struct stat *status)
+static void snapshot_stat(struct snapshot *snapshot, const struct stat *status)
 {
-	census->owner = status->st_uid;
-	census->mode = status->st_mode & 07777;
-	census->folder = S_ISDIR(status->st_mode);
-	census->object_bytes = (uint64_t)status->st_size;
-	census->device = (uint64_t)status->st_dev;
-	census->inode = (uint64_t)status->st_ino;
+	snapshot->owner = status->st_uid;
+	snapshot->mode = status->st_mode & 07777;
+	snapshot->folder = S_ISDIR(status->st_mode);
+	snapshot->object_bytes = (uint64_t)status->st_size;
+	snapshot->device = (uint64_t)status->st_dev;
+	snapshot->inode = (uint64_t)status->st_ino;
 	/* For an object that is not a channel, and so does not say when it was made. */
-	census->made_ns = (uint64_t)status->st_mtim.tv_sec * NS_PER_SEC;
+	snapshot->made_ns = (uint64_t)status->st_mtim.tv_sec * NS_PER_SEC;
 }
 
-int census_read_fd(struct census *census, int fd, const char *name, uid_t owner)
+int snapshot_read_fd(struct snapshot *snapshot, int fd, const char *name, uid_t owner)
 {
 	struct channel_report report = { 0 };
 	uint64_t ring_offset = 0;
 	struct stat status;
 	int rc = 0;
 
-	census_begin(census, name);
+	snapshot_begin(snapshot, name);
 	if (fstat(fd, &status) != 0)
 		return -errno;
-	census_stat(census, &status);
+	snapshot_stat(snapshot, &status);
 	if (!owner_is(fd, &status, owner))
 		rc = -CHANNEL_EOWNER;
 	else if (!S_ISREG(status.st_mode))
 		rc = -CHANNEL_EFOREIGN;
 	else
-		rc = segment_state(fd, &ring_offset, &census->capacity, &report);
-	memcpy(census->theirs, report.theirs, sizeof(census->theirs));
-	memcpy(census->ours, report.ours, sizeof(census->ours));
+		rc = segment_state(fd, &ring_offset, &snapshot->capacity, &report);
+	memcpy(snapshot->theirs, report.theirs, sizeof(snapshot->theirs));
+	memcpy(snapshot->ours, report.ours, sizeof(snapshot->ours));
 	if (rc == 0)
-		rc = channel_read(census, fd, ring_offset);
+		rc = channel_read(snapshot, fd, ring_offset);
 	if (rc == -ENOMEM)
 		return rc;
-	census->error = rc;
-	census->kind = kind_of(rc);
+	snapshot->error = rc;
+	snapshot->kind = kind_of(rc);
 	return 0;
 }
 
-/* Writes the path of the channel's object: CENSUS_FOLDER, then the name with its slash. */
-static void object_path(char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX], const char *name,
+/* Writes the path of the channel's object: OBJECT_FOLDER, then the name with its slash. */
+static void object_path(char path[sizeof(OBJECT_FOLDER) + SEGMENT_NAME_MAX], const char *name,
 			uid_t owner)
 {
 	char object[SEGMENT_NAME_MAX];
 
 	owner_object_name(object, owner, name);
-	snprintf(path, sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX, CENSUS_FOLDER "%s", object);
+	snprintf(path, sizeof(OBJECT_FOLDER) + SEGMENT_NAME_MAX, OBJECT_FOLDER "%s", object);
 }
 
 /* The object could not be opened (errno was `error`): fills in what lstat() says of it. */
-static int census_read_closed(struct census *census, const char *name, uid_t owner, int error)
+static int snapshot_read_closed(struct snapshot *snapshot, const char *name, uid_t owner, int error)
 {
-	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
+	char path[sizeof(OBJECT_FOLDER) + SEGMENT_NAME_MAX];
 	struct stat status;
 
-	census_begin(census, name);
+	snapshot_begin(snapshot, name);
 	object_path(path, name, owner);
-	census->error = -error;
+	snapshot->error = -error;
 	if (lstat(path, &status) == 0) {
-		census_stat(census, &status);
+		snapshot_stat(snapshot, &status);
 		if (!owner_seems(&status, owner))
-			census->error = -CHANNEL_EOWNER;
+			snapshot->error = -CHANNEL_EOWNER;
 		else if (!S_ISREG(status.st_mode))
-			census->error = -CHANNEL_EFOREIGN;
+			snapshot->error = -CHANNEL_EFOREIGN;
 	} else if (errno == ENOENT) {
 		return segment_missing();
 	}
-	census->kind = kind_of(census->error);
+	snapshot->kind = kind_of(snapshot->error);
 	return 0;
 }
 
-int census_read(struct census *census, const char *name, uid_t owner)
+int snapshot_read(struct snapshot *snapshot, const char *name, uid_t owner)
 {
-	char path[sizeof(CENSUS_FOLDER) + SEGMENT_NAME_MAX];
+	char path[sizeof(OBJECT_FOLDER) + SEGMENT_NAME_MAX];
 	int fd, rc;
 
 	if (!channel_name_valid(name))
 		return -CHANNEL_ENAME;
 	object_path(path, name, owner);
 	/* The object's name is what follows the folder in its path. */
-	fd = shm_open(path + strlen(CENSUS_FOLDER), O_RDONLY | O_NONBLOCK,
+	fd = shm_open(path + strlen(OBJECT_FOLDER), O_RDONLY | O_NONBLOCK,
 		      0); /* opening a FIFO would wait */
 	if (fd < 0)
 		return errno == ENOENT ? segment_missing()
-				       : census_read_closed(census, name, owner, errno);
-	rc = census_read_fd(census, fd, name, owner);
+				       : snapshot_read_closed(snapshot, name, owner, errno);
+	rc = snapshot_read_fd(snapshot, fd, name, owner);
 	close(fd);
 	return rc;
 }
 
-const struct census_endpoint *census_endpoint(const struct census *census, enum channel_role role,
-					      unsigned slot)
+const struct snapshot_endpoint *snapshot_endpoint(const struct snapshot *snapshot,
+						  enum channel_role role, unsigned slot)
 {
-	for (unsigned i = 0; i < census->endpoint_count; i++)
-		if (census->endpoints[i].role == role && census->endpoints[i].slot == slot)
-			return &census->endpoints[i];
+	for (unsigned i = 0; i < snapshot->endpoint_count; i++)
+		if (snapshot->endpoints[i].role == role && snapshot->endpoints[i].slot == slot)
+			return &snapshot->endpoints[i];
 	return NULL;
 }
 
 /* ---- the state in words ---- */
 
 /* True if this side has endpoints that are not dead, and all of these are stopped. */
-static bool side_stopped(const struct census *census, enum channel_role role)
+static bool side_stopped(const struct snapshot *snapshot, enum channel_role role)
 {
 	bool stopped = false;
 
-	for (unsigned i = 0; i < census->endpoint_count; i++) {
-		const struct census_endpoint *endpoint = &census->endpoints[i];
+	for (unsigned i = 0; i < snapshot->endpoint_count; i++) {
+		const struct snapshot_endpoint *endpoint = &snapshot->endpoints[i];
 
 		if (endpoint->role != role || endpoint->life == LIFE_DEAD ||
-		    (role == CHANNEL_CONSUMER && endpoint->group == CENSUS_NO_GROUP))
+		    (role == CHANNEL_CONSUMER && endpoint->group == SNAPSHOT_NO_GROUP))
 			continue;
 		if (endpoint->life != LIFE_STOPPED)
 			return false;
@@ -483,45 +484,45 @@ static bool side_stopped(const struct census *census, enum channel_role role)
 	return stopped;
 }
 
-static const char *channel_state(const struct census *census)
+static const char *channel_state(const struct snapshot *snapshot)
 {
-	bool producers = census->alive[CHANNEL_PRODUCER] > 0;
-	bool consumers = census->alive[CHANNEL_CONSUMER] > 0;
+	bool producers = snapshot->alive[CHANNEL_PRODUCER] > 0;
+	bool consumers = snapshot->alive[CHANNEL_CONSUMER] > 0;
 
 	if (!producers && !consumers)
-		return census->messages > 0 ? "abandoned" : "empty";
+		return snapshot->messages > 0 ? "abandoned" : "empty";
 	if (!consumers)
-		return census->room_wanted ? "full" : "no consumers";
-	if (census->messages > 0 && side_stopped(census, CHANNEL_CONSUMER))
+		return snapshot->room_wanted ? "full" : "no consumers";
+	if (snapshot->messages > 0 && side_stopped(snapshot, CHANNEL_CONSUMER))
 		return "stopped";
-	if (census->room_wanted)
+	if (snapshot->room_wanted)
 		return "full";
 	if (!producers)
-		return census->messages > 0 ? "draining" : "no producers";
-	return census->messages > 0 ? "flowing" : "idle";
+		return snapshot->messages > 0 ? "draining" : "no producers";
+	return snapshot->messages > 0 ? "flowing" : "idle";
 }
 
-const char *census_state(const struct census *census)
+const char *snapshot_state(const struct snapshot *snapshot)
 {
-	switch (census->kind) {
-	case CENSUS_REMOVED:
+	switch (snapshot->kind) {
+	case SNAPSHOT_REMOVED:
 		return "removed";
-	case CENSUS_LINKED:
+	case SNAPSHOT_LINKED:
 		return "linked";
-	case CENSUS_FOREIGN:
+	case SNAPSHOT_FOREIGN:
 		return "no channel";
-	case CENSUS_DAMAGED:
+	case SNAPSHOT_DAMAGED:
 		return "damaged";
-	case CENSUS_OTHER_BUILD:
-		return census->error == -CHANNEL_EVERSION ? "other version" : "other build";
-	case CENSUS_OTHER_OWNER:
+	case SNAPSHOT_OTHER_BUILD:
+		return snapshot->error == -CHANNEL_EVERSION ? "other version" : "other build";
+	case SNAPSHOT_OTHER_OWNER:
 		return "not yours";
-	case CENSUS_UNREADABLE:
+	case SNAPSHOT_UNREADABLE:
 		return "unreadable";
-	case CENSUS_CHANNEL:
+	case SNAPSHOT_CHANNEL:
 		break;
 	}
-	return channel_state(census);
+	return channel_state(snapshot);
 }
 
 /* ---- the list of all channels ---- */
@@ -554,9 +555,9 @@ static int name_add(char ***names, size_t *count, const char *name)
 	return 0;
 }
 
-int census_names(uid_t owner, char ***names, size_t *count)
+int snapshot_names(uid_t owner, char ***names, size_t *count)
 {
-	DIR *folder = opendir(CENSUS_FOLDER);
+	DIR *folder = opendir(OBJECT_FOLDER);
 	const struct dirent *entry;
 	char prefix[SEGMENT_NAME_MAX];
 	int rc = 0;
@@ -574,7 +575,7 @@ int census_names(uid_t owner, char ***names, size_t *count)
 	}
 	closedir(folder);
 	if (rc < 0) {
-		census_names_free(*names, *count);
+		snapshot_names_free(*names, *count);
 		*names = NULL;
 		*count = 0;
 		return rc;
@@ -584,7 +585,7 @@ int census_names(uid_t owner, char ***names, size_t *count)
 	return 0;
 }
 
-void census_names_free(char **names, size_t count)
+void snapshot_names_free(char **names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		free(names[i]);

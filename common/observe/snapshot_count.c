@@ -1,4 +1,4 @@
-#include "observe/census_count.h"
+#include "observe/snapshot_count.h"
 
 #include <unistd.h>
 
@@ -42,8 +42,8 @@ struct point {
 
 /* One walk over the records from `begin` to `end`. */
 struct walk {
-	const struct census_source *source;
-	struct census_counts *counts;
+	const struct snapshot_source *source;
+	struct snapshot_counts *counts;
 	struct point points[POINTS_MAX];
 	size_t point_count, point_next;
 	uint64_t begin, end;	     /* positions */
@@ -54,7 +54,7 @@ struct walk {
 	unsigned char bytes[WINDOW];
 };
 
-bool census_pread(int fd, void *bytes, uint64_t size, uint64_t offset)
+bool snapshot_pread(int fd, void *bytes, uint64_t size, uint64_t offset)
 {
 	while (size > 0) {
 		ssize_t got = pread(fd, bytes, (size_t)size, (off_t)offset);
@@ -84,7 +84,7 @@ static void point_add(struct walk *walk, struct cursor cursor, int sign, int64_t
 
 static void claim_points(struct walk *walk, unsigned index, const struct claim *claim)
 {
-	struct census_counts *counts = walk->counts;
+	struct snapshot_counts *counts = walk->counts;
 	struct claim_state state = claim_read(claim);
 	unsigned owner = claim_owner(claim);
 	bool orphan = owner == OWNER_NONE;
@@ -134,14 +134,14 @@ static int point_compare(const void *a, const void *b)
 
 /* ---- the records ---- */
 
-static bool ring_pread(const struct census_source *source, uint64_t position, void *bytes,
+static bool ring_pread(const struct snapshot_source *source, uint64_t position, void *bytes,
 		       uint64_t size)
 {
 	uint64_t at = position & (source->capacity - 1);
 	uint64_t first = size < source->capacity - at ? size : source->capacity - at;
 
-	return census_pread(source->fd, bytes, first, source->ring_offset + at) &&
-	       census_pread(source->fd, (char *)bytes + first, size - first, source->ring_offset);
+	return snapshot_pread(source->fd, bytes, first, source->ring_offset + at) &&
+	       snapshot_pread(source->fd, (char *)bytes + first, size - first, source->ring_offset);
 }
 
 /*
@@ -201,10 +201,10 @@ static bool still_needed(const struct walk *walk)
 	uint64_t head, frontier;
 	int fd = walk->source->fd;
 
-	return census_pread(fd, &frontier, sizeof(frontier),
-			    offsetof(struct shared_buffer, producers.frontier)) &&
-	       census_pread(fd, &head, sizeof(head),
-			    offsetof(struct shared_buffer, consumers.head)) &&
+	return snapshot_pread(fd, &frontier, sizeof(frontier),
+			      offsetof(struct shared_buffer, producers.frontier)) &&
+	       snapshot_pread(fd, &head, sizeof(head),
+			      offsetof(struct shared_buffer, consumers.head)) &&
 	       (!position_before(walk->begin, head) ||
 		!position_before(walk->begin + walk->source->capacity, frontier));
 }
@@ -225,7 +225,7 @@ static uint64_t bytes_needed(const struct walk *walk, uint64_t position,
 }
 
 /* Walks over all records, and counts. */
-static enum census_count walk_records(struct walk *walk)
+static enum snapshot_count walk_records(struct walk *walk)
 {
 	uint64_t before = 0;
 	bool good = true;
@@ -241,13 +241,13 @@ static enum census_count walk_records(struct walk *walk)
 		walk->counts->bytes += bytes_needed(walk, position, &record);
 		before = ring_record_bytes(record.size);
 		if (walk->cost > COST_MAX)
-			return CENSUS_TOO_MANY;
+			return SNAPSHOT_TOO_MANY;
 	}
 	good = good && points_pass(walk, walk->end - walk->begin, 0) &&
 	       walk->point_next == walk->point_count;
 	if (!still_needed(walk))
-		return CENSUS_CHANGED;
-	return good ? CENSUS_COUNTED : CENSUS_BAD;
+		return SNAPSHOT_CHANGED;
+	return good ? SNAPSHOT_COUNTED : SNAPSHOT_BAD;
 }
 
 /* Sets walk->first to the cursor, if it lies in the first record and before walk->first. */
@@ -302,7 +302,7 @@ static void next_raise(struct group *group)
 	}
 }
 
-void census_repair(struct shared_buffer *copy)
+void snapshot_repair(struct shared_buffer *copy)
 {
 	uint32_t used = 0;
 
@@ -315,13 +315,14 @@ void census_repair(struct shared_buffer *copy)
 	atomic_store(&copy->consumers.groups_used, used);
 }
 
-enum census_count census_count(const struct census_source *source, struct census_counts *counts)
+enum snapshot_count snapshot_count(const struct snapshot_source *source,
+				   struct snapshot_counts *counts)
 {
 	struct walk *walk = calloc(1, sizeof(*walk));
-	enum census_count result;
+	enum snapshot_count result;
 
 	if (walk == NULL)
-		return CENSUS_TOO_MANY;
+		return SNAPSHOT_TOO_MANY;
 	memset(counts, 0, sizeof(*counts));
 	walk->source = source;
 	walk->counts = counts;
@@ -336,7 +337,7 @@ enum census_count census_count(const struct census_source *source, struct census
 	return result;
 }
 
-uint64_t census_sequence(const struct census_source *source)
+uint64_t snapshot_sequence(const struct snapshot_source *source)
 {
 	const struct producers *producers = &source->copy->producers;
 	uint64_t tail = atomic_load(&producers->tail);
@@ -347,10 +348,10 @@ uint64_t census_sequence(const struct census_source *source)
 	return mark_sequence(&producers->marks[0]);
 }
 
-void census_estimate(const struct census_source *source, struct census_counts *counts)
+void snapshot_estimate(const struct snapshot_source *source, struct snapshot_counts *counts)
 {
 	const struct consumers *consumers = &source->copy->consumers;
-	uint64_t sequence = census_sequence(source);
+	uint64_t sequence = snapshot_sequence(source);
 
 	memset(counts, 0, sizeof(*counts));
 	counts->needed = atomic_load(&consumers->head);
