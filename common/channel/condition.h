@@ -7,7 +7,7 @@
  * it).
  *
  * A semaphore here is one word that is changed by one atomic instruction, so no process can die
- * half-way through a change. A token too many only makes the waiter check once more.
+ * half-way through a change. An unneeded token only makes the waiter check once more.
  *
  * The waiter's thread waits; any endpoint may signal. No mutex is needed, and condition_wait() must
  * not be called with one.

@@ -1,8 +1,8 @@
 /*
  * Creating a channel's object. It is always a new inode, made in private, with all its memory
  * reserved, and given its name when it is complete. So no other process ever sees a half-made
- * object, and none can have opened it before it had its permission bits. The umask is not changed:
- * it belongs to the whole process.
+ * object, and no other user can have opened it before it had its permission bits. The umask is not
+ * changed: it belongs to the whole process.
  *
  * While it is being created, an object has no name at all (O_TMPFILE), and disappears with its
  * creator if that dies. Where the file system has no such files, or nothing can give them a name

@@ -36,8 +36,8 @@ static inline uint64_t events_add(uint64_t events, uint64_t event)
 
 /*
  * True if the value `a` was read after `b` and something had been counted in between. Each counter
- * only grows, so all counters that differ agree, unless one has grown by more than half of its
- * range.
+ * only grows, so every counter that differs gives the same answer, unless one has grown by more
+ * than half of its range.
  */
 static inline bool events_later(uint64_t a, uint64_t b)
 {

@@ -15,8 +15,8 @@ struct channel;
 /*
  * For a producer that is about to sleep until head moves. A consumer moves head when its claim
  * ends, and before that only if it sees that a producer waits. So this function moves head over
- * what consumers have acknowledged before they could see that. It locks the consumers' side.
- * Returns 0 or the errors of side_lock().
+ * what consumers acknowledged before they could see that this producer waits. It locks the
+ * consumers' side. Returns 0 or the errors of side_lock().
  */
 int head_catch_up(struct channel *channel, const struct deadline *deadline);
 

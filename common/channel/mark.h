@@ -1,7 +1,7 @@
 /*
- * Marks: what belongs to tail besides its position, which is the number of the next message and
- * which producer is inside a message in pieces. There are two marks, and the one whose position
- * equals tail counts, so that the single store of tail switches all of it.
+ * Marks: what belongs to tail besides its position: the number of the next message, and the
+ * producer, if any, that is inside a message in pieces. There are two marks, and the one whose
+ * position equals tail counts, so that the single store of tail switches all of it.
  *
  * A producer that may write at tail fills the idle mark; any endpoint may read, without a mutex.
  */

@@ -13,8 +13,8 @@
 
 /*
  * Locks a side's mutex. Waits in slices of a second, and checks the deadline between them. Repairs
- * the side if the last holder died with the mutex. Returns 0 with the mutex held, or without it the
- * deadline's error (then the report names the holder), or -CHANNEL_EDAMAGED.
+ * the side if the last holder died with the mutex. Returns 0 with the mutex held. After an error it
+ * is not held: the deadline's error (then the report names the holder), or -CHANNEL_EDAMAGED.
  */
 int side_lock(struct channel *channel, enum channel_role role, const struct deadline *deadline);
 

@@ -20,7 +20,7 @@ enum cli_exit {
 	CLI_USAGE = 2,
 	CLI_WOULD_BLOCK = 3,	  /* or fewer messages than asked for */
 	CLI_INCOMPLETE = 4,	  /* a producer died or failed: the stream may be incomplete */
-	CLI_COMMAND_FAILED = 123, /* for good; this one and the next ones are as in xargs */
+	CLI_COMMAND_FAILED = 123, /* for good; as in xargs, like 125 to 127 */
 	CLI_TIMED_OUT = 124,
 	CLI_COMMAND_KILLED = 125,
 	CLI_CANNOT_RUN = 126,

@@ -23,8 +23,8 @@ struct nearest {
 size_t nearest_distance(const char *one, const char *other);
 
 /*
- * Begins a search for `word`. One edit for every three letters, and at least one, but never all of
- * the letters, passes for a slip; a word that is farther away is another word.
+ * Begins a search for `word`. A word counts as a slip if it differs by at most one edit for every
+ * three letters: one edit is always allowed, but never as many as there are letters.
  */
 void nearest_begin(struct nearest *nearest, const char *word);
 

@@ -1,7 +1,7 @@
 /*
  * Progress: --progress draws a line while messages move, --stats sums up at the end. There is no
- * thread and no timer: the code that moves messages counts them here, and that draws the line at
- * most five times a second.
+ * thread and no timer: the code that moves messages counts them here, and each such call draws the
+ * line if it is due, at most five times a second.
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H

@@ -12,8 +12,8 @@
 #include "channel/channel.h"
 
 /*
- * Returns what options.when_full says, but CHANNEL_FULL_FAIL for a nonblocking producer that would
- * wait (CHANNEL_FULL_BLOCK). Needs no mutex.
+ * Returns options.when_full, but CHANNEL_FULL_FAIL in the place of CHANNEL_FULL_BLOCK if the
+ * producer is nonblocking. Needs no mutex.
  */
 enum channel_when_full full_policy(const struct channel *channel);
 
