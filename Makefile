@@ -66,7 +66,10 @@ hardening := -fPIE $(foreach option,-fstack-protector-strong -fstack-clash-prote
 hardening_link := $(if $(static),,-pie) -Wl,-z,relro,-z,now
 endif
 
-compile = $(CC) $(required) $(features) $(hardening) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+# A short loop across a border of 32 bytes is slower on many processors, and where it comes to lie
+# depends on all files before it: batches of 8 bytes lost a quarter by a change that attaching alone ran.
+alignment := -falign-loops=32
+compile = $(CC) $(required) $(features) $(alignment) $(hardening) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 link = $(CC) -pthread $(SANFLAGS) $(hardening_link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) $(inih) $(jansson) -lrt
 
 ifeq ($(V),1)
