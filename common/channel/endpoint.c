@@ -10,7 +10,7 @@
 /* Leaving takes microseconds. If a lock cannot be had for that long, its holder is stopped. */
 #define LEAVE_NS (10 * NS_PER_SEC)
 
-/* The same limit for an endpoint that is nonblocking, has a timeout, or is interrupted. */
+/* Like LEAVE_NS, for an endpoint that is nonblocking, has a timeout, or is interrupted. */
 #define LEAVE_SOON_NS (1 * NS_PER_SEC)
 
 struct deadline endpoint_deadline(struct channel *channel, uint64_t timeout_ns)

@@ -75,7 +75,7 @@ static bool receive_on(struct channel *channel, uint32_t most, struct channel_de
 	claim_acknowledge(claim_held(channel), position);
 	channel->receiving.delivered_messages = 0; /* nothing is in hand until we have the next */
 	/*
-	 * Between the store of `done` and the look at who waits. Pairs with the fences in
+	 * Between the store of `done` and looking for producers that wait. Pairs with the fences in
 	 * room_wait() and condition_wait(): we see the producer's request, or the producer sees in
 	 * head_catch_up() what we have acknowledged.
 	 */
