@@ -120,7 +120,7 @@ void message_resolve(const struct cli_settings *settings, struct message_list *l
 		cli_out_of_memory(settings);
 	for (int i = 0; i < list->count; i++) {
 		struct found found = message_find(settings, list->names[i]);
-		struct message *message = &list->messages[i];
+		struct named_message *message = &list->messages[i];
 
 		message->text = value_expand(settings, found.text);
 		message->file = file_path(settings, found.file);

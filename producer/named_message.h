@@ -4,14 +4,14 @@
 
 #include "cli/cli.h"
 
-struct message {
+struct named_message {
 	char *text; /* what to send; NULL: the contents of the file */
 	char *file;
 	char *key; /* NULL: none of its own */
 };
 
 struct message_list {
-	struct message *messages;
+	struct named_message *messages;
 	int count;
 	const char **names; /* as given with --message */
 };

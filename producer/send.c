@@ -14,9 +14,9 @@
 #include "frame/read_lines.h"
 #include "producer/hold.h"
 
-static struct sending *sending;
+static struct send_request *sending;
 
-bool send_reads_standard_input(const struct sending *what)
+bool send_reads_standard_input(const struct send_request *what)
 {
 	return what->file_count == 0 && what->configured.count == 0 && what->message_count == 0 &&
 	       what->command == NULL;
@@ -148,7 +148,7 @@ static enum cli_exit send_text(const char *text)
 }
 
 /* Sends a message of --message, with its own key if it has one. */
-static enum cli_exit send_configured(const struct message *message)
+static enum cli_exit send_configured(const struct named_message *message)
 {
 	const char *key = message->key != NULL ? message->key : sending->key;
 	enum cli_exit status;
@@ -304,7 +304,7 @@ static void on_waiting(const struct channel *channel)
 	show_waiting();
 }
 
-int send_run(struct sending *what)
+int send_run(struct send_request *what)
 {
 	sending = what;
 	sending->settings->channel.waiting = on_waiting;

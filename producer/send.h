@@ -12,7 +12,7 @@
 #include "cli/progress.h"
 #include "producer/named_message.h"
 
-struct sending {
+struct send_request {
 	struct cli_settings *settings;
 	struct channel *channel;
 	struct progress *progress;
@@ -39,9 +39,9 @@ struct sending {
 };
 
 /* True if standard input is what is to be sent. */
-bool send_reads_standard_input(const struct sending *what);
+bool send_reads_standard_input(const struct send_request *what);
 
 /* Attaches, sends it all and detaches. Returns the exit status. */
-int send_run(struct sending *what);
+int send_run(struct send_request *what);
 
 #endif

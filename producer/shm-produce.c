@@ -20,14 +20,14 @@ enum { CONSUMERS_MAX = 64 };
 /* What the options set. */
 static struct produce {
 	struct cli_settings settings; /* first, as CLI_INTO() requires */
-	struct sending sending;
+	struct send_request sending;
 	struct progress progress;
 	const char **groups; /* ended by NULL; NULL: none */
 	char *group_names;   /* the memory of those names */
 } produce = { .sending.key = "" };
 
 static struct cli_settings *const settings = &produce.settings;
-static struct sending *const sending = &produce.sending;
+static struct send_request *const sending = &produce.sending;
 
 static cli_take take_input, take_message, take_key, take_groups;
 
@@ -110,7 +110,7 @@ static const struct cli_tool tool = {
 static void take_input(const struct cli_settings *given, const struct cli_option *row,
 		       const char *argument, void *into)
 {
-	struct sending *to = into;
+	struct send_request *to = into;
 	const char **files = realloc(to->files, ((size_t)to->file_count + 1) * sizeof(*files));
 
 	(void)row;
